@@ -1,0 +1,307 @@
+//! What follows from an event: the incident as it is now, what its timeline records, and the mails
+//! to write. A mail is described here and worded elsewhere.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::event::{LineResult, Source};
+use super::state::{Incident, Person};
+use super::{Phase, Role, Severity};
+use crate::mail::Address;
+
+/// What [`decide`](super::decide::decide) returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// `None` when nothing changed.
+    pub incident: Option<Incident>,
+    /// In the order of their numbers, which they have already.
+    pub entries: Vec<NewEntry>,
+    pub mailings: Vec<Mailing>,
+}
+
+/// A line of the timeline to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEntry {
+    pub seq: i64,
+    /// When it happened; corrections and facts may lie in the past.
+    pub at: DateTime<Utc>,
+    /// `None` is Firebell itself.
+    pub author: Option<Person>,
+    pub verified: bool,
+    pub kind: EntryKind,
+    pub text: String,
+    pub source: Source,
+}
+
+/// A line of the timeline, as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub seq: i64,
+    pub at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+    /// `None` is Firebell.
+    pub author: Option<Address>,
+    pub author_name: String,
+    pub verified: bool,
+    pub kind: EntryKind,
+    pub text: String,
+    /// What was cut off the message.
+    pub elided: String,
+    pub attachments: Vec<String>,
+    pub message_id: Option<String>,
+}
+
+/// What a timeline entry is. The names are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    Declaration,
+    FollowUp,
+    Note,
+    State,
+    Task,
+    Proposal,
+    Reminder,
+    Page,
+    Statement,
+    Postmortem,
+    Filed,
+}
+
+impl EntryKind {
+    /// `follow-up`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Declaration => "declaration",
+            Self::FollowUp => "follow-up",
+            Self::Note => "note",
+            Self::State => "state",
+            Self::Task => "task",
+            Self::Proposal => "proposal",
+            Self::Reminder => "reminder",
+            Self::Page => "page",
+            Self::Statement => "statement",
+            Self::Postmortem => "postmortem",
+            Self::Filed => "filed",
+        }
+    }
+}
+
+/// A mail to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mailing {
+    /// Never empty; each address once.
+    pub to: Vec<Recipient>,
+    pub says: Says,
+}
+
+/// Who gets a mail.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Recipient {
+    /// One person: gets their own token.
+    Person(Address),
+    /// The address of somebody else's list: one copy, no token, `Cc:` to the incident.
+    List(Address),
+}
+
+impl Recipient {
+    /// Where it goes.
+    pub fn address(&self) -> &Address {
+        match self {
+            Self::Person(address) | Self::List(address) => address,
+        }
+    }
+}
+
+/// What a mail is for: stored with it, and told by it when somebody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    Declaration,
+    FollowUp,
+    Resolution,
+    Note,
+    Page,
+    TakeCommand,
+    RoleOffer,
+    ReminderUpdate,
+    ReminderMissing,
+    ReminderPostmortemOwner,
+    ReminderPostmortem,
+    Reminders,
+    Receipt,
+    Confirmation,
+    Held,
+    Status,
+    Guide,
+    PostmortemSkeleton,
+    PostmortemGaps,
+    PostmortemPublished,
+    Undeliverable,
+    Digest,
+    Operator,
+}
+
+/// What a mail says. The incident it speaks of is the one the decision returns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Says {
+    /// The six fields. `to_late_list`: a list that joins later gets it in its present state.
+    Declaration,
+    /// The four fields, what changed, and the author's words.
+    FollowUp {
+        by: Option<Person>,
+        changes: Vec<Change>,
+        text: String,
+        update_overdue: bool,
+    },
+    /// Duration, impact, what fixed it, who owes the postmortem by when.
+    Resolution {
+        by: Person,
+        text: String,
+    },
+    /// Somebody's note, for responders.
+    Note {
+        seq: i64,
+        by: Person,
+        text: String,
+        attachments: Vec<String>,
+    },
+    /// One line to a pager.
+    Page,
+    /// "Will you command?", to one or several.
+    TakeCommand {
+        asked: Vec<Person>,
+        by: OfferedBy,
+        answer_by: Option<DateTime<Utc>>,
+        then: String,
+    },
+    /// "Will you be the deputy?"
+    RoleOffer {
+        role: Role,
+        by: Person,
+        remark: Option<String>,
+    },
+    /// Something is owed.
+    Reminder(Reminder),
+    /// What became of each line, because something was not done.
+    Receipt {
+        results: Vec<LineResult>,
+        hint: Option<String>,
+    },
+    /// "Did you write this?", with the lines and never the prose.
+    Confirmation {
+        lines: Vec<String>,
+    },
+    Status,
+    Guide,
+    PostmortemSkeleton,
+    PostmortemGaps {
+        missing: Vec<String>,
+        wording: Vec<Wording>,
+    },
+    PostmortemPublished,
+    /// A mail of ours did not reach somebody with a role.
+    Undeliverable {
+        to: Address,
+        purpose: Purpose,
+        reason: String,
+    },
+}
+
+impl Says {
+    /// What the mail is for.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::Declaration => Purpose::Declaration,
+            Self::FollowUp { .. } => Purpose::FollowUp,
+            Self::Resolution { .. } => Purpose::Resolution,
+            Self::Note { .. } => Purpose::Note,
+            Self::Page => Purpose::Page,
+            Self::TakeCommand { .. } => Purpose::TakeCommand,
+            Self::RoleOffer { .. } => Purpose::RoleOffer,
+            Self::Reminder(reminder) => match reminder.owed {
+                Owed::Update { .. } => Purpose::ReminderUpdate,
+                Owed::Missing { .. } => Purpose::ReminderMissing,
+                Owed::PostmortemOwner => Purpose::ReminderPostmortemOwner,
+                Owed::Postmortem { .. } => Purpose::ReminderPostmortem,
+            },
+            Self::Receipt { .. } => Purpose::Receipt,
+            Self::Confirmation { .. } => Purpose::Confirmation,
+            Self::Status => Purpose::Status,
+            Self::Guide => Purpose::Guide,
+            Self::PostmortemSkeleton => Purpose::PostmortemSkeleton,
+            Self::PostmortemGaps { .. } => Purpose::PostmortemGaps,
+            Self::PostmortemPublished => Purpose::PostmortemPublished,
+            Self::Undeliverable { .. } => Purpose::Undeliverable,
+        }
+    }
+
+    /// Whether its text shows the timeline, which must then be loaded.
+    pub fn shows_timeline(&self) -> bool {
+        matches!(self, Self::PostmortemSkeleton | Self::PostmortemPublished | Self::Status)
+    }
+}
+
+/// Who or what offers command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OfferedBy {
+    /// The declaration: nobody commands yet.
+    Declaration,
+    /// Nobody answered the offer before.
+    Silence,
+    /// The commander hands over.
+    Commander(Person),
+    /// The commander did not answer the reminders.
+    CommanderSilent(Person),
+}
+
+/// What changed, for the first lines of a follow-up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Severity { from: Severity, to: Severity },
+    Phase { from: Phase, to: Phase },
+    Commander { from: Option<Person>, to: Person },
+    RoleTaken { role: Role, person: Person },
+    Impact,
+    CustomersAffected(bool),
+    NextUpdate(DateTime<Utc>),
+    Reopened { why: String },
+    Cancelled { why: String },
+}
+
+/// A reminder to one or several people of one thing owed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reminder {
+    pub owed: Owed,
+    pub owed_by: Person,
+    /// Not yet due, due now, or since when overdue.
+    pub due_at: Option<DateTime<Utc>>,
+    /// The ones this goes to beyond who owes it are told why they get it.
+    pub escalated: bool,
+    /// Missing fields, which are chased with every update reminder.
+    pub missing: Vec<&'static str>,
+}
+
+/// What can be owed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Owed {
+    Update {
+        due_at: DateTime<Utc>,
+    },
+    /// `what`, `severity`, `phase`, `commander`, `coordination`, `involved`.
+    Missing {
+        fields: Vec<&'static str>,
+    },
+    PostmortemOwner,
+    Postmortem {
+        due_at: Option<DateTime<Utc>>,
+    },
+}
+
+/// A passage of a postmortem that blames or is vague, and a better wording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    pub heading: String,
+    pub passage: String,
+    pub suggestion: String,
+}

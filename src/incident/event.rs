@@ -1,0 +1,111 @@
+//! What can happen to an incident. Every input becomes one of these, whoever it came from.
+
+use serde::{Deserialize, Serialize};
+
+use super::deadlines::DeadlineKind;
+use super::decision::Purpose;
+use super::state::Person;
+use crate::mail::Address;
+use crate::mail::command::{Line, Written};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Somebody reports that something is wrong. Only for an incident that does not exist yet.
+    Declared(Declared),
+    /// Somebody wrote, by mail or on the page.
+    Said(Said),
+    /// A message belongs here and may do nothing: a machine's, an unverified note, a repeated answer.
+    Filed(Filed),
+    /// A deadline's instant passed. It may ring late or twice.
+    Passed(DeadlineKind),
+    /// A mail of ours cannot reach somebody.
+    Undeliverable { to: Address, purpose: Purpose, reason: String },
+}
+
+/// How far we believe that somebody is who they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// Proven, by a token or by a network that authenticates its own.
+    Verified,
+    /// An address that we know, and no proof.
+    Unverified,
+    /// Neither.
+    Stranger,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Speaker {
+    pub person: Person,
+    pub trust: Trust,
+    /// In the roster, of a configured domain, or named in this incident by its commander.
+    pub known: bool,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declared {
+    pub by: Speaker,
+    /// Who accepted it, when a stranger reported.
+    pub accepted_by: Option<Person>,
+    /// The number that the new incident gets.
+    pub number: i64,
+    pub title: String,
+    /// Stated by the subject or the address.
+    pub severity: Option<super::Severity>,
+    pub private: bool,
+    pub drill: bool,
+    pub written: Written,
+    pub origin: Source,
+}
+
+/// A message to an incident that exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    pub by: Speaker,
+    pub written: Written,
+    /// What the mail asked for that is being answered, where we know it.
+    pub answering: Option<Purpose>,
+    pub origin: Source,
+}
+
+/// What a timeline entry keeps of the message it came from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Source {
+    /// Without brackets.
+    pub message_id: Option<String>,
+    /// Quotation and signature that were cut off.
+    pub elided: String,
+    /// Names of attached files.
+    pub attachments: Vec<String>,
+    /// No answer to the sender may go out: the message came through a list.
+    pub no_receipt: bool,
+}
+
+/// A message that is kept without effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filed {
+    pub from: Option<Person>,
+    /// Why it did nothing: `automatic reply`, `unverified sender`.
+    pub why: String,
+    pub text: String,
+    pub origin: Source,
+}
+
+/// What became of one line of a mail, for its receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineResult {
+    pub line: Line,
+    pub outcome: Outcome,
+}
+
+/// What became of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Done; what it was understood as, with full dates.
+    Done(String),
+    /// Not done: why, and the line to send instead where there is one.
+    Refused { why: String, instead: Option<String> },
+}

@@ -1,0 +1,24 @@
+//! An incident as a value, the events that change it, and what follows from them.
+//!
+//! Pure: nothing here knows the time, the database or the mail. Start with [`decide::decide`]; to see
+//! when the server speaks unasked, read [`deadlines::deadlines`]. A deadline is never set or
+//! cancelled: it is computed, so it cannot outlive its reason.
+
+pub mod deadlines;
+pub mod decide;
+pub mod decision;
+pub mod event;
+pub mod permission;
+pub mod phase;
+pub mod policy;
+pub mod role;
+pub mod severity;
+pub mod state;
+
+pub use decision::{Decision, Entry, Mailing, NewEntry, Says};
+pub use event::Event;
+pub use phase::Phase;
+pub use policy::Policy;
+pub use role::Role;
+pub use severity::Severity;
+pub use state::Incident;

@@ -1,0 +1,170 @@
+//! What the organisation configured, as the rules read it. Read from the configuration once;
+//! immutable afterwards.
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+
+use super::Severity;
+use crate::learning::digest::DigestPolicy;
+use crate::learning::postmortem::Section;
+use crate::mail::{Address, OwnAddress};
+use crate::roster::Roster;
+use crate::roster::calendar::Calendar;
+
+/// Everything a rule may depend on beside the incident, the event and the time.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub address: OwnAddress,
+    /// The organisation's name for this service, such as `Example incidents`.
+    pub name: String,
+    /// What counts as an incident here, for every declaration.
+    pub incident_means: String,
+    /// Zone, working hours and holidays.
+    pub calendar: Calendar,
+    pub roster: Roster,
+    pub default_severity: Severity,
+    /// By [`Severity::index`].
+    pub severities: [SeverityPolicy; 5],
+    /// Where the team coordinates when nobody said otherwise.
+    pub bridge: Option<String>,
+    pub chat: Option<String>,
+    /// The ladder of a late update, for SEV-1, SEV-2 and SEV-3.
+    pub update_ladder: Ladder,
+    /// The same for SEV-4 and SEV-5.
+    pub update_ladder_minor: Ladder,
+    /// When missing fields are asked for, after the declaration.
+    pub missing_ladder: Ladder,
+    /// From [`PostmortemPolicy::owner_within`] on.
+    pub postmortem: PostmortemPolicy,
+    pub digests: Vec<DigestPolicy>,
+    /// Told what nobody else can mend.
+    pub operator: Option<Address>,
+    pub declare_from: DeclareFrom,
+    /// Open to closed, where no postmortem is owed.
+    pub close_within: TimeDelta,
+}
+
+/// Who may declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeclareFrom {
+    /// A stranger's report waits until somebody known accepts it.
+    Known,
+    /// A stranger's report is treated as that of a known person who proved nothing.
+    Anyone,
+}
+
+/// What a severity means and what it demands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeverityPolicy {
+    pub meaning: String,
+    /// Names of lists that get the declaration; those that do not exist are left out.
+    pub notify: Vec<String>,
+    /// How long an offer of command stands before the next is asked.
+    pub take_command_within: Span,
+    /// From the declaration to leadership hearing that nobody commands; `None` is never.
+    pub leadership_within: Option<TimeDelta>,
+    /// At most so long between official updates: triage and investigating, identified, monitoring.
+    pub update_every: [Span; 3],
+    /// `None`: no postmortem is owed.
+    pub postmortem: PostmortemDuty,
+}
+
+/// What a severity asks for after the incident.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PostmortemDuty {
+    /// Due so long after resolve, at the end of that working day.
+    Within(Span),
+    /// Asked for once, without a date.
+    AskedOnce,
+    None,
+}
+
+/// A span of real or of working time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Span {
+    Clock(TimeDelta),
+    /// Whole business days; for a deadline, to the end of the last of them.
+    BusinessDays(u32),
+    /// The next working hour, the present one included.
+    NextWorkingHour,
+}
+
+/// Reminders before and after something is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ladder {
+    /// In the order of their time.
+    pub rungs: Vec<Rung>,
+    /// After the last rung.
+    pub then: Option<Repeat>,
+}
+
+/// One reminder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rung {
+    pub at: RungAt,
+    pub to: Vec<Party>,
+}
+
+/// When a rung is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RungAt {
+    /// From the due time; negative is before.
+    Offset(TimeDelta),
+    /// So many per cent of the business time between the start of the obligation and its due time.
+    BusinessPercent(u8),
+    /// At this local time on the day it is due.
+    DueDayAt(NaiveTime),
+    /// At the start of the n-th business day after the day it is due.
+    BusinessDaysAfter(u32),
+}
+
+/// What goes on after the last rung.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repeat {
+    pub every: Span,
+    pub to: Vec<Party>,
+    /// So that a ladder always ends.
+    pub at_most: u32,
+}
+
+/// Whom a rung reminds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// Who owes it.
+    Owner,
+    Reporter,
+    Commander,
+    Deputy,
+    Liaison,
+    /// The list `leadership`, where it exists.
+    Leadership,
+}
+
+/// The postmortem's own rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostmortemPolicy {
+    /// What the organisation calls it.
+    pub name: String,
+    /// In the order of the skeleton.
+    pub sections: Vec<Section>,
+    /// After resolve, until an owner must be named.
+    pub owner_within: TimeDelta,
+    /// Chases the naming of an owner; counted from the due time.
+    pub owner_ladder: Ladder,
+    pub ladder: Ladder,
+}
+
+impl Policy {
+    /// The rules of one severity.
+    pub fn severity(&self, severity: Severity) -> &SeverityPolicy {
+        &self.severities[severity.index()]
+    }
+
+    /// `span` after `from`, in the organisation's calendar.
+    pub fn after(&self, from: DateTime<Utc>, span: Span) -> DateTime<Utc> {
+        match span {
+            Span::Clock(delta) => from + delta,
+            Span::BusinessDays(days) => self.calendar.business_days_after(from, days),
+            Span::NextWorkingHour => self.calendar.next_working(from),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What is true of an incident now: the row that is the truth.
+//!
+//! Serialised as JSON into the incident's row; every field added later needs a default. The
+//! timeline, which is for people, lies beside it and is never read back to decide anything.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, Role, Severity};
+use crate::mail::Address;
+use crate::mail::command::Line;
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// `42` of `INC-42`.
+    pub number: i64,
+    /// Stable subject of its whole mail thread.
+    pub title: String,
+    pub summary: Option<String>,
+    pub impact: Option<String>,
+    pub severity: Severity,
+    /// Nobody stated it: the configured default is assumed.
+    pub severity_assumed: bool,
+    /// The worst that somebody stated; decides the postmortem.
+    pub severity_highest: Severity,
+    pub phase: Phase,
+    /// Nobody has stated the phase yet.
+    pub phase_assumed: bool,
+    pub private: bool,
+    pub drill: bool,
+    /// Why the wide lists do not get this incident's mail yet.
+    pub wide_mail: WideMail,
+    pub reporter: Person,
+    pub declared_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub detected_at: Option<DateTime<Utc>>,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub closed_at: Option<DateTime<Utc>>,
+    /// What fixed it, or why it was cancelled.
+    pub outcome: Option<String>,
+    pub command: Command,
+    /// Since when the incident has had a commander, the first time. For the figures.
+    pub first_commanded_at: Option<DateTime<Utc>>,
+    /// Deputy, scribe, liaison, experts, responders; the reporter and followers are none of them.
+    pub roles: Vec<RoleHeld>,
+    pub services: Vec<String>,
+    pub links: Vec<String>,
+    pub coordination: Coordination,
+    pub customers_affected: Option<bool>,
+    /// Official updates.
+    pub updates: Updates,
+    /// How far the chase for missing fields has come.
+    pub missing_chase: Climb,
+    /// Exists from the first resolve on.
+    pub postmortem: Option<Postmortem>,
+    /// Changes asked for by an unverified sender, waiting for one `confirm`.
+    pub unconfirmed: Vec<Unconfirmed>,
+    /// Raised to void every token handed out before.
+    pub token_epoch: u32,
+    /// When anybody last wrote.
+    pub last_entry_at: DateTime<Utc>,
+    /// The `#n` that the next timeline entry, task or proposal gets.
+    pub next_seq: i64,
+}
+
+/// Somebody, as far as an incident needs to know them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Where their mail goes: the roster's first address where they are in it.
+    pub address: Address,
+    /// Empty when we know none.
+    pub name: String,
+}
+
+impl Person {
+    /// The name, or the address where there is none.
+    pub fn shown(&self) -> &str {
+        if self.name.is_empty() { self.address.as_str() } else { &self.name }
+    }
+}
+
+/// Whether lists and stakeholders get this incident's mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WideMail {
+    /// They do.
+    Sent,
+    /// The reporter is not verified yet: until `confirm`, or until somebody takes command.
+    HeldForConfirmation,
+    /// Private or drill, which this version does not send to lists at all.
+    HeldForKind,
+}
+
+/// Exactly one commander, or exactly one open offer of command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Nobody commands; these were asked.
+    Offered { to: Vec<Person>, offered_at: DateTime<Utc>, climb: Climb },
+    /// Somebody does; perhaps they offered it on.
+    Held { by: Person, since: DateTime<Utc>, offered_on: Option<Handover> },
+}
+
+/// Command offered by somebody who holds it, or by the ladder on their silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    pub to: Person,
+    pub offered_at: DateTime<Utc>,
+    /// The commander asked for it; otherwise their silence did.
+    pub by_commander: bool,
+}
+
+/// A role and who has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleHeld {
+    pub role: Role,
+    pub person: Person,
+    /// What of, for an expert.
+    pub remark: Option<String>,
+    pub asked_at: DateTime<Utc>,
+    /// `None` until they answer `ack`.
+    pub accepted_at: Option<DateTime<Utc>>,
+}
+
+/// Where the team coordinates, where this incident says something else than the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Coordination {
+    pub bridge: Option<String>,
+    pub chat: Option<String>,
+    pub doc: Option<String>,
+}
+
+/// Official updates: the last, the next, and how far its ladder has been climbed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Updates {
+    /// The clock of the next one runs from here: the last update, or taking command.
+    pub counted_from: Option<DateTime<Utc>>,
+    pub first_at: Option<DateTime<Utc>>,
+    /// A promise that replaces the cadence once.
+    pub promised_at: Option<DateTime<Utc>>,
+    pub climb: Climb,
+    /// Updates sent before and after they were due, for the digest.
+    pub on_time: u32,
+    pub late: u32,
+}
+
+/// How far a ladder of reminders has been climbed. A new obligation starts with a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Climb {
+    /// Rungs done, repeats after the last rung included.
+    pub done: u32,
+    /// When the last of them was, as planned, or as it happened when it was late.
+    pub last_at: Option<DateTime<Utc>>,
+}
+
+/// What is owed after the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postmortem {
+    /// Who writes it: the commander until somebody is named.
+    pub owner: Person,
+    /// Somebody was named, so the commander is not asked any more.
+    pub owner_named: bool,
+    /// `None` where the severity asks for no date.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When the clock of the postmortem started.
+    pub owed_since: DateTime<Utc>,
+    /// By heading of the policy.
+    pub sections: BTreeMap<String, String>,
+    pub submitted_at: Option<DateTime<Utc>>,
+    pub published_at: Option<DateTime<Utc>>,
+    /// Why there will be none, and who said so.
+    pub waived: Option<String>,
+    pub owner_climb: Climb,
+    pub climb: Climb,
+}
+
+impl Postmortem {
+    /// Neither published nor waived.
+    pub fn is_owed(&self) -> bool {
+        self.published_at.is_none() && self.waived.is_none()
+    }
+}
+
+/// Lines of somebody whose address is known and whose mail proved nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconfirmed {
+    pub by: Person,
+    pub lines: Vec<Line>,
+    pub prose: String,
+    pub asked_at: DateTime<Utc>,
+}
+
+impl Incident {
+    /// `INC-42`.
+    pub fn key(&self) -> String {
+        format!("INC-{}", self.number)
+    }
+
+    /// The commander, where there is one.
+    pub fn commander(&self) -> Option<&Person> {
+        match &self.command {
+            Command::Held { by, .. } => Some(by),
+            Command::Offered { .. } => None,
+        }
+    }
+
+    /// Who accepted a role that only one can have.
+    pub fn holder(&self, role: Role) -> Option<&Person> {
+        self.roles
+            .iter()
+            .find(|held| held.role == role && held.accepted_at.is_some())
+            .map(|held| &held.person)
+    }
+}

@@ -1,0 +1,1 @@
+//! From a message and what it points at to an event.

@@ -1,0 +1,5 @@
+//! What an organisation learns from its incidents: the postmortem and the digest of figures.
+//! Pure, like `incident`.
+
+pub mod digest;
+pub mod postmortem;

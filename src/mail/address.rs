@@ -1,0 +1,307 @@
+//! Addresses: the addr-spec of a mailbox, and the subaddresses of our own.
+//!
+//! Never looks a person up and never talks to a server. Start with [`Address::read`] for
+//! somebody else's address and [`OwnAddress::tag_of`] for one of ours.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest local part we take or make (RFC 5321 section 4.5.3.1.1).
+pub const LOCAL_PART_OCTETS_MAX: usize = 64;
+/// The longest path without its brackets (RFC 5321 section 4.5.3.1.3).
+pub const ADDRESS_OCTETS_MAX: usize = 254;
+
+/// An addr-spec (RFC 5322 section 3.4.1) as it was written, such as `Dana@ops.example`.
+///
+/// Compared without regard to case: RFC 5321 section 2.4 lets a host tell `Dana` from `dana`,
+/// none that people use does, and a person known by one must be known by the other. What is
+/// handed to the relay is the spelling that was given.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address(String);
+
+/// Why a text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// No `@`, an empty side, or an octet that an unquoted addr-spec cannot have.
+    #[error("is not an address: expected something like dana@example.org")]
+    Syntax,
+    /// Longer than RFC 5321 section 4.5.3.1 allows.
+    #[error("is longer than an address can be (64 octets before the @, 254 in all)")]
+    TooLong,
+}
+
+impl Address {
+    /// Reads an addr-spec without display name or brackets.
+    ///
+    /// Quoted local parts, source routes and address literals are refused: nobody's mailbox
+    /// has one today, and each was a way round an address check somewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressError::Syntax`] and [`AddressError::TooLong`], both the writer's to mend.
+    pub fn read(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@').ok_or(AddressError::Syntax)?;
+        if local.len() > LOCAL_PART_OCTETS_MAX || text.len() > ADDRESS_OCTETS_MAX {
+            return Err(AddressError::TooLong);
+        }
+        let local_ok = !local.is_empty()
+            && !local.starts_with('.')
+            && !local.ends_with('.')
+            && !local.contains("..")
+            && local.chars().all(|c| {
+                c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) || !c.is_ascii()
+            })
+            && !local.chars().any(char::is_whitespace);
+        let domain_ok = !domain.is_empty()
+            && domain.split('.').all(|label| {
+                !label.is_empty()
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c.is_alphabetic())
+            });
+        if local_ok && domain_ok { Ok(Self(text.to_owned())) } else { Err(AddressError::Syntax) }
+    }
+
+    /// The address as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the last `@`.
+    pub fn local_part(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(local, _)| local)
+    }
+
+    /// What stands behind the last `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// The spelling under which all spellings of this address are found.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0) || self.key() == other.key()
+    }
+}
+impl Eq for Address {}
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.0)
+    }
+}
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        Self::read(&text)
+    }
+}
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.0
+    }
+}
+
+/// The one configured address, of which all others are subaddresses (RFC 5233).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnAddress {
+    address: Address,
+    separator: char,
+}
+
+/// What one of our addresses is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tag {
+    /// The plain address: declare, or a reply that is recognised by its thread.
+    Plain,
+    /// Everything about one incident; the token proves which person was written to.
+    Incident { number: i64, token: Option<String> },
+    /// Declares a drill.
+    Drill,
+    /// Declares a private incident.
+    Private,
+    /// Monitoring systems.
+    Alert,
+    /// Answers with who is on call.
+    OnCall,
+    /// Answers with the one-page guide.
+    Help,
+    /// A report held for a known person to accept.
+    Held { id: i64, token: String },
+    /// Answers to a digest.
+    Digest { id: i64, token: String },
+    /// Reverse-path of a mail to one person (VERP).
+    Bounce { outbox: i64, mac: String },
+    /// Ours, but nothing that we know; what stood behind the separator.
+    Unknown(String),
+}
+
+impl OwnAddress {
+    /// `separator` stands between the local part and the tag; `+` almost everywhere.
+    pub fn new(address: Address, separator: char) -> Self {
+        Self { address, separator }
+    }
+
+    /// The plain address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What `address` is for; `None` when it is not ours.
+    pub fn tag_of(&self, address: &Address) -> Option<Tag> {
+        if !address.domain().eq_ignore_ascii_case(self.address.domain()) {
+            return None;
+        }
+        let own = self.address.local_part().to_lowercase();
+        let local = address.local_part().to_lowercase();
+        if local == own {
+            return Some(Tag::Plain);
+        }
+        let tag = local.strip_prefix(&own)?.strip_prefix(self.separator)?;
+        Some(read_tag(tag))
+    }
+
+    /// The subaddress with this tag, such as `incidents+42@example.org`.
+    pub fn tagged(&self, tag: &str) -> Address {
+        Address(format!(
+            "{}{}{}@{}",
+            self.address.local_part(),
+            self.separator,
+            tag,
+            self.address.domain()
+        ))
+    }
+
+    /// The address of an incident, with the token of one person where there is one.
+    pub fn of_incident(&self, number: i64, token: Option<&str>) -> Address {
+        match token {
+            Some(token) => self.tagged(&format!("{number}.{token}")),
+            None => self.tagged(&number.to_string()),
+        }
+    }
+}
+
+fn read_tag(tag: &str) -> Tag {
+    let unknown = || Tag::Unknown(tag.to_owned());
+    let mut parts = tag.splitn(3, '.');
+    let first = parts.next().unwrap_or_default();
+    match (first, parts.next(), parts.next()) {
+        ("drill", None, None) => Tag::Drill,
+        ("private", None, None) => Tag::Private,
+        ("alert", None, None) => Tag::Alert,
+        ("oncall", None, None) => Tag::OnCall,
+        ("help", None, None) => Tag::Help,
+        ("held", Some(id), Some(token)) => {
+            id.parse().map_or_else(|_| unknown(), |id| Tag::Held { id, token: token.to_owned() })
+        }
+        ("digest", Some(id), Some(token)) => {
+            id.parse().map_or_else(|_| unknown(), |id| Tag::Digest { id, token: token.to_owned() })
+        }
+        ("bounce", Some(id), Some(mac)) => {
+            id.parse().map_or_else(|_| unknown(), |outbox| Tag::Bounce { outbox, mac: mac.to_owned() })
+        }
+        (number, token, None) => match number.parse::<i64>() {
+            Ok(number) if number > 0 && number.to_string() == first => {
+                Tag::Incident { number, token: token.map(str::to_owned) }
+            }
+            _ => unknown(),
+        },
+        _ => unknown(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(separator: char) -> OwnAddress {
+        OwnAddress::new(Address::read("incidents@example.org").unwrap(), separator)
+    }
+    fn tag(text: &str) -> Option<Tag> {
+        own('+').tag_of(&Address::read(text).unwrap())
+    }
+
+    #[test]
+    fn an_address_is_known_in_any_case() {
+        assert_eq!(Address::read("Dana@Ops.example"), Address::read("dana@ops.EXAMPLE"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "dana",
+            "@x.example",
+            "dana@",
+            "da na@x.example",
+            "a@b@c.example",
+            "a@-x.example",
+            "\"a\"@x.example",
+            "a..b@x.example",
+            "a@x.example>",
+            "a\u{0}@x.example",
+        ] {
+            assert!(Address::read(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_subaddress_of_the_table_is_read() {
+        let token = || Some("abcdefghijklmnop".to_owned());
+        assert_eq!(tag("incidents@example.org"), Some(Tag::Plain));
+        assert_eq!(tag("Incidents+42@Example.org"), Some(Tag::Incident { number: 42, token: None }));
+        assert_eq!(
+            tag("incidents+42.ABCDEFGHIJKLMNOP@example.org"),
+            Some(Tag::Incident { number: 42, token: token() })
+        );
+        assert_eq!(tag("incidents+drill@example.org"), Some(Tag::Drill));
+        assert_eq!(
+            tag("incidents+bounce.7.abc@example.org"),
+            Some(Tag::Bounce { outbox: 7, mac: "abc".into() })
+        );
+        assert_eq!(tag("incidents+042@example.org"), Some(Tag::Unknown("042".into())));
+        assert_eq!(tag("incidents+-1@example.org"), Some(Tag::Unknown("-1".into())));
+        assert_eq!(tag("incidentsx@example.org"), None);
+        assert_eq!(tag("incidents@elsewhere.example"), None);
+    }
+
+    #[test]
+    fn the_separator_is_a_key() {
+        let address = own('-').of_incident(42, Some("tok"));
+        assert_eq!(address.as_str(), "incidents-42.tok@example.org");
+        assert_eq!(
+            own('-').tag_of(&address),
+            Some(Tag::Incident { number: 42, token: Some("tok".into()) })
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! What people write to Firebell: the lines of a mail's new text that change something.
+//!
+//! A line is a field (`Severity: SEV-2`), a sentence of its own (`I have command`), or prose. This
+//! file knows how each is written; who may write it and what it does, it does not know. Start with
+//! [`Command`], the closed list, and [`read_commands`], which fills it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::incident::{Phase, Role, Severity};
+
+/// One thing a person may ask for, as typed. Persons are not looked up yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    Severity(Severity),
+    Phase(Phase),
+    Title(String),
+    Summary(String),
+    Impact(String),
+    /// One or more service names, as typed.
+    Service(Vec<String>),
+    /// When it began, in the nearest past.
+    Started(DateTime<Utc>),
+    /// When it was noticed, in the nearest past.
+    Detected(DateTime<Utc>),
+    Link(String),
+    Bridge(String),
+    Chat(String),
+    Doc(String),
+    CustomersAffected(bool),
+    /// `IC: bob`, `Handover: bob`: offers command to a person named in any way.
+    OfferCommand(String),
+    /// `I have command`.
+    TakeCommand,
+    /// `Deputy: bob`, `Expert: carol (database)`: the person, and what stood in brackets.
+    Role {
+        role: Role,
+        person: String,
+        remark: Option<String>,
+    },
+    /// `Release: bob`.
+    Release(String),
+    Join,
+    Leave,
+    /// `Update: …`: an official follow-up.
+    Update(String),
+    /// `Note: …`: an entry that is none.
+    Note(String),
+    NextUpdate(Promise),
+    Resolved(String),
+    Reopen(String),
+    Cancel(String),
+    Private(bool),
+    Drill(bool),
+    /// `Correct #12: …`.
+    Correct {
+        seq: i64,
+        text: String,
+    },
+    PostmortemOwner(String),
+    WaivePostmortem(String),
+    /// A section of the postmortem, by the index of its heading in the policy.
+    Section {
+        heading: String,
+        text: String,
+    },
+    Submit,
+    Publish,
+    /// `ack`, `ok`, `yes`, `on it`, `got it`: whatever the mail that is answered asked for.
+    Ack,
+    /// `confirm`: I did write that.
+    Confirm,
+    Status,
+    Help,
+    /// A field of the design that this version cannot act on; its canonical name. Its line stays
+    /// in the timeline, and its writer is told.
+    Unavailable(String),
+}
+
+/// When somebody promised something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Promise {
+    /// So long after the server received the promise.
+    Within(#[serde(with = "span_seconds")] TimeDelta),
+    /// At that instant.
+    At(DateTime<Utc>),
+}
+
+/// A line that was meant for Firebell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// As typed, trimmed; with its further lines where the field runs on.
+    pub typed: String,
+    /// What it asks for, or why it is not understood.
+    pub meaning: Result<Command, Misread>,
+}
+
+/// Why a line is not understood, and the line to send instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misread {
+    /// A sentence for the person who wrote it, without the line itself.
+    pub why: String,
+    /// A line that would work, where one can be told.
+    pub instead: Option<String>,
+}
+
+/// The new text of a mail, split.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Written {
+    /// In the order typed. After five unknown lines reading stops.
+    pub lines: Vec<Line>,
+    /// The rest, paragraphs kept.
+    pub prose: String,
+    /// More than five lines looked like fields and were none: the guide is the better answer.
+    pub gave_up: bool,
+}
+
+/// What reading needs to know beside the text.
+#[derive(Debug, Clone)]
+pub struct Grammar<'a> {
+    /// The organisation's zone, for times without one.
+    pub zone: &'a crate::roster::zone::Zone,
+    /// The headings of the postmortem's sections, each with its aliases.
+    pub sections: &'a [crate::learning::postmortem::Section],
+    /// The text of the mail that is being answered; a line that stands in it verbatim is no command.
+    pub answered_text: Option<&'a str>,
+}
+
+/// Reads the new text of a mail. Total: what is no command is prose.
+pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
+    let _ = (new_text, grammar, now);
+    unreachable!("replaced before use")
+}
+
+/// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
+pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
+    let _ = subject;
+    unreachable!("replaced before use")
+}
+
+/// A span as whole seconds, for storage.
+pub mod span_seconds {
+    use chrono::TimeDelta;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the span.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(span: &TimeDelta, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(span.num_seconds())
+    }
+
+    /// Reads the span.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeDelta, D::Error> {
+        Ok(TimeDelta::seconds(i64::deserialize(deserializer)?))
+    }
+}

@@ -1,0 +1,16 @@
+//! Mail as octets and as values: everything that knows RFC 5322, and nothing that knows time,
+//! the database or the network.
+//!
+//! Inwards start with [`message::read_mail`], which never fails; outwards with [`compose`].
+
+pub mod address;
+pub mod command;
+pub mod compose;
+pub mod ids;
+pub mod message;
+pub mod origin;
+pub mod quote;
+
+pub use address::{Address, OwnAddress, Tag};
+pub use message::{InboundMail, Mailbox};
+pub use origin::Origin;

@@ -1,0 +1,150 @@
+//! Who is who: people and their addresses, lists, the rotation of commanders, and the
+//! organisation's zone and working days.
+//!
+//! Pure: a question about "now" takes `now`.
+
+pub mod calendar;
+pub mod rotation;
+pub mod zone;
+
+use chrono::{DateTime, Utc};
+
+use crate::incident::state::Person;
+use crate::mail::Address;
+use rotation::Rotation;
+
+/// Everybody the configuration names.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    pub people: Vec<Member>,
+    pub lists: Vec<List>,
+    /// Domains whose people are known. Lower case.
+    pub domains: Vec<String>,
+    /// Who commands when; empty when there is no rotation.
+    pub command_rotation: Option<Rotation>,
+    /// May be asked to command when the rotation is silent. First addresses.
+    pub trained: Vec<Address>,
+}
+
+/// A person of the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    pub name: String,
+    pub alias: Option<String>,
+    /// Where their mail goes.
+    pub address: Address,
+    /// Other addresses they write from.
+    pub also: Vec<Address>,
+    pub pager: Option<Address>,
+}
+
+/// A list of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    pub name: String,
+    pub kind: ListKind,
+}
+
+/// Whose list it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListKind {
+    /// Somebody else's server spreads it: one copy.
+    External(Address),
+    /// Ours: one copy each.
+    Own(Vec<Address>),
+}
+
+/// What a name in a mail means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    One(Person),
+    /// The candidates, to be asked back.
+    Several(Vec<Person>),
+    Nobody,
+}
+
+impl Roster {
+    /// The member with this address, their other addresses and pager included.
+    pub fn member(&self, address: &Address) -> Option<&Member> {
+        self.people.iter().find(|member| {
+            member.address == *address
+                || member.also.contains(address)
+                || member.pager.as_ref() == Some(address)
+        })
+    }
+
+    /// Who has this address: with the roster's name and first address where they are in it,
+    /// with `name` (from the header) otherwise.
+    pub fn person(&self, address: &Address, name: &str) -> Person {
+        match self.member(address) {
+            Some(member) => member.person(),
+            None => Person { address: address.clone(), name: name.to_owned() },
+        }
+    }
+
+    /// In the roster, or of a configured domain.
+    pub fn knows(&self, address: &Address) -> bool {
+        self.member(address).is_some()
+            || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(address.domain()))
+    }
+
+    /// Finds a person by address, alias, full name, or a first name that only one has.
+    pub fn named(&self, text: &str) -> Named {
+        let text = text.trim().trim_start_matches('@').trim_end_matches(['.', ',', '!']);
+        let bare = text.rsplit_once('<').map_or(text, |(_, rest)| rest.trim_end_matches('>'));
+        if let Ok(address) = Address::read(bare) {
+            return if self.knows(&address) {
+                Named::One(self.person(&address, ""))
+            } else {
+                Named::One(Person { address, name: String::new() })
+            };
+        }
+        let wanted = text.to_lowercase();
+        let is_alias =
+            |member: &&Member| member.alias.as_ref().is_some_and(|alias| alias.to_lowercase() == wanted);
+        let is_full = |member: &&Member| member.name.to_lowercase() == wanted;
+        let is_first = |member: &&Member| {
+            member.name.split_whitespace().next().is_some_and(|first| first.to_lowercase() == wanted)
+        };
+        if wanted.is_empty() {
+            return Named::Nobody;
+        }
+        if let Some(member) = self.people.iter().find(is_alias) {
+            return Named::One(member.person());
+        }
+        for found in [
+            self.people.iter().filter(is_full).collect::<Vec<_>>(),
+            self.people.iter().filter(is_first).collect::<Vec<_>>(),
+        ] {
+            match found.as_slice() {
+                [] => {}
+                [member] => return Named::One(member.person()),
+                several => {
+                    return Named::Several(several.iter().map(|member| member.person()).collect());
+                }
+            }
+        }
+        Named::Nobody
+    }
+
+    /// The list of this name.
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.lists.iter().find(|list| list.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Who is asked first to command: the rotation's turn, else the trained, else nobody.
+    pub fn commander_on_call(&self, now: DateTime<Utc>) -> Option<Person> {
+        let address = match &self.command_rotation {
+            Some(rotation) => rotation.on_call(now),
+            None => self.trained.first(),
+        }?;
+        Some(self.person(address, ""))
+    }
+}
+
+impl Member {
+    /// The person as an incident knows them.
+    pub fn person(&self) -> Person {
+        Person { address: self.address.clone(), name: self.name.clone() }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the tables hold, as values: the only shapes in which the rest of the program meets the
+//! database.
+
+use chrono::{DateTime, Utc};
+
+use crate::incident::decision::Purpose;
+use crate::incident::{Incident, deadlines::DeadlineKind};
+use crate::mail::Address;
+
+/// How a message came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    Smtp,
+    Lmtp,
+    /// An MTA's pipe, a file, a folder, an mbox.
+    Ingest,
+}
+
+/// A message as it was accepted. Final once stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInbound {
+    pub id: i64,
+    pub received_at: DateTime<Utc>,
+    /// `None` is the null reverse-path `<>`.
+    pub reverse_path: Option<String>,
+    /// The envelope's recipients, ours all.
+    pub recipients: Vec<Address>,
+    /// The client's network authenticates its own submitters.
+    pub network_trusted: bool,
+    pub route: Route,
+    pub octets: Vec<u8>,
+}
+
+/// A stored message that waits to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    pub message: NewInbound,
+    /// How often reading it failed for our own reasons.
+    pub attempts: i64,
+}
+
+/// What became of a stored message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboundState {
+    /// Not read yet.
+    Waiting,
+    /// It did what it asked for.
+    Read,
+    /// Kept without effect: a machine's, a second copy.
+    Filed,
+    /// A stranger's report that waits for somebody known to accept it.
+    Held,
+    /// Reading it failed three times.
+    SetAside,
+}
+
+/// An incident with the guard of its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredIncident {
+    pub incident: Incident,
+    /// Rises by one with every event.
+    pub version: i64,
+}
+
+/// A deadline whose instant has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueDeadline {
+    pub incident: i64,
+    pub kind: DeadlineKind,
+    pub wake_at: DateTime<Utc>,
+}
+
+/// A finished mail, stored once for all who get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLetter {
+    pub id: i64,
+    /// Without brackets. Several letters may share one: the copies for persons and for lists.
+    pub message_id: String,
+    pub incident: Option<i64>,
+    pub purpose: Purpose,
+    pub created_at: DateTime<Utc>,
+    pub subject: String,
+    /// With marks where a person's token goes.
+    pub octets: Vec<u8>,
+}
+
+/// A letter to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOutbox {
+    pub id: i64,
+    pub letter: i64,
+    pub recipient: Address,
+    /// Fills the marks; `None` for list copies, whose letter has none.
+    pub token: Option<String>,
+    pub due_at: DateTime<Utc>,
+    /// After which it is of no use to anybody.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Where an outbox row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboxState {
+    Queued,
+    /// The relay, or the maildir, has it.
+    Accepted,
+    /// Tried, and to be tried again.
+    Deferred,
+    /// The relay will not take it.
+    Refused,
+    /// Its use ended before the relay took it.
+    Expired,
+    /// A newer mail says it better.
+    Superseded,
+    /// An operator stopped it.
+    Held,
+}
+
+/// A leased letter to one recipient, ready to be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    pub outbox: i64,
+    pub letter: i64,
+    pub incident: Option<i64>,
+    pub purpose: Purpose,
+    pub recipient: Address,
+    pub token: Option<String>,
+    pub attempts: i64,
+    pub expires_at: DateTime<Utc>,
+    /// Shared by the jobs of one letter.
+    pub octets: std::sync::Arc<Vec<u8>>,
+}
+
+/// An outbox row, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    pub id: i64,
+    pub message_id: String,
+    pub incident: Option<i64>,
+    pub purpose: Purpose,
+    pub recipient: Address,
+    pub subject: String,
+    pub state: OutboxState,
+    pub created_at: DateTime<Utc>,
+    pub due_at: DateTime<Utc>,
+    pub accepted_at: Option<DateTime<Utc>>,
+    pub attempts: i64,
+    /// What the relay said last.
+    pub last_answer: String,
+}
+
+/// A Message-ID that we sent or received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownId {
+    pub message_id: String,
+    pub incident: Option<i64>,
+    /// The letter of ours that has it; `None` for a received message.
+    pub letter: Option<i64>,
+    pub purpose: Option<Purpose>,
+}
+
+/// A change to the outbox by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorAction {
+    /// Try now, whatever its state, unless it was accepted.
+    Retry,
+    Hold,
+}
