@@ -1,8 +1,22 @@
 //! When Firebell must speak unasked: every obligation of an incident, with the instant at which
 //! somebody must next be reminded of it.
+//!
+//! Everything is computed from the incident and the policy: nobody sets a deadline or cancels one.
+//! Start with [`obligations`], what is owed, and [`deadlines`], when the server must wake up for it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use super::policy::{Ladder, PostmortemDuty, Rung, RungAt, Span};
+use super::state::{Climb, Command, Incident, Person};
+
+/// How late a reminder may go out before the rungs behind it move with it: whoever comes next on
+/// the ladder is counted from the instant at which the one before was told.
+const LATE_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// Offers of command are repeated hourly after the last level, and no longer than this.
+pub const COMMAND_REPEATS_AT_MOST: u32 = 12;
 
 /// What a deadline is about. An incident has at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,9 +31,353 @@ pub enum DeadlineKind {
     Close,
 }
 
+impl DeadlineKind {
+    /// Every kind, in the order in which simultaneous ones are handled.
+    pub const ALL: [Self; 6] = [
+        Self::TakeCommand,
+        Self::MissingFields,
+        Self::Update,
+        Self::PostmortemOwner,
+        Self::Postmortem,
+        Self::Close,
+    ];
+
+    /// `take-command`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TakeCommand => "take-command",
+            Self::MissingFields => "missing-fields",
+            Self::Update => "update",
+            Self::PostmortemOwner => "postmortem-owner",
+            Self::Postmortem => "postmortem",
+            Self::Close => "close",
+        }
+    }
+}
+
 /// The next instant at which an obligation needs somebody's attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
     pub kind: DeadlineKind,
     pub wake_at: DateTime<Utc>,
+}
+
+/// Something that somebody owes by a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Obligation {
+    pub kind: DeadlineKind,
+    /// Several only for an offer of command.
+    pub owed_by: Vec<Person>,
+    pub due_at: Option<DateTime<Utc>>,
+    /// Reminders sent so far.
+    pub stage: u32,
+    /// The next reminder; `None` when its ladder has ended.
+    pub wake_at: Option<DateTime<Utc>>,
+}
+
+/// The instants at which the server must look at this incident again. At most one of each kind.
+pub fn deadlines(incident: &Incident, policy: &Policy) -> Vec<Deadline> {
+    let mut all: Vec<Deadline> = obligations(incident, policy)
+        .into_iter()
+        .filter_map(|owed| owed.wake_at.map(|wake_at| Deadline { kind: owed.kind, wake_at }))
+        .collect();
+    all.extend(
+        close_at(incident, policy).map(|wake_at| Deadline { kind: DeadlineKind::Close, wake_at }),
+    );
+    all
+}
+
+/// Everything that is owed now. Never empty for an active incident.
+pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
+    [
+        command_owed(incident, policy),
+        missing_owed(incident, policy),
+        update_owed(incident, policy),
+        postmortem_owner_owed(incident, policy),
+        postmortem_owed(incident, policy),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// When the next official update is due; `None` while nobody commands or nothing is active.
+pub fn update_due(incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
+    if !incident.phase.is_active() || incident.commander().is_none() {
+        return None;
+    }
+    let from = incident.updates.counted_from?;
+    Some(
+        incident
+            .updates
+            .promised_at
+            .unwrap_or_else(|| policy.after(from, update_every(incident, policy))),
+    )
+}
+
+/// The cadence of the present severity and phase.
+pub fn update_every(incident: &Incident, policy: &Policy) -> Span {
+    use super::Phase;
+    let column = match incident.phase {
+        Phase::Identified => 1,
+        Phase::Monitoring => 2,
+        _ => 0,
+    };
+    policy.severity(incident.severity).update_every[column]
+}
+
+/// Which of the six fields of a declaration nobody has stated yet.
+pub fn missing_fields(incident: &Incident, policy: &Policy) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let place = &incident.coordination;
+    let somewhere = place.bridge.is_some()
+        || place.chat.is_some()
+        || place.doc.is_some()
+        || policy.bridge.is_some()
+        || policy.chat.is_some();
+    let untitled = incident.title == crate::mail::command::UNTITLED;
+    let questions = [
+        ("what", untitled && incident.summary.is_none()),
+        ("severity", incident.severity_assumed),
+        ("phase", incident.phase_assumed),
+        ("commander", incident.commander().is_none()),
+        ("coordination", !somewhere),
+        ("involved", incident.roles.is_empty() && incident.services.is_empty()),
+    ];
+    missing.extend(questions.into_iter().filter(|(_, open)| *open).map(|(name, _)| name));
+    missing
+}
+
+/// The ladder that chases updates of this severity.
+pub fn update_ladder<'a>(incident: &Incident, policy: &'a Policy) -> &'a Ladder {
+    if incident.severity <= super::Severity::Sev3 {
+        &policy.update_ladder
+    } else {
+        &policy.update_ladder_minor
+    }
+}
+
+fn command_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let Command::Offered { to, offered_at, climb, leadership_told } = &incident.command else {
+        return None;
+    };
+    if !incident.phase.is_active() {
+        return None;
+    }
+    let rules = policy.severity(incident.severity);
+    let asked_at = climb.last_at.unwrap_or(*offered_at);
+    let next_level = match climb.done {
+        // The levels of `decide::asked_next`: next in the rotation, every trained commander.
+        0 | 1 => Some(policy.after(asked_at, rules.take_command_within)),
+        done if done < 2 + COMMAND_REPEATS_AT_MOST => Some(asked_at + TimeDelta::hours(1)),
+        _ => None,
+    };
+    let leadership = leadership_at(incident, policy).filter(|_| !leadership_told);
+    Some(Obligation {
+        kind: DeadlineKind::TakeCommand,
+        owed_by: to.clone(),
+        due_at: Some(policy.after(asked_at, rules.take_command_within)),
+        stage: climb.done,
+        wake_at: [next_level, leadership].into_iter().flatten().min(),
+    })
+}
+
+/// When leadership hears that nobody commands.
+pub fn leadership_at(incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
+    let Command::Offered { offered_at, .. } = &incident.command else { return None };
+    policy.severity(incident.severity).leadership_within.map(|within| *offered_at + within)
+}
+
+fn missing_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    if !incident.phase.is_active() || missing_fields(incident, policy).is_empty() {
+        return None;
+    }
+    let owed_by = incident.commander().unwrap_or(&incident.reporter).clone();
+    let ladder =
+        Climbing::new(&policy.missing_ladder, incident.missing_chase, incident.declared_at, policy);
+    Some(Obligation {
+        kind: DeadlineKind::MissingFields,
+        owed_by: vec![owed_by],
+        due_at: None,
+        stage: incident.missing_chase.done,
+        wake_at: ladder.next_at(),
+    })
+}
+
+fn update_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let due_at = update_due(incident, policy)?;
+    let ladder = Climbing::new(update_ladder(incident, policy), incident.updates.climb, due_at, policy);
+    Some(Obligation {
+        kind: DeadlineKind::Update,
+        owed_by: incident.commander().cloned().into_iter().collect(),
+        due_at: Some(due_at),
+        stage: incident.updates.climb.done,
+        wake_at: ladder.next_at().map(|at| in_working_hours(at, incident, policy)),
+    })
+}
+
+fn postmortem_owner_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let postmortem = incident.postmortem.as_ref()?;
+    let chased = !postmortem.owner_named && postmortem.is_owed() && postmortem.due_at.is_some();
+    if !chased || incident.phase != super::Phase::Resolved {
+        return None;
+    }
+    let due_at = postmortem.owed_since + policy.postmortem.owner_within;
+    let ladder = Climbing::new(&policy.postmortem.owner_ladder, postmortem.owner_climb, due_at, policy);
+    Some(Obligation {
+        kind: DeadlineKind::PostmortemOwner,
+        owed_by: vec![postmortem.owner.clone()],
+        due_at: Some(due_at),
+        stage: postmortem.owner_climb.done,
+        wake_at: ladder.next_at().map(|at| in_working_hours(at, incident, policy)),
+    })
+}
+
+fn postmortem_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let postmortem = incident.postmortem.as_ref()?;
+    if !postmortem.is_owed() || incident.phase != super::Phase::Resolved {
+        return None;
+    }
+    let wake_at = postmortem.due_at.and_then(|due_at| {
+        Climbing::new(&policy.postmortem.ladder, postmortem.climb, due_at, policy)
+            .since(postmortem.owed_since)
+            .next_at()
+            .map(|at| in_working_hours(at, incident, policy))
+    });
+    Some(Obligation {
+        kind: DeadlineKind::Postmortem,
+        owed_by: vec![postmortem.owner.clone()],
+        due_at: postmortem.due_at,
+        stage: postmortem.climb.done,
+        wake_at,
+    })
+}
+
+/// Where no postmortem has a date, the incident closes by itself.
+fn close_at(incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
+    let resolved_at = incident.resolved_at.filter(|_| incident.phase == super::Phase::Resolved)?;
+    let waits = incident
+        .postmortem
+        .as_ref()
+        .is_some_and(|postmortem| postmortem.is_owed() && postmortem.due_at.is_some());
+    (!waits).then(|| resolved_at + policy.close_within)
+}
+
+/// When the postmortem of an incident resolved at `resolved_at` is due.
+pub fn postmortem_due(
+    incident: &Incident,
+    resolved_at: DateTime<Utc>,
+    policy: &Policy,
+) -> Option<DateTime<Utc>> {
+    match policy.severity(incident.severity_highest).postmortem {
+        PostmortemDuty::Within(span) => Some(policy.after(resolved_at, span)),
+        PostmortemDuty::AskedOnce | PostmortemDuty::None => None,
+    }
+}
+
+/// Nobody is woken for what can wait: only an active SEV-1 or SEV-2 cannot.
+fn in_working_hours(at: DateTime<Utc>, incident: &Incident, policy: &Policy) -> DateTime<Utc> {
+    if incident.phase.is_active() && incident.severity.is_major() {
+        at
+    } else {
+        policy.calendar.next_working(at)
+    }
+}
+
+/// A ladder, how far it has been climbed, and what it is counted from.
+#[derive(Debug, Clone, Copy)]
+pub struct Climbing<'a> {
+    ladder: &'a Ladder,
+    climb: Climb,
+    due_at: DateTime<Utc>,
+    since: DateTime<Utc>,
+    policy: &'a Policy,
+}
+
+/// What is to be done on a ladder now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reached<'a> {
+    /// The rung, or `None` for a repeat after the last.
+    pub rung: Option<(usize, &'a Rung)>,
+    pub to: &'a [super::policy::Party],
+    /// The climb after it.
+    pub climb: Climb,
+}
+
+impl<'a> Climbing<'a> {
+    /// `due_at` is what the offsets of the rungs are counted from.
+    pub fn new(ladder: &'a Ladder, climb: Climb, due_at: DateTime<Utc>, policy: &'a Policy) -> Self {
+        Self { ladder, climb, due_at, since: due_at, policy }
+    }
+
+    /// When the obligation began, for rungs that are a share of its time.
+    pub fn since(mut self, since: DateTime<Utc>) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// When the next reminder is; `None` at the ladder's end.
+    pub fn next_at(&self) -> Option<DateTime<Utc>> {
+        let index = self.climb.done as usize;
+        if let Some(rung) = self.ladder.rungs.get(index) {
+            let planned = self.planned(rung);
+            let (Some(last), Some(before)) =
+                (self.climb.last_at, index.checked_sub(1).and_then(|i| self.ladder.rungs.get(i)))
+            else {
+                return Some(planned);
+            };
+            // Escalation starts when people are told: a rung keeps its distance from the one before.
+            return Some(planned.max(last + (planned - self.planned(before))));
+        }
+        let then = self.ladder.then.as_ref()?;
+        let repeats = index - self.ladder.rungs.len();
+        if repeats >= then.at_most as usize {
+            return None;
+        }
+        let last = self.climb.last_at.unwrap_or(self.due_at);
+        Some(match then.every {
+            Span::BusinessDays(days) => self.policy.calendar.opening_after(last, days),
+            span => self.policy.after(last, span),
+        })
+    }
+
+    /// The reminder to send at `now`, which is not before [`Self::next_at`]. Rungs to the same
+    /// people that were slept through are one reminder, the latest.
+    pub fn reached(&self, now: DateTime<Utc>) -> Option<Reached<'a>> {
+        let planned = self.next_at().filter(|at| *at <= now)?;
+        let mut index = self.climb.done as usize;
+        let Some(mut rung) = self.ladder.rungs.get(index) else {
+            let then = self.ladder.then.as_ref()?;
+            return Some(Reached { rung: None, to: &then.to, climb: self.climbed(index, planned, now) });
+        };
+        while let Some(next) = self.ladder.rungs.get(index + 1) {
+            if next.to != rung.to || self.planned(next) > now {
+                break;
+            }
+            (index, rung) = (index + 1, next);
+        }
+        let planned = planned.max(self.planned(rung));
+        Some(Reached {
+            rung: Some((index, rung)),
+            to: &rung.to,
+            climb: self.climbed(index, planned, now),
+        })
+    }
+
+    fn climbed(&self, index: usize, planned: DateTime<Utc>, now: DateTime<Utc>) -> Climb {
+        let told_at = if now - planned > LATE_AFTER { now } else { planned };
+        Climb { done: u32::try_from(index + 1).unwrap_or(u32::MAX), last_at: Some(told_at) }
+    }
+
+    fn planned(&self, rung: &Rung) -> DateTime<Utc> {
+        let calendar = &self.policy.calendar;
+        match rung.at {
+            RungAt::Offset(offset) => self.due_at + offset,
+            RungAt::BusinessPercent(percent) => calendar.at_percent(self.since, self.due_at, percent),
+            RungAt::DueDayAt(time) => {
+                calendar.zone.instant(calendar.zone.local(self.due_at).date().and_time(time))
+            }
+            RungAt::BusinessDaysAfter(days) => calendar.opening_after(self.due_at, days),
+        }
+    }
 }

@@ -256,7 +256,8 @@ pub enum OfferedBy {
 }
 
 /// What changed, for the first lines of a follow-up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Change {
     Severity { from: Severity, to: Severity },
     Phase { from: Phase, to: Phase },

@@ -1,5 +1,7 @@
 //! What can happen to an incident. Every input becomes one of these, whoever it came from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::DeadlineKind;
@@ -58,7 +60,7 @@ pub struct Declared {
     pub private: bool,
     pub drill: bool,
     pub written: Written,
-    pub origin: Source,
+    pub source: Source,
 }
 
 /// A message to an incident that exists.
@@ -68,7 +70,9 @@ pub struct Said {
     pub written: Written,
     /// What the mail asked for that is being answered, where we know it.
     pub answering: Option<Purpose>,
-    pub origin: Source,
+    /// Who wrote the entries that the lines mean to correct.
+    pub entry_authors: BTreeMap<i64, Address>,
+    pub source: Source,
 }
 
 /// What a timeline entry keeps of the message it came from.
@@ -91,7 +95,7 @@ pub struct Filed {
     /// Why it did nothing: `automatic reply`, `unverified sender`.
     pub why: String,
     pub text: String,
-    pub origin: Source,
+    pub source: Source,
 }
 
 /// What became of one line of a mail, for its receipt.

@@ -1,1 +1,142 @@
-//! x
+//! Who may do what: the right-hand column of the command table, in one place.
+//!
+//! A refusal names who can and is never silent. While nobody commands, any verified known person
+//! may do what the commander may: emergency first.
+
+use super::state::{Incident, Person};
+use super::{Role, Severity};
+use crate::mail::Address;
+use crate::mail::command::Command;
+
+/// Who may give a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Everybody who proved who they are.
+    Anybody,
+    /// In the roster, of a configured domain, or named in this incident by its commander.
+    Known,
+    /// Works on it.
+    Responder,
+    /// Commander or deputy.
+    Commander,
+    /// Commander, deputy or liaison.
+    Speaker,
+    /// Commander or deputy; the reporter too while declaring.
+    CommanderOrReporter,
+    /// Who wrote the entry, the scribe, commander or deputy.
+    AuthorOrScribe,
+    /// The postmortem's owner.
+    PostmortemOwner,
+    /// The postmortem's owner, commander or deputy.
+    PostmortemOwnerOrCommander,
+}
+
+/// The right that a command needs in the present state.
+pub fn right_for(command: &Command, incident: &Incident) -> Right {
+    match command {
+        Command::Severity(to) if raises(*to, incident) => Right::Known,
+        Command::Severity(_)
+        | Command::Phase(_)
+        | Command::OfferCommand(_)
+        | Command::Role { .. }
+        | Command::Release(_)
+        | Command::Resolved(_)
+        | Command::Reopen(_)
+        | Command::Cancel(_)
+        | Command::PostmortemOwner(_)
+        | Command::WaivePostmortem(_) => Right::Commander,
+        Command::Private(_) | Command::Drill(_) => Right::CommanderOrReporter,
+        Command::Title(_)
+        | Command::Summary(_)
+        | Command::Impact(_)
+        | Command::Service(_)
+        | Command::Started(_)
+        | Command::Detected(_)
+        | Command::Link(_)
+        | Command::Bridge(_)
+        | Command::Chat(_)
+        | Command::Doc(_)
+        | Command::CustomersAffected(_)
+        | Command::Section { .. } => Right::Responder,
+        Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
+        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) => Right::Known,
+        Command::Correct { .. } => Right::AuthorOrScribe,
+        Command::Submit => Right::PostmortemOwner,
+        Command::Publish => Right::PostmortemOwnerOrCommander,
+        Command::Ack | Command::Confirm | Command::Status | Command::Help | Command::Unavailable(_) => {
+            Right::Anybody
+        }
+    }
+}
+
+/// Whether this is a raise, or the first statement of what was only assumed.
+pub fn raises(to: Severity, incident: &Incident) -> bool {
+    incident.severity_assumed || to <= incident.severity
+}
+
+/// Whether `address` has a right; `known` is what the roster says of it, `wrote` whether they
+/// wrote the entry that is spoken of.
+///
+/// # Errors
+///
+/// Who has it, as a clause for the answer: "the incident commander (Alice Ng) can".
+pub fn check(
+    right: Right,
+    address: &Address,
+    known: bool,
+    wrote: bool,
+    incident: &Incident,
+) -> Result<(), String> {
+    let nobody_commands = incident.phase.is_active() && incident.commander().is_none();
+    let known = known || incident.names(address);
+    let commanding = incident.is_commanding(address);
+    let owns =
+        incident.postmortem.as_ref().is_some_and(|postmortem| postmortem.owner.address == *address);
+    let has = |role| incident.holder(role).is_some_and(|holder| holder.address == *address);
+    let may = match right {
+        Right::Anybody => true,
+        Right::Known => known,
+        Right::Responder => incident.is_responder(address) || (nobody_commands && known),
+        Right::Commander => {
+            commanding || (nobody_commands && known) || (owns && !incident.phase.is_active())
+        }
+        Right::Speaker => {
+            commanding
+                || has(Role::Liaison)
+                || (nobody_commands && (known || incident.is_responder(address)))
+        }
+        Right::CommanderOrReporter => {
+            commanding || incident.reporter.address == *address || (nobody_commands && known)
+        }
+        Right::AuthorOrScribe => wrote || commanding || has(Role::Scribe) || (nobody_commands && known),
+        Right::PostmortemOwner => owns,
+        Right::PostmortemOwnerOrCommander => owns || commanding,
+    };
+    if may { Ok(()) } else { Err(who_can(right, incident)) }
+}
+
+fn who_can(right: Right, incident: &Incident) -> String {
+    let commander = match incident.commander() {
+        Some(commander) => format!("the incident commander ({})", commander.shown()),
+        None => "the incident commander".to_owned(),
+    };
+    let owner = incident.postmortem.as_ref().map_or_else(
+        || "the postmortem's owner".to_owned(),
+        |postmortem| named_owner(&postmortem.owner),
+    );
+    match right {
+        Right::Anybody | Right::Known => {
+            "people of the organisation can, and whom the incident commander names".to_owned()
+        }
+        Right::Responder => "responders can; reply  join  to become one".to_owned(),
+        Right::Commander | Right::CommanderOrReporter => format!("{commander} or the deputy can"),
+        Right::Speaker => format!("{commander}, the deputy or the liaison can"),
+        Right::AuthorOrScribe => format!("whoever wrote the entry, the scribe or {commander} can"),
+        Right::PostmortemOwner => format!("{owner} can"),
+        Right::PostmortemOwnerOrCommander => format!("{owner} or {commander} can"),
+    }
+}
+
+fn named_owner(owner: &Person) -> String {
+    format!("the postmortem's owner ({})", owner.shown())
+}

@@ -64,7 +64,6 @@ pub struct SeverityPolicy {
     pub leadership_within: Option<TimeDelta>,
     /// At most so long between official updates: triage and investigating, identified, monitoring.
     pub update_every: [Span; 3],
-    /// `None`: no postmortem is owed.
     pub postmortem: PostmortemDuty,
 }
 
@@ -84,7 +83,7 @@ pub enum Span {
     Clock(TimeDelta),
     /// Whole business days; for a deadline, to the end of the last of them.
     BusinessDays(u32),
-    /// The next working hour, the present one included.
+    /// One working hour from now, or from the next opening.
     NextWorkingHour,
 }
 
@@ -164,7 +163,10 @@ impl Policy {
         match span {
             Span::Clock(delta) => from + delta,
             Span::BusinessDays(days) => self.calendar.business_days_after(from, days),
-            Span::NextWorkingHour => self.calendar.next_working(from),
+            // An hour of somebody's working time, wherever it begins.
+            Span::NextWorkingHour => {
+                self.calendar.next_working(self.calendar.next_working(from) + TimeDelta::hours(1))
+            }
         }
     }
 }

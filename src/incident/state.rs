@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::decision::Change;
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
 use crate::mail::command::Line;
@@ -17,8 +18,10 @@ use crate::mail::command::Line;
 pub struct Incident {
     /// `42` of `INC-42`.
     pub number: i64,
-    /// Stable subject of its whole mail thread.
     pub title: String,
+    /// The title it was declared with: the subject of its whole mail thread, which never changes,
+    /// because mail clients split a thread whose subject does.
+    pub thread_title: String,
     pub summary: Option<String>,
     pub impact: Option<String>,
     pub severity: Severity,
@@ -52,6 +55,8 @@ pub struct Incident {
     pub customers_affected: Option<bool>,
     /// Official updates.
     pub updates: Updates,
+    /// Changes that the next follow-up names.
+    pub untold: Vec<Change>,
     /// How far the chase for missing fields has come.
     pub missing_chase: Climb,
     /// Exists from the first resolve on.
@@ -99,7 +104,13 @@ pub enum WideMail {
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Nobody commands; these were asked.
-    Offered { to: Vec<Person>, offered_at: DateTime<Utc>, climb: Climb },
+    Offered {
+        to: Vec<Person>,
+        offered_at: DateTime<Utc>,
+        climb: Climb,
+        /// Leadership heard that nobody commands.
+        leadership_told: bool,
+    },
     /// Somebody does; perhaps they offered it on.
     Held { by: Person, since: DateTime<Utc>, offered_on: Option<Handover> },
 }
@@ -205,6 +216,31 @@ impl Incident {
             Command::Held { by, .. } => Some(by),
             Command::Offered { .. } => None,
         }
+    }
+
+    /// The roles that somebody has, not only was asked to take.
+    pub fn accepted(&self) -> impl Iterator<Item = &RoleHeld> {
+        self.roles.iter().filter(|held| held.accepted_at.is_some())
+    }
+
+    /// Whether somebody named this address in this incident, by a role or by having declared it.
+    pub fn names(&self, address: &Address) -> bool {
+        self.roles.iter().any(|held| held.person.address == *address)
+            || self.commander().is_some_and(|commander| commander.address == *address)
+    }
+
+    /// Accepted a role, acknowledged a page, wrote `join`, commands; the reporter too, who is asked
+    /// for the facts that are missing.
+    pub fn is_responder(&self, address: &Address) -> bool {
+        self.reporter.address == *address
+            || self.commander().is_some_and(|commander| commander.address == *address)
+            || self.accepted().any(|held| held.person.address == *address)
+    }
+
+    /// Commander or deputy.
+    pub fn is_commanding(&self, address: &Address) -> bool {
+        self.commander().is_some_and(|commander| commander.address == *address)
+            || self.holder(Role::Deputy).is_some_and(|deputy| deputy.address == *address)
     }
 
     /// Who accepted a role that only one can have.

@@ -100,6 +100,8 @@ pub struct Line {
 pub struct Misread {
     /// A sentence for the person who wrote it, without the line itself.
     pub why: String,
+    /// The field that was probably meant.
+    pub field: Option<String>,
     /// A line that would work, where one can be told.
     pub instead: Option<String>,
 }
@@ -131,6 +133,9 @@ pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) 
     let _ = (new_text, grammar, now);
     unreachable!("replaced before use")
 }
+
+/// The title of a report whose subject says nothing.
+pub const UNTITLED: &str = "(no subject)";
 
 /// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
 pub fn read_subject(subject: &str) -> (Option<Severity>, String) {

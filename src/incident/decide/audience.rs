@@ -1,0 +1,92 @@
+//! Who gets what.
+
+use super::Step;
+use crate::incident::decision::Recipient;
+use crate::incident::policy::Party;
+use crate::incident::state::{Person, WideMail};
+use crate::incident::{Role, Severity};
+use crate::mail::Address;
+use crate::roster::{List, ListKind};
+
+/// The list that is told of what goes wrong with major incidents.
+const LEADERSHIP: &str = "leadership";
+
+impl Step<'_> {
+    /// Everybody who gets declarations, follow-ups and the resolution.
+    pub(super) fn wide(&self) -> Vec<Recipient> {
+        let mut to = Vec::new();
+        if self.incident.wide_mail == WideMail::Sent {
+            to.extend(self.lists_of(self.incident.severity));
+        }
+        to.extend(self.involved());
+        to
+    }
+
+    /// The members, or addresses, of the lists that a severity notifies.
+    pub(super) fn lists_of(&self, severity: Severity) -> Vec<Recipient> {
+        let names = &self.policy.severity(severity).notify;
+        names.iter().filter_map(|name| self.policy.roster.list(name)).flat_map(recipients_of).collect()
+    }
+
+    /// The persons concerned: reporter, commander or who is asked, everybody with a role.
+    pub(super) fn involved(&self) -> Vec<Recipient> {
+        let incident = &self.incident;
+        let mut people: Vec<&Person> = Vec::new();
+        if incident.wide_mail != WideMail::HeldForConfirmation {
+            people.push(&incident.reporter);
+        }
+        match &incident.command {
+            crate::incident::state::Command::Offered { to, .. } => people.extend(to),
+            crate::incident::state::Command::Held { by, offered_on, .. } => {
+                people.push(by);
+                people.extend(offered_on.iter().map(|handover| &handover.to));
+            }
+        }
+        people.extend(incident.roles.iter().map(|held| &held.person));
+        people.into_iter().map(|person| Recipient::Person(person.address.clone())).collect()
+    }
+
+    /// Those who work on it: they get notes.
+    pub(super) fn responders(&self, without: &Address) -> Vec<Recipient> {
+        let commander = self.incident.commander().into_iter();
+        let accepted = self.incident.accepted().map(|held| &held.person);
+        commander
+            .chain(accepted)
+            .filter(|person| person.address != *without)
+            .map(|person| Recipient::Person(person.address.clone()))
+            .collect()
+    }
+
+    /// The addresses that stand for a party of a ladder; `owner` is who owes.
+    pub(super) fn party(&self, party: Party, owner: &Person) -> Vec<Recipient> {
+        let person = |person: Option<&Person>| {
+            person.map(|person| Recipient::Person(person.address.clone())).into_iter().collect()
+        };
+        match party {
+            Party::Owner => person(Some(owner)),
+            Party::Reporter => person(Some(&self.incident.reporter)),
+            Party::Commander => {
+                person(Some(self.incident.commander().unwrap_or(&self.incident.reporter)))
+            }
+            Party::Deputy => person(self.incident.holder(Role::Deputy)),
+            Party::Liaison => person(self.incident.holder(Role::Liaison)),
+            Party::Leadership => self.leadership(),
+        }
+    }
+
+    /// The list `leadership`, where it exists.
+    pub(super) fn leadership(&self) -> Vec<Recipient> {
+        if self.incident.wide_mail == WideMail::HeldForKind {
+            return Vec::new();
+        }
+        self.policy.roster.list(LEADERSHIP).map(recipients_of).unwrap_or_default()
+    }
+}
+
+/// One copy for somebody else's list, one each for our own.
+fn recipients_of(list: &List) -> Vec<Recipient> {
+    match &list.kind {
+        ListKind::External(address) => vec![Recipient::List(address.clone())],
+        ListKind::Own(members) => members.iter().cloned().map(Recipient::Person).collect(),
+    }
+}

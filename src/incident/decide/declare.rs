@@ -1,0 +1,206 @@
+//! A report becomes an incident: nothing is asked before it exists.
+
+use chrono::{DateTime, Utc};
+
+use super::{Step, whole_text};
+use crate::incident::decision::{Decision, EntryKind, OfferedBy, Says};
+use crate::incident::event::{Declared, Said, Trust};
+use crate::incident::policy::Policy;
+use crate::incident::state::{Climb, Command as InCommand, Coordination, Incident, Updates, WideMail};
+use crate::incident::{Phase, Severity};
+use crate::mail::command::{Command, Line, Written};
+
+/// Makes the incident, asks for a commander, and tells everybody who must know.
+pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Decision {
+    let mut step = Step::new(first_state(declared, policy, now), policy, now);
+    step.was = None;
+    let proven = declared.by.trust == Trust::Verified || declared.accepted_by.is_some();
+    let (lines, waiting): (Vec<Line>, Vec<Line>) =
+        declared.written.lines.iter().cloned().partition(|line| {
+            proven || line.meaning.as_ref().is_ok_and(is_fact) || line.meaning.is_err()
+        });
+    step.near_misses_are_yes(&lines);
+    let mut by = declared.by.clone();
+    by.known = true;
+    let said = Said {
+        by,
+        written: Written { lines, prose: declared.written.prose.clone(), gave_up: false },
+        answering: None,
+        entry_authors: std::collections::BTreeMap::new(),
+        source: declared.source.clone(),
+    };
+    step.record_declaration(declared, &said);
+    step.apply_lines(&said);
+    step.finish_declaration(declared, &said);
+    if !proven {
+        step.ask_for_proof(declared, waiting);
+    } else {
+        step.answer(&said);
+    }
+    step.into_decision()
+}
+
+fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Incident {
+    let severity = declared.severity.unwrap_or(policy.default_severity);
+    let wide_mail = if declared.private || declared.drill {
+        WideMail::HeldForKind
+    } else if declared.by.trust == Trust::Verified || declared.accepted_by.is_some() {
+        WideMail::Sent
+    } else {
+        WideMail::HeldForConfirmation
+    };
+    Incident {
+        number: declared.number,
+        title: declared.title.clone(),
+        thread_title: declared.title.clone(),
+        summary: None,
+        impact: None,
+        severity,
+        severity_assumed: declared.severity.is_none(),
+        severity_highest: severity,
+        phase: Phase::Triage,
+        phase_assumed: true,
+        private: declared.private,
+        drill: declared.drill,
+        wide_mail,
+        reporter: declared.by.person.clone(),
+        declared_at: now,
+        started_at: None,
+        detected_at: None,
+        resolved_at: None,
+        closed_at: None,
+        outcome: None,
+        command: InCommand::Offered {
+            to: Vec::new(),
+            offered_at: now,
+            climb: Climb::default(),
+            leadership_told: false,
+        },
+        first_commanded_at: None,
+        roles: Vec::new(),
+        services: Vec::new(),
+        links: Vec::new(),
+        coordination: Coordination::default(),
+        customers_affected: None,
+        updates: Updates::default(),
+        untold: Vec::new(),
+        missing_chase: Climb::default(),
+        postmortem: None,
+        unconfirmed: Vec::new(),
+        token_epoch: 0,
+        last_entry_at: now,
+        next_seq: 1,
+    }
+}
+
+/// What a report may say of itself before anybody proved who they are.
+fn is_fact(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Severity(_)
+            | Command::Title(_)
+            | Command::Summary(_)
+            | Command::Impact(_)
+            | Command::Service(_)
+            | Command::Started(_)
+            | Command::Detected(_)
+            | Command::Link(_)
+            | Command::CustomersAffected(_)
+            | Command::Private(_)
+            | Command::Drill(_)
+            | Command::Status
+            | Command::Help
+    )
+}
+
+impl Step<'_> {
+    /// A mistyped `Private` or `Drill` counts as yes until corrected: the wide mail cannot be called
+    /// back.
+    fn near_misses_are_yes(&mut self, lines: &[Line]) {
+        for line in lines {
+            let Err(misread) = &line.meaning else { continue };
+            match misread.field.as_deref() {
+                Some("Private") => self.incident.private = true,
+                Some("Drill") => self.incident.drill = true,
+                _ => continue,
+            }
+            self.incident.wide_mail = WideMail::HeldForKind;
+        }
+    }
+
+    fn record_declaration(&mut self, declared: &Declared, said: &Said) {
+        let mut text = declared.title.clone();
+        let prose = whole_text(&[], &declared.written.prose);
+        if !prose.is_empty() {
+            text = format!("{text}\n\n{prose}");
+        }
+        if let Some(accepted_by) = &declared.accepted_by {
+            text = format!("{text}\n\n(Reported from outside; accepted by {}.)", accepted_by.shown());
+        }
+        self.record(EntryKind::Declaration, Some(&said.by), text, said.source.clone());
+    }
+
+    fn finish_declaration(&mut self, declared: &Declared, said: &Said) {
+        let words: Vec<String> = std::mem::take(&mut self.official)
+            .into_iter()
+            .chain(std::mem::take(&mut self.notes))
+            .chain(Some(declared.written.prose.clone()))
+            .filter(|words| !words.trim().is_empty())
+            .collect();
+        if self.incident.summary.is_none() && !words.is_empty() {
+            self.incident.summary = Some(words.join("\n\n"));
+        }
+        self.incident.thread_title = self.incident.title.clone();
+        self.record_facts(said);
+        self.changes.clear();
+        self.follow_up = false;
+        self.announce = false;
+        if let InCommand::Offered { to, .. } = &mut self.incident.command
+            && to.is_empty()
+        {
+            let asked = asked_first(&self.incident, self.policy, self.now);
+            if let InCommand::Offered { to, .. } = &mut self.incident.command {
+                to.clone_from(&asked);
+            }
+        }
+        let wide = self.wide();
+        self.mail(wide, Says::Declaration);
+        if matches!(self.incident.command, InCommand::Offered { .. }) {
+            self.mail_offer(OfferedBy::Declaration);
+        }
+        if self.incident.wide_mail == WideMail::HeldForKind && !said.source.no_receipt {
+            let kind = if self.incident.private { "private" } else { "a drill" };
+            self.hints.push(format!(
+                "{} is marked as {kind}: the lists were not written to, and this version does not write \
+                 to them for such an incident. Reply  {}: no  if that is a mistake.",
+                self.incident.key(),
+                if self.incident.private { "Private" } else { "Drill" },
+            ));
+        }
+    }
+
+    /// The reporter's address is known, and anybody can write it into a From: the wide mail waits.
+    fn ask_for_proof(&mut self, declared: &Declared, waiting: Vec<Line>) {
+        if declared.by.known {
+            self.ask_to_confirm(&declared.by.person, waiting, String::new());
+        }
+    }
+}
+
+/// Who is asked first to take command.
+pub(super) fn asked_first(
+    incident: &Incident,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Vec<crate::incident::state::Person> {
+    let roster = &policy.roster;
+    let reporter = || vec![incident.reporter.clone()];
+    if incident.severity >= Severity::Sev4 {
+        return reporter();
+    }
+    if roster.command_rotation.is_some() {
+        return roster.commander_on_call(now).map_or_else(reporter, |person| vec![person]);
+    }
+    let trained: Vec<_> = roster.trained.iter().map(|address| roster.person(address, "")).collect();
+    if trained.is_empty() { reporter() } else { trained }
+}

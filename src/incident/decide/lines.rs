@@ -1,0 +1,309 @@
+//! The lines of a mail, applied in the order typed: each checked against the permission table, each
+//! with an outcome that its writer may read.
+
+use super::Step;
+use crate::incident::deadlines;
+use crate::incident::decision::Change;
+use crate::incident::event::{LineResult, Outcome, Said};
+use crate::incident::permission::{self, right_for};
+use crate::incident::state::{Climb, WideMail};
+use crate::incident::{Phase, Severity};
+use crate::mail::command::{Command, Line, Promise};
+
+/// Longest value kept of a field that is one line, in characters: enough for any link.
+const SHORT_VALUE_CHARS_MAX: usize = 500;
+/// At most so many services and links an incident.
+const VALUES_AT_MOST: usize = 50;
+
+/// What became of a line: what it was understood as, or why not and what to send instead.
+pub(super) type Applied = Result<String, (String, Option<String>)>;
+
+impl Step<'_> {
+    /// Applies what a mail asks for. Prose is settled afterwards, because it is the reason of some
+    /// of it.
+    pub(super) fn apply_lines(&mut self, said: &Said) {
+        for line in &said.written.lines {
+            let outcome = match &line.meaning {
+                Ok(command) => match self.apply(command, said) {
+                    Ok(understood) => Outcome::Done(understood),
+                    Err((why, instead)) => Outcome::Refused { why, instead },
+                },
+                Err(misread) => {
+                    Outcome::Refused { why: misread.why.clone(), instead: misread.instead.clone() }
+                }
+            };
+            if matches!(outcome, Outcome::Refused { .. }) {
+                self.facts.push(format!("Not applied: {}", line.typed));
+            }
+            self.results.push(LineResult { line: line.clone(), outcome });
+        }
+    }
+
+    fn apply(&mut self, command: &Command, said: &Said) -> Applied {
+        self.check_right(command, said)?;
+        let short = |text: &String| text.chars().take(SHORT_VALUE_CHARS_MAX).collect::<String>();
+        match command {
+            Command::Severity(to) => self.set_severity(*to, said),
+            Command::Phase(to) => self.set_phase(*to),
+            Command::Title(text) => {
+                self.incident.title = short(text);
+                self.fact("Title", text)
+            }
+            Command::Summary(text) => {
+                self.incident.summary = Some(text.clone());
+                self.fact("Summary", text)
+            }
+            Command::Impact(text) => {
+                self.incident.impact = Some(text.clone());
+                self.changes.push(Change::Impact);
+                self.fact("Impact", text)
+            }
+            Command::Service(names) => self.add_services(names),
+            Command::Started(at) => {
+                self.incident.started_at = Some(*at);
+                let shown = self.shown(*at);
+                self.fact("Started", &shown)
+            }
+            Command::Detected(at) => {
+                self.incident.detected_at = Some(*at);
+                let shown = self.shown(*at);
+                self.fact("Detected", &shown)
+            }
+            Command::Link(text) => {
+                if self.incident.links.len() < VALUES_AT_MOST && !self.incident.links.contains(text) {
+                    self.incident.links.push(short(text));
+                }
+                self.fact("Link", text)
+            }
+            Command::Bridge(text) => {
+                self.incident.coordination.bridge = Some(short(text));
+                self.fact("Bridge", text)
+            }
+            Command::Chat(text) => {
+                self.incident.coordination.chat = Some(short(text));
+                self.fact("Chat", text)
+            }
+            Command::Doc(text) => {
+                self.incident.coordination.doc = Some(short(text));
+                self.fact("Doc", text)
+            }
+            Command::CustomersAffected(yes) => {
+                self.incident.customers_affected = Some(*yes);
+                self.changes.push(Change::CustomersAffected(*yes));
+                self.fact("Customers affected", if *yes { "yes" } else { "no" })
+            }
+            Command::OfferCommand(name) => {
+                let to = self.find_person(name, "IC")?;
+                self.offer_command(said, to)
+            }
+            Command::TakeCommand => self.take_command(said),
+            Command::Role { role, person, remark } => {
+                self.give_role(*role, person, remark.clone(), said)
+            }
+            Command::Release(name) => self.release(name, said),
+            Command::Join => self.join(said),
+            Command::Leave => self.leave(said),
+            Command::Update(text) => {
+                self.official.push(text.clone());
+                self.follow_up = true;
+                Ok("sent as an update".to_owned())
+            }
+            Command::Note(text) => {
+                self.notes.push(text.clone());
+                Ok("noted".to_owned())
+            }
+            Command::NextUpdate(promise) => self.promise_update(*promise),
+            Command::Resolved(text) => self.resolve(text, said),
+            Command::Reopen(why) => self.reopen(why, said),
+            Command::Cancel(why) => self.cancel(why, said),
+            Command::Private(yes) => self.set_kind(true, *yes),
+            Command::Drill(yes) => self.set_kind(false, *yes),
+            Command::Correct { seq, text } => self.correct(*seq, text),
+            Command::PostmortemOwner(name) => self.name_owner(name),
+            Command::WaivePostmortem(why) => self.waive(why, said),
+            Command::Section { heading, text } => self.write_section(heading, text, said),
+            Command::Submit => self.submit(said),
+            Command::Publish => self.publish(said),
+            Command::Ack => self.acknowledge(said),
+            Command::Confirm => self.confirm(said),
+            Command::Status => {
+                self.mail_person(&said.by.person, crate::incident::Says::Status);
+                Ok("the state is on its way to you".to_owned())
+            }
+            Command::Help => {
+                self.mail_person(&said.by.person, crate::incident::Says::Guide);
+                Ok("the guide is on its way to you".to_owned())
+            }
+            Command::Unavailable(field) => Err((
+                format!("`{field}` is not part of this version; the line stays in the timeline"),
+                None,
+            )),
+        }
+    }
+
+    fn check_right(&self, command: &Command, said: &Said) -> Result<(), (String, Option<String>)> {
+        let right = right_for(command, &self.incident);
+        let wrote = match command {
+            Command::Correct { seq, .. } => {
+                said.entry_authors.get(seq).is_some_and(|author| *author == said.by.person.address)
+            }
+            _ => false,
+        };
+        permission::check(right, &said.by.person.address, said.by.known, wrote, &self.incident).map_err(
+            |who| {
+                let why = format!("Not yours to decide now: {who}");
+                let take_over =
+                    matches!(right, permission::Right::Commander | permission::Right::Speaker);
+                let instead = (take_over && said.by.known)
+                    .then(|| format!("IC: {}", said.by.person.address))
+                    .filter(|_| self.incident.phase.is_active());
+                match instead {
+                    // The line that they, not the writer, would send to make the writer commander.
+                    Some(line) => (format!("{why}, or make you commander with  {line}"), None),
+                    None => (why, None),
+                }
+            },
+        )
+    }
+
+    /// Remembers a fact for the timeline and repeats it for the receipt.
+    pub(super) fn fact(&mut self, name: &str, value: &str) -> Applied {
+        self.facts.push(format!("{name}: {value}"));
+        Ok(format!("{name} is now: {value}"))
+    }
+
+    pub(super) fn shown(&self, at: chrono::DateTime<chrono::Utc>) -> String {
+        self.policy.calendar.zone.format_full(at)
+    }
+
+    fn set_severity(&mut self, to: Severity, said: &Said) -> Applied {
+        let from = self.incident.severity;
+        let raises = permission::raises(to, &self.incident);
+        if !raises && !said.has_reason() {
+            return Err((
+                "Lowering the severity needs a reason: write it under the line".to_owned(),
+                Some(format!("Severity: {to}\n\nbecause …")),
+            ));
+        }
+        let before = self.lists_of(from);
+        let stated = !self.incident.severity_assumed;
+        self.incident.severity = to;
+        self.incident.severity_assumed = false;
+        self.incident.severity_highest =
+            if stated { self.incident.severity_highest.min(to) } else { to };
+        if from != to {
+            self.facts.push(format!("Severity {from} is now {to}."));
+            self.changes.push(Change::Severity { from, to });
+            self.incident.updates.climb = Climb::default();
+            self.follow_up = true;
+            self.tell_joining_lists(&before);
+        } else {
+            self.facts.push(format!("Severity {to}."));
+        }
+        Ok(format!("severity is {to}"))
+    }
+
+    /// A list that joins later gets the declaration first, in its present state.
+    fn tell_joining_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
+        if self.incident.wide_mail != WideMail::Sent {
+            return;
+        }
+        let joining: Vec<_> = self
+            .lists_of(self.incident.severity)
+            .into_iter()
+            .filter(|recipient| !before.contains(recipient))
+            .collect();
+        self.joining.extend(joining);
+    }
+
+    fn set_phase(&mut self, to: Phase) -> Applied {
+        let from = self.incident.phase;
+        if !from.is_active() {
+            return Err((format!("{} is {from}", self.incident.key()), Some("Reopen: why".to_owned())));
+        }
+        self.incident.phase_assumed = false;
+        self.incident.phase = to;
+        if from != to {
+            self.facts.push(format!("Phase {from} is now {to}."));
+            self.changes.push(Change::Phase { from, to });
+            self.follow_up = true;
+        }
+        Ok(format!("phase is {to}"))
+    }
+
+    fn add_services(&mut self, names: &[String]) -> Applied {
+        for name in names {
+            if self.incident.services.len() < VALUES_AT_MOST && !self.incident.services.contains(name) {
+                self.incident.services.push(name.clone());
+            }
+        }
+        self.fact("Service", &names.join(", "))
+    }
+
+    fn promise_update(&mut self, promise: Promise) -> Applied {
+        if !self.incident.phase.is_active() {
+            return Err((format!("{} is {}", self.incident.key(), self.incident.phase), None));
+        }
+        let at = match promise {
+            Promise::Within(span) => self.now + span,
+            Promise::At(at) => at,
+        };
+        let latest = self.now + chrono::TimeDelta::days(NEXT_UPDATE_DAYS_MAX);
+        if at <= self.now || at > latest {
+            return Err((
+                format!("The next update must lie ahead, and within {NEXT_UPDATE_DAYS_MAX} days"),
+                Some("Next update: 30m".to_owned()),
+            ));
+        }
+        self.promised = Some(at);
+        self.incident.updates.promised_at = Some(at);
+        self.incident.updates.climb = Climb::default();
+        self.changes.push(Change::NextUpdate(at));
+        let shown = self.shown(at);
+        self.facts.push(format!("Next update by {shown}."));
+        Ok(format!("the next update is due {shown}"))
+    }
+
+    fn correct(&mut self, seq: i64, text: &str) -> Applied {
+        if seq < 1 || seq >= self.incident.next_seq {
+            return Err((format!("There is no entry #{seq}"), None));
+        }
+        self.notes.push(format!("Correction of #{seq}: {text}"));
+        Ok(format!("the correction stands beside #{seq}"))
+    }
+
+    /// `Private` (or `Drill`), by yes or no.
+    fn set_kind(&mut self, private: bool, yes: bool) -> Applied {
+        let name = if private { "Private" } else { "Drill" };
+        if private {
+            self.incident.private = yes;
+        } else {
+            self.incident.drill = yes;
+        }
+        let held = self.incident.private || self.incident.drill;
+        let was = self.incident.wide_mail;
+        if held {
+            self.incident.wide_mail = WideMail::HeldForKind;
+        } else if was == WideMail::HeldForKind {
+            self.incident.wide_mail = WideMail::Sent;
+            self.announce = true;
+        }
+        self.fact(name, if yes { "yes" } else { "no" })
+    }
+
+    /// When the next update is due, for those who promise one.
+    pub(super) fn update_due(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        deadlines::update_due(&self.incident, self.policy)
+    }
+}
+
+/// A promise farther ahead than this is a mistyped one.
+const NEXT_UPDATE_DAYS_MAX: i64 = 31;
+
+impl Said {
+    /// Whether any words beside the fields were written.
+    fn has_reason(&self) -> bool {
+        let runs_on = |line: &Line| matches!(&line.meaning, Ok(Command::Update(text) | Command::Note(text)) if !text.trim().is_empty());
+        !self.written.prose.trim().is_empty() || self.written.lines.iter().any(runs_on)
+    }
+}

@@ -1,0 +1,263 @@
+//! What follows from an event: the one function that changes an incident.
+//!
+//! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
+//! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
+
+mod audience;
+mod declare;
+mod lines;
+mod offer;
+mod passed;
+mod prose;
+mod roles;
+mod settle;
+
+use chrono::{DateTime, Utc};
+
+use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Recipient, Says};
+use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
+use super::policy::Policy;
+use super::state::{Incident, Person, Unconfirmed};
+use crate::mail::command::{Command, Line};
+
+/// At most so many mails of one sender wait for a `confirm`; the oldest gives way.
+const UNCONFIRMED_AT_MOST: usize = 20;
+
+/// What follows from `event` for an incident, or for none yet.
+///
+/// Only [`Event::Declared`] makes an incident, and only where there is none; whatever does not fit
+/// changes nothing.
+pub fn decide(
+    incident: Option<&Incident>,
+    event: &Event,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Decision {
+    match (incident, event) {
+        (None, Event::Declared(declared)) => declare::declare(declared, policy, now),
+        (None, _) | (Some(_), Event::Declared(_)) => Decision::nothing(),
+        (Some(incident), event) => {
+            let mut step = Step::new(incident.clone(), policy, now);
+            match event {
+                Event::Said(said) => step.hear(said),
+                Event::Filed(filed) => step.file(filed),
+                Event::Passed(kind) => step.pass(*kind),
+                Event::Undeliverable { to, purpose, reason } => step.undeliverable(to, *purpose, reason),
+                Event::Declared(_) => {}
+            }
+            step.into_decision()
+        }
+    }
+}
+
+impl Decision {
+    /// Nothing follows.
+    pub fn nothing() -> Self {
+        Self { incident: None, entries: Vec::new(), mailings: Vec::new() }
+    }
+}
+
+/// A decision in the making.
+struct Step<'a> {
+    was: Option<Incident>,
+    incident: Incident,
+    policy: &'a Policy,
+    now: DateTime<Utc>,
+    entries: Vec<NewEntry>,
+    mailings: Vec<Mailing>,
+    /// What changed that stakeholders should hear of.
+    changes: Vec<Change>,
+    /// What the timeline records of changes, in the order they were made.
+    facts: Vec<String>,
+    /// What became of each line, for the receipt.
+    results: Vec<LineResult>,
+    /// A follow-up must go out, whatever the prose is.
+    follow_up: bool,
+    /// Words of `Update:`, which are official whatever else is written.
+    official: Vec<String>,
+    /// Words of `Note:`.
+    notes: Vec<String>,
+    /// Lists that join by a change of severity: they get the declaration first.
+    joining: Vec<Recipient>,
+    /// The next update was promised by this very mail, so sending one does not use it up.
+    promised: Option<DateTime<Utc>>,
+    /// What fixed it, when this mail resolves the incident.
+    resolved: Option<String>,
+    /// The follow-up that goes out after declarations to lists that join.
+    outgoing_follow_up: Option<Says>,
+    follow_up_to: Vec<Recipient>,
+    /// What the sender should know though nothing was refused.
+    hints: Vec<String>,
+    /// The declaration goes to everybody again: held mail was let go.
+    announce: bool,
+}
+
+impl<'a> Step<'a> {
+    fn new(incident: Incident, policy: &'a Policy, now: DateTime<Utc>) -> Self {
+        Self {
+            was: Some(incident.clone()),
+            incident,
+            policy,
+            now,
+            entries: Vec::new(),
+            mailings: Vec::new(),
+            changes: Vec::new(),
+            facts: Vec::new(),
+            results: Vec::new(),
+            follow_up: false,
+            official: Vec::new(),
+            notes: Vec::new(),
+            joining: Vec::new(),
+            promised: None,
+            resolved: None,
+            outgoing_follow_up: None,
+            follow_up_to: Vec::new(),
+            hints: Vec::new(),
+            announce: false,
+        }
+    }
+
+    fn into_decision(self) -> Decision {
+        let changed = self.was.as_ref() != Some(&self.incident);
+        if !changed && self.entries.is_empty() && self.mailings.is_empty() {
+            return Decision::nothing();
+        }
+        Decision { incident: Some(self.incident), entries: self.entries, mailings: self.mailings }
+    }
+
+    /// Writes a line of the timeline and returns its number.
+    fn record(
+        &mut self,
+        kind: EntryKind,
+        author: Option<&Speaker>,
+        text: impl Into<String>,
+        source: Source,
+    ) -> i64 {
+        let seq = self.incident.next_seq;
+        self.incident.next_seq += 1;
+        if author.is_some() && kind != EntryKind::Filed {
+            self.incident.last_entry_at = self.now;
+        }
+        self.entries.push(NewEntry {
+            seq,
+            at: self.now,
+            author: author.map(|speaker| speaker.person.clone()),
+            verified: author.is_none_or(|speaker| speaker.trust == Trust::Verified),
+            kind,
+            text: text.into(),
+            source,
+        });
+        seq
+    }
+
+    fn record_own(&mut self, kind: EntryKind, text: impl Into<String>) -> i64 {
+        self.record(kind, None, text, Source::default())
+    }
+
+    /// Adds a mail, unless nobody would get it.
+    fn mail(&mut self, to: Vec<Recipient>, says: Says) {
+        let mut once = std::collections::BTreeSet::new();
+        let to: Vec<Recipient> = to
+            .into_iter()
+            .filter(|recipient| self.policy.address.tag_of(recipient.address()).is_none())
+            .filter(|recipient| once.insert(recipient.address().key()))
+            .collect();
+        if !to.is_empty() {
+            self.mailings.push(Mailing { to, says });
+        }
+    }
+
+    fn mail_person(&mut self, person: &Person, says: Says) {
+        self.mail(vec![Recipient::Person(person.address.clone())], says);
+    }
+
+    fn hear(&mut self, said: &Said) {
+        match said.by.trust {
+            Trust::Verified => self.hear_verified(said),
+            Trust::Unverified if said.by.known => self.hear_unverified(said),
+            Trust::Unverified | Trust::Stranger => {
+                let text = whole_text(&said.written.lines, &said.written.prose);
+                self.record(
+                    EntryKind::Filed,
+                    Some(&said.by),
+                    format!("From an unknown sender, without effect.\n\n{text}"),
+                    said.source.clone(),
+                );
+            }
+        }
+    }
+
+    fn hear_verified(&mut self, said: &Said) {
+        if said.written.gave_up {
+            let text = whole_text(&said.written.lines, &said.written.prose);
+            self.record(EntryKind::Note, Some(&said.by), text, said.source.clone());
+            if !said.source.no_receipt {
+                self.mail_person(&said.by.person, Says::Guide);
+            }
+            return;
+        }
+        let before = self.incident.clone();
+        self.apply_lines(said);
+        self.settle_prose(said, &before);
+        self.answer(said);
+    }
+
+    /// A known address that proved nothing: its words are filed, its commands wait for one
+    /// `confirm` from the address on file.
+    fn hear_unverified(&mut self, said: &Said) {
+        let commands: Vec<Line> = said
+            .written
+            .lines
+            .iter()
+            .filter(|line| matches!(&line.meaning, Ok(command) if waits_for_confirmation(command)))
+            .cloned()
+            .collect();
+        let text = whole_text(&said.written.lines, &said.written.prose);
+        let why = if commands.is_empty() {
+            "Unverified sender."
+        } else {
+            "Unverified sender; the commands wait for a confirmation."
+        };
+        self.record(EntryKind::Filed, Some(&said.by), format!("{why}\n\n{text}"), said.source.clone());
+        if commands.is_empty() {
+            return;
+        }
+        self.ask_to_confirm(&said.by.person, commands, said.written.prose.clone());
+    }
+
+    fn ask_to_confirm(&mut self, by: &Person, lines: Vec<Line>, prose: String) {
+        let typed = lines.iter().map(|line| line.typed.clone()).collect();
+        if self.incident.unconfirmed.len() >= UNCONFIRMED_AT_MOST {
+            self.incident.unconfirmed.remove(0);
+        }
+        self.incident.unconfirmed.push(Unconfirmed { by: by.clone(), lines, prose, asked_at: self.now });
+        self.mail_person(by, Says::Confirmation { lines: typed });
+    }
+
+    fn file(&mut self, filed: &Filed) {
+        let speaker = filed.from.as_ref().map(|person| Speaker {
+            person: person.clone(),
+            trust: Trust::Stranger,
+            known: false,
+        });
+        let text = format!("{}, without effect.\n\n{}", filed.why, filed.text).trim_end().to_owned();
+        self.record(EntryKind::Filed, speaker.as_ref(), text, filed.source.clone());
+    }
+}
+
+/// Lines and prose as one text, for entries that keep everything.
+fn whole_text(lines: &[Line], prose: &str) -> String {
+    let mut text: Vec<&str> = lines.iter().map(|line| line.typed.as_str()).collect();
+    if !prose.is_empty() {
+        if !text.is_empty() {
+            text.push("");
+        }
+        text.push(prose);
+    }
+    text.join("\n")
+}
+
+/// What asks for nothing but an answer needs no proof, and gets none without it.
+fn waits_for_confirmation(command: &Command) -> bool {
+    !matches!(command, Command::Status | Command::Help | Command::Confirm | Command::Unavailable(_))
+}

@@ -1,0 +1,219 @@
+//! A deadline's instant passed: the next rung of its ladder, if it is still owed.
+//!
+//! A timer may ring late, twice, or after the reply that settled it. The state knows: what is not
+//! due by `deadlines` now changes nothing.
+
+use super::Step;
+use super::offer::asked_next;
+use crate::incident::Role;
+use crate::incident::deadlines::{
+    Climbing, DeadlineKind, deadlines, leadership_at, missing_fields, update_due, update_ladder,
+};
+use crate::incident::decision::{EntryKind, OfferedBy, Owed, Recipient, Reminder, Says};
+use crate::incident::policy::{Ladder, Party};
+use crate::incident::state::{Command as InCommand, Handover, Person};
+
+impl Step<'_> {
+    pub(super) fn pass(&mut self, kind: DeadlineKind) {
+        let due = deadlines(&self.incident, self.policy)
+            .into_iter()
+            .any(|deadline| deadline.kind == kind && deadline.wake_at <= self.now);
+        if !due {
+            return;
+        }
+        match kind {
+            DeadlineKind::TakeCommand => self.pass_offer(),
+            DeadlineKind::MissingFields => self.pass_missing(),
+            DeadlineKind::Update => self.pass_update(),
+            DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
+            DeadlineKind::Postmortem => self.pass_postmortem(),
+            DeadlineKind::Close => self.close_quietly(),
+        }
+    }
+
+    /// Nobody took command: the next level is asked, and leadership hears of it.
+    fn pass_offer(&mut self) {
+        let leadership_due = leadership_at(&self.incident, self.policy).is_some_and(|at| at <= self.now);
+        let next = asked_next(&self.incident, self.policy, self.now);
+        let InCommand::Offered { leadership_told, .. } = &mut self.incident.command else { return };
+        let tell_leadership = leadership_due && !*leadership_told;
+        *leadership_told |= leadership_due;
+        // With leadership's instant only, the level asked now keeps its time.
+        let level_due = {
+            let mut probe = self.incident.clone();
+            if let InCommand::Offered { leadership_told, .. } = &mut probe.command {
+                *leadership_told = true;
+            }
+            deadlines(&probe, self.policy).iter().any(|deadline| {
+                deadline.kind == DeadlineKind::TakeCommand && deadline.wake_at <= self.now
+            })
+        };
+        if level_due {
+            let InCommand::Offered { to, climb, .. } = &mut self.incident.command else { return };
+            match next {
+                Some(next) => {
+                    for person in next {
+                        if to.iter().all(|asked| asked.address != person.address) {
+                            to.push(person);
+                        }
+                    }
+                    climb.done += 1;
+                }
+                // Nobody new to ask on this level or the next: straight to the repeats.
+                None => climb.done = (climb.done + 1).max(2),
+            }
+            climb.last_at = Some(self.now);
+            self.mail_offer(OfferedBy::Silence);
+        }
+        if tell_leadership {
+            self.tell_leadership_nobody_commands();
+        }
+    }
+
+    fn tell_leadership_nobody_commands(&mut self) {
+        let leadership = self.leadership();
+        let asked = match &self.incident.command {
+            InCommand::Offered { to, .. } => to.clone(),
+            InCommand::Held { .. } => return,
+        };
+        let then = "everybody asked is reminded every hour".to_owned();
+        self.record_own(EntryKind::Reminder, "Leadership was told that nobody commands.");
+        self.mail(
+            leadership,
+            Says::TakeCommand { asked, by: OfferedBy::Silence, answer_by: None, then },
+        );
+    }
+
+    fn pass_missing(&mut self) {
+        let incident = &self.incident;
+        let fields = missing_fields(incident, self.policy);
+        let climbing = Climbing::new(
+            &self.policy.missing_ladder,
+            incident.missing_chase,
+            incident.declared_at,
+            self.policy,
+        );
+        let Some(reached) = climbing.reached(self.now) else { return };
+        let owner = incident.commander().unwrap_or(&incident.reporter).clone();
+        self.incident.missing_chase = reached.climb;
+        let owed = Owed::Missing { fields: fields.clone() };
+        self.record_own(
+            EntryKind::Reminder,
+            format!("Asked for what is missing: {}.", fields.join(", ")),
+        );
+        self.remind(reached.to, &owner, owed, None);
+    }
+
+    fn pass_update(&mut self) {
+        let Some(due_at) = update_due(&self.incident, self.policy) else { return };
+        let Some(owner) = self.incident.commander().cloned() else { return };
+        let ladder = update_ladder(&self.incident, self.policy);
+        let Some(reached) =
+            Climbing::new(ladder, self.incident.updates.climb, due_at, self.policy).reached(self.now)
+        else {
+            return;
+        };
+        self.incident.updates.climb = reached.climb;
+        let overdue = if self.now > due_at { "overdue since" } else { "due" };
+        let shown = self.shown(due_at);
+        self.record_own(
+            EntryKind::Reminder,
+            format!("Reminded {}: update {overdue} {shown}.", owner.shown()),
+        );
+        let major = self.incident.severity.is_major();
+        let to: Vec<Party> =
+            reached.to.iter().copied().filter(|party| *party != Party::Leadership || major).collect();
+        self.remind(&to, &owner, Owed::Update { due_at }, Some(due_at));
+        if let Some((index, _)) = reached.rung {
+            if index == offer_rung(ladder) {
+                self.offer_to_deputy(&owner);
+            }
+            if reached.to.contains(&Party::Leadership) {
+                self.tell_everybody_overdue();
+            }
+        }
+    }
+
+    /// A silent commander keeps command until the deputy, to whom it is offered, accepts.
+    fn offer_to_deputy(&mut self, silent: &Person) {
+        let Some(deputy) = self.incident.holder(Role::Deputy).cloned() else { return };
+        let InCommand::Held { offered_on, .. } = &mut self.incident.command else { return };
+        if offered_on.is_some() {
+            return;
+        }
+        *offered_on = Some(Handover { to: deputy.clone(), offered_at: self.now, by_commander: false });
+        self.mail_handover(&deputy, OfferedBy::CommanderSilent(silent.clone()));
+    }
+
+    fn tell_everybody_overdue(&mut self) {
+        let wide = self.wide();
+        let text = String::new();
+        self.mail(wide, Says::FollowUp { by: None, changes: Vec::new(), text, update_overdue: true });
+    }
+
+    fn pass_postmortem_owner(&mut self) {
+        let Some(postmortem) = &mut self.incident.postmortem else { return };
+        let due_at = postmortem.owed_since + self.policy.postmortem.owner_within;
+        let climbing = Climbing::new(
+            &self.policy.postmortem.owner_ladder,
+            postmortem.owner_climb,
+            due_at,
+            self.policy,
+        );
+        let Some(reached) = climbing.reached(self.now) else { return };
+        postmortem.owner_climb = reached.climb;
+        let owner = postmortem.owner.clone();
+        let asked = format!("Asked {} who owns the postmortem.", owner.shown());
+        self.record_own(EntryKind::Reminder, asked);
+        self.remind(reached.to, &owner, Owed::PostmortemOwner, Some(due_at));
+    }
+
+    fn pass_postmortem(&mut self) {
+        let ladder = &self.policy.postmortem.ladder;
+        let Some(postmortem) = &mut self.incident.postmortem else { return };
+        let Some(due_at) = postmortem.due_at else { return };
+        let climbing =
+            Climbing::new(ladder, postmortem.climb, due_at, self.policy).since(postmortem.owed_since);
+        let Some(reached) = climbing.reached(self.now) else { return };
+        postmortem.climb = reached.climb;
+        let owner = postmortem.owner.clone();
+        let shown = self.shown(due_at);
+        let name = &self.policy.postmortem.name;
+        self.record_own(EntryKind::Reminder, format!("Reminded {}: {name} due {shown}.", owner.shown()));
+        self.remind(reached.to, &owner, Owed::Postmortem { due_at: Some(due_at) }, Some(due_at));
+    }
+
+    /// One mail to who owes, and one to the others with the reason why they get it.
+    fn remind(
+        &mut self,
+        to: &[Party],
+        owner: &Person,
+        owed: Owed,
+        due_at: Option<chrono::DateTime<chrono::Utc>>,
+    ) {
+        let missing = match owed {
+            Owed::Update { .. } => missing_fields(&self.incident, self.policy),
+            _ => Vec::new(),
+        };
+        let all: Vec<Recipient> = to.iter().flat_map(|party| self.party(*party, owner)).collect();
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|recipient| *recipient.address() == owner.address);
+        for (recipients, escalated) in [(own, false), (others, true)] {
+            let owed_by = owner.clone();
+            let missing = missing.clone();
+            let reminder = Reminder { owed: owed.clone(), owed_by, due_at, escalated, missing };
+            self.mail(recipients, Says::Reminder(reminder));
+        }
+    }
+}
+
+/// The rung at which command is offered to the deputy: the second that reminds them.
+fn offer_rung(ladder: &Ladder) -> usize {
+    let with_deputy = ladder
+        .rungs
+        .iter()
+        .enumerate()
+        .filter(|(_, rung)| rung.to.contains(&Party::Deputy))
+        .map(|(i, _)| i);
+    with_deputy.take(2).last().unwrap_or(usize::MAX)
+}

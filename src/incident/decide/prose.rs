@@ -1,0 +1,172 @@
+//! The words beside the lines: follow-up or note, who gets them, and the answer to their writer.
+
+use super::Step;
+use crate::incident::Role;
+use crate::incident::decision::{EntryKind, Purpose, Says};
+use crate::incident::event::{Outcome, Said, Source};
+use crate::incident::state::{Climb, Incident};
+use crate::mail::Address;
+
+impl Step<'_> {
+    /// Records what was said, and sends what must be sent of it. `before` is the incident as it was
+    /// when the mail was written: roles count as they were then.
+    pub(super) fn settle_prose(&mut self, said: &Said, before: &Incident) {
+        self.settle_words(said, before);
+        self.announce_changes();
+    }
+
+    /// As [`Self::settle_prose`], for one of several mails that take effect together.
+    pub(super) fn settle_words(&mut self, said: &Said, before: &Incident) {
+        let prose = said.written.prose.trim().to_owned();
+        if let Some(text) = self.resolved.take() {
+            let rest = if text == prose { String::new() } else { prose };
+            self.record_facts(said);
+            let whole = join(&[text, rest]);
+            self.record(EntryKind::FollowUp, Some(&said.by), whole.clone(), said.source.clone());
+            self.send_notes(said);
+            self.changes.clear();
+            self.mail_resolution(said, whole);
+            return;
+        }
+        let is_answer =
+            answers_an_update(said.answering) && speaks_officially(before, &said.by.person.address);
+        let sends_prose = !prose.is_empty() && is_answer && before.phase.is_active();
+        if self.follow_up || sends_prose {
+            let mut words = std::mem::take(&mut self.official);
+            words.push(prose);
+            self.record_facts(said);
+            self.send_follow_up(said, join(&words));
+        } else {
+            if !prose.is_empty() {
+                self.notes.push(prose);
+            }
+            self.record_facts(said);
+        }
+        self.send_notes(said);
+    }
+
+    /// One entry for all that a mail changed.
+    pub(super) fn record_facts(&mut self, said: &Said) {
+        let facts = std::mem::take(&mut self.facts);
+        if !facts.is_empty() {
+            self.record(EntryKind::State, Some(&said.by), facts.join("\n"), without_files(&said.source));
+        }
+    }
+
+    fn send_follow_up(&mut self, said: &Said, text: String) {
+        self.follow_up = false;
+        if !text.is_empty() {
+            self.record(EntryKind::FollowUp, Some(&said.by), text.clone(), said.source.clone());
+        }
+        if speaks_officially(&self.incident, &said.by.person.address)
+            || self.incident.commander().is_none()
+        {
+            self.count_update();
+        }
+        let mut changes = std::mem::take(&mut self.changes);
+        let pending = std::mem::take(&mut self.incident.untold);
+        for change in pending.into_iter().rev() {
+            changes.insert(0, change);
+        }
+        let by = Some(said.by.person.clone());
+        let wide = self.wide();
+        self.outgoing_follow_up = Some(Says::FollowUp { by, changes, text, update_overdue: false });
+        self.follow_up_to = wide;
+    }
+
+    /// An official update went out: its clock starts again.
+    pub(super) fn count_update(&mut self) {
+        if let Some(due_at) = self.update_due() {
+            if self.now <= due_at {
+                self.incident.updates.on_time += 1;
+            } else {
+                self.incident.updates.late += 1;
+            }
+        }
+        let updates = &mut self.incident.updates;
+        updates.first_at.get_or_insert(self.now);
+        updates.counted_from = Some(self.now);
+        updates.promised_at = self.promised;
+        updates.climb = Climb::default();
+    }
+
+    fn send_notes(&mut self, said: &Said) {
+        for text in std::mem::take(&mut self.notes) {
+            let seq = self.record(EntryKind::Note, Some(&said.by), text.clone(), said.source.clone());
+            let to = self.responders(&said.by.person.address);
+            let attachments = said.source.attachments.clone();
+            self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
+            let official = speaks_officially(&self.incident, &said.by.person.address);
+            if official && self.incident.phase.is_active() && said.answering != Some(Purpose::Note) {
+                self.hints.push(format!(
+                    "Your mail is note #{seq} in the timeline of {}. To send it to everybody, reply with a \
+                     line that begins  Update:  and goes on with your words.",
+                    self.incident.key()
+                ));
+            }
+        }
+        // Changes that were not sent are named in the next follow-up.
+        let untold = std::mem::take(&mut self.changes);
+        self.incident.untold.extend(untold);
+        let excess = self.incident.untold.len().saturating_sub(UNTOLD_AT_MOST);
+        self.incident.untold.drain(..excess);
+    }
+
+    /// Sends, in the order in which their readers need them: the declaration to lists that join or
+    /// were waiting, then the follow-up.
+    fn announce_changes(&mut self) {
+        let joining = std::mem::take(&mut self.joining);
+        if std::mem::take(&mut self.announce) {
+            let wide = self.wide();
+            self.mail(wide, Says::Declaration);
+        } else {
+            self.mail(joining, Says::Declaration);
+        }
+        if let Some(follow_up) = self.outgoing_follow_up.take() {
+            let to = std::mem::take(&mut self.follow_up_to);
+            self.mail(to, follow_up);
+        }
+    }
+
+    /// The receipt: only when something was not done, or the writer should know more.
+    pub(super) fn answer(&mut self, said: &Said) {
+        if said.source.no_receipt {
+            return;
+        }
+        let refused =
+            self.results.iter().any(|result| matches!(result.outcome, Outcome::Refused { .. }));
+        let hint = (!self.hints.is_empty()).then(|| self.hints.join("\n\n"));
+        if refused || hint.is_some() {
+            let results = if refused { std::mem::take(&mut self.results) } else { Vec::new() };
+            self.mail_person(&said.by.person, Says::Receipt { results, hint });
+        }
+    }
+}
+
+/// At most so many changes are carried to the next follow-up.
+const UNTOLD_AT_MOST: usize = 20;
+
+/// Commander, deputy or liaison.
+pub(super) fn speaks_officially(incident: &Incident, address: &Address) -> bool {
+    incident.is_commanding(address)
+        || incident.holder(Role::Liaison).is_some_and(|liaison| liaison.address == *address)
+}
+
+/// Whether prose in answer to it is meant for everybody.
+fn answers_an_update(purpose: Option<Purpose>) -> bool {
+    matches!(
+        purpose,
+        Some(Purpose::Declaration | Purpose::FollowUp | Purpose::ReminderUpdate | Purpose::Reminders)
+    )
+}
+
+/// Attachments and the cut-off rest belong to the entry with the words.
+fn without_files(source: &Source) -> Source {
+    Source { message_id: source.message_id.clone(), ..Source::default() }
+}
+
+fn join(texts: &[String]) -> String {
+    let filled: Vec<&str> =
+        texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    filled.join("\n\n")
+}

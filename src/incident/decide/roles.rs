@@ -1,0 +1,197 @@
+//! Roles: offered by the commander, held when accepted, given back.
+
+use super::Step;
+use super::lines::Applied;
+use crate::incident::Role;
+use crate::incident::decision::{Change, Purpose, Says};
+use crate::incident::event::Said;
+use crate::incident::state::{Command as InCommand, Person, RoleHeld};
+use crate::roster::Named;
+
+/// At most so many people with a role an incident: beyond it is a mistake or an attack.
+const ROLES_AT_MOST: usize = 200;
+
+impl Step<'_> {
+    /// Looks a person up as people are named in mail; `field` is for the corrected line.
+    pub(super) fn find_person(
+        &self,
+        name: &str,
+        field: &str,
+    ) -> Result<Person, (String, Option<String>)> {
+        let person = match self.policy.roster.named(name) {
+            Named::One(person) => person,
+            Named::Several(candidates) => {
+                let names: Vec<String> = candidates
+                    .iter()
+                    .map(|person| format!("{} ({})", person.shown(), person.address))
+                    .collect();
+                let first = candidates.first().map(|person| format!("{field}: {}", person.address));
+                return Err((format!("`{name}` can be {}", names.join(" or ")), first));
+            }
+            Named::Nobody => {
+                return Err((
+                    format!("Nobody is known as `{name}`; write an address"),
+                    Some(format!("{field}: name@example.org")),
+                ));
+            }
+        };
+        if self.policy.address.tag_of(&person.address).is_some() {
+            return Err((format!("`{}` is Firebell's own address", person.address), None));
+        }
+        Ok(person)
+    }
+
+    pub(super) fn give_role(
+        &mut self,
+        role: Role,
+        name: &str,
+        remark: Option<String>,
+        said: &Said,
+    ) -> Applied {
+        let field = capitalised(role.name());
+        let person = self.find_person(name, &field)?;
+        let own = person.address == said.by.person.address;
+        if self.incident.roles.iter().any(|held| {
+            held.role == role && held.person.address == person.address && held.accepted_at.is_some()
+        }) {
+            return Ok(format!("{} is {role} already", person.shown()));
+        }
+        if self.incident.roles.len() >= ROLES_AT_MOST {
+            return Err((format!("{ROLES_AT_MOST} people have a role already"), None));
+        }
+        self.incident.roles.retain(|held| {
+            let same_person = held.role == role && held.person.address == person.address;
+            let same_offer = held.role == role && role.is_single() && held.accepted_at.is_none();
+            !same_person && !same_offer
+        });
+        self.incident.roles.push(RoleHeld {
+            role,
+            person: person.clone(),
+            remark: remark.clone(),
+            asked_at: self.now,
+            accepted_at: None,
+        });
+        if own {
+            self.accept_role(role, &person);
+            return Ok(format!("you are {role}"));
+        }
+        self.facts.push(format!("{} was asked to be {role}.", person.shown()));
+        let by = said.by.person.clone();
+        self.mail_person(&person, Says::RoleOffer { role, by, remark });
+        Ok(format!("{} was asked, and is {role} with their  ack", person.shown()))
+    }
+
+    /// The person takes a role that was offered; whoever had it before gives it back.
+    fn accept_role(&mut self, role: Role, person: &Person) {
+        if role.is_single() {
+            self.incident
+                .roles
+                .retain(|held| held.role != role || held.person.address == person.address);
+        }
+        for held in &mut self.incident.roles {
+            if held.role == role && held.person.address == person.address {
+                held.accepted_at.get_or_insert(self.now);
+            }
+        }
+        self.facts.push(format!("{} is {role}.", person.shown()));
+        self.changes.push(Change::RoleTaken { role, person: person.clone() });
+    }
+
+    /// `ack`: whatever the mail that is answered asked for.
+    pub(super) fn acknowledge(&mut self, said: &Said) -> Applied {
+        let address = &said.by.person.address;
+        let offered_command = match &self.incident.command {
+            InCommand::Offered { to, .. } => to.iter().any(|asked| asked.address == *address),
+            InCommand::Held { offered_on, .. } => {
+                offered_on.as_ref().is_some_and(|handover| handover.to.address == *address)
+            }
+        };
+        let offered_role = self
+            .incident
+            .roles
+            .iter()
+            .find(|held| held.person.address == *address && held.accepted_at.is_none());
+        match said.answering {
+            Some(Purpose::Page | Purpose::TakeCommand) if offered_command => self.take_command(said),
+            Some(Purpose::Page | Purpose::TakeCommand) => Err((
+                "Command was not taken: it is not offered to you any more".to_owned(),
+                Some("I have command".to_owned()),
+            )),
+            Some(Purpose::Confirmation) => self.confirm(said),
+            Some(Purpose::ReminderUpdate) => Err((
+                "An update is still due: reply with what is new, or with the time of the next one"
+                    .to_owned(),
+                Some("Next update: 30m".to_owned()),
+            )),
+            _ => match offered_role.map(|held| held.role) {
+                Some(role) => {
+                    self.accept_role(role, &said.by.person);
+                    Ok(format!("you are {role}"))
+                }
+                None => {
+                    self.facts.push(format!("{} acknowledged.", said.by.person.shown()));
+                    Ok("acknowledged".to_owned())
+                }
+            },
+        }
+    }
+
+    pub(super) fn join(&mut self, said: &Said) -> Applied {
+        let person = said.by.person.clone();
+        if self.incident.accepted().any(|held| held.person.address == person.address) {
+            return Ok("you take part already".to_owned());
+        }
+        self.incident
+            .roles
+            .retain(|held| held.person.address != person.address || held.role != Role::Responder);
+        if self.incident.roles.len() >= ROLES_AT_MOST {
+            return Err((format!("{ROLES_AT_MOST} people have a role already"), None));
+        }
+        self.incident.roles.push(RoleHeld {
+            role: Role::Responder,
+            person: person.clone(),
+            remark: None,
+            asked_at: self.now,
+            accepted_at: Some(self.now),
+        });
+        self.facts.push(format!("{} joined.", person.shown()));
+        Ok("you are a responder".to_owned())
+    }
+
+    pub(super) fn leave(&mut self, said: &Said) -> Applied {
+        let person = &said.by.person;
+        if self.incident.commander().is_some_and(|commander| commander.address == person.address) {
+            return Err((
+                "You have command: hand it over first".to_owned(),
+                Some("Handover: name".to_owned()),
+            ));
+        }
+        if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
+            return Ok("you had no role".to_owned());
+        }
+        self.facts.push(format!("{} left.", person.shown()));
+        self.incident.roles.retain(|held| held.person.address != said.by.person.address);
+        Ok("you have no role any more".to_owned())
+    }
+
+    pub(super) fn release(&mut self, name: &str, said: &Said) -> Applied {
+        let person = self.find_person(name, "Release")?;
+        if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
+            return Err((format!("{} has no role here", person.shown()), None));
+        }
+        self.incident.roles.retain(|held| held.person.address != person.address);
+        self.facts.push(format!("{} was released.", person.shown()));
+        let seq = self.incident.next_seq;
+        let text = format!("{} released you: you need not stay. Thank you.", said.by.person.shown());
+        let by = said.by.person.clone();
+        self.mail_person(&person, Says::Note { seq, by, text, attachments: Vec::new() });
+        Ok(format!("{} need not stay", person.shown()))
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+}

@@ -1,0 +1,327 @@
+//! The end of an incident and what is owed after it: resolve, reopen, cancel, postmortem, confirm.
+
+use std::collections::BTreeMap;
+
+use super::Step;
+use super::lines::Applied;
+use crate::incident::deadlines::postmortem_due;
+use crate::incident::decision::{Change, EntryKind, Purpose, Says};
+use crate::incident::event::{Said, Source};
+use crate::incident::policy::PostmortemDuty;
+use crate::incident::state::{Climb, Command as InCommand, Postmortem, WideMail};
+use crate::incident::{Phase, Role};
+use crate::learning::postmortem::{missing_sections, wording};
+use crate::mail::Address;
+use crate::mail::command::Written;
+
+/// Longest section of a postmortem, in octets: a long report, not a memory bound by accident.
+const SECTION_OCTETS_MAX: usize = 64 * 1024;
+
+impl Step<'_> {
+    pub(super) fn resolve(&mut self, what: &str, said: &Said) -> Applied {
+        if !self.incident.phase.is_active() {
+            return Err((format!("{} is {} already", self.incident.key(), self.incident.phase), None));
+        }
+        let words = if what.trim().is_empty() { said.written.prose.trim() } else { what };
+        if words.is_empty() {
+            return Err((
+                "What fixed it? Write it behind the colon".to_owned(),
+                Some("Resolved: what fixed it".to_owned()),
+            ));
+        }
+        self.count_update();
+        self.incident.phase = Phase::Resolved;
+        self.incident.phase_assumed = false;
+        self.incident.resolved_at = Some(self.now);
+        self.incident.outcome = Some(words.to_owned());
+        self.facts.push("Resolved.".to_owned());
+        self.release_wide_mail();
+        self.owe_postmortem(said);
+        self.resolved = Some(words.to_owned());
+        Ok(format!("{} is resolved", self.incident.key()))
+    }
+
+    /// Nobody is named yet, so the commander owns it, or who resolved it where nobody commanded.
+    fn owe_postmortem(&mut self, said: &Said) {
+        if self.policy.severity(self.incident.severity_highest).postmortem == PostmortemDuty::None {
+            return;
+        }
+        let due_at = postmortem_due(&self.incident, self.now, self.policy);
+        let owner = self.incident.commander().unwrap_or(&said.by.person).clone();
+        let now = self.now;
+        let postmortem = self.incident.postmortem.get_or_insert_with(|| Postmortem {
+            owner,
+            owner_named: false,
+            due_at,
+            owed_since: now,
+            sections: BTreeMap::new(),
+            submitted_at: None,
+            published_at: None,
+            waived: None,
+            owner_climb: Climb::default(),
+            climb: Climb::default(),
+        });
+        // After a reopening the clock starts anew; what was written stays.
+        (postmortem.due_at, postmortem.owed_since) = (due_at, now);
+        (postmortem.submitted_at, postmortem.published_at) = (None, None);
+        (postmortem.owner_climb, postmortem.climb) = (Climb::default(), Climb::default());
+    }
+
+    /// The resolution for everybody, and the skeleton for the postmortem's owner.
+    pub(super) fn mail_resolution(&mut self, said: &Said, text: String) {
+        let wide = self.wide();
+        self.mail(wide, Says::Resolution { by: said.by.person.clone(), text });
+        if let Some(owner) = self.incident.postmortem.as_ref().map(|postmortem| postmortem.owner.clone())
+        {
+            self.mail_person(&owner, Says::PostmortemSkeleton);
+        }
+    }
+
+    pub(super) fn reopen(&mut self, why: &str, said: &Said) -> Applied {
+        if self.incident.phase.is_active() {
+            return Err((format!("{} is {}", self.incident.key(), self.incident.phase), None));
+        }
+        let why = if why.trim().is_empty() { said.written.prose.trim() } else { why };
+        if why.is_empty() {
+            return Err(("Why? Write it behind the colon".to_owned(), Some("Reopen: why".to_owned())));
+        }
+        self.incident.phase = Phase::Investigating;
+        (self.incident.resolved_at, self.incident.closed_at) = (None, None);
+        self.incident.outcome = None;
+        if let InCommand::Offered { to, offered_at, climb, leadership_told } = &mut self.incident.command
+        {
+            (*offered_at, *climb, *leadership_told) = (self.now, Climb::default(), false);
+            if to.is_empty() {
+                to.push(said.by.person.clone());
+            }
+            self.mail_offer(crate::incident::decision::OfferedBy::Declaration);
+        }
+        self.incident.updates.counted_from = Some(self.now);
+        self.incident.updates.promised_at = None;
+        self.incident.updates.climb = Climb::default();
+        self.facts.push(format!("Reopened: {why}"));
+        self.changes.push(Change::Reopened { why: why.to_owned() });
+        self.follow_up = true;
+        Ok(format!("{} is open again", self.incident.key()))
+    }
+
+    pub(super) fn cancel(&mut self, why: &str, said: &Said) -> Applied {
+        if !self.incident.phase.is_active() {
+            return Err((format!("{} is {}", self.incident.key(), self.incident.phase), None));
+        }
+        let why = if why.trim().is_empty() { said.written.prose.trim() } else { why };
+        if why.is_empty() {
+            return Err((
+                "Why? Write it behind the colon".to_owned(),
+                Some("Cancel: false alarm".to_owned()),
+            ));
+        }
+        self.incident.phase = Phase::Cancelled;
+        self.incident.closed_at = Some(self.now);
+        self.incident.outcome = Some(why.to_owned());
+        self.facts.push(format!("Cancelled: {why}"));
+        self.changes.push(Change::Cancelled { why: why.to_owned() });
+        self.follow_up = true;
+        Ok(format!("{} is cancelled", self.incident.key()))
+    }
+
+    pub(super) fn name_owner(&mut self, name: &str) -> Applied {
+        let field = "Postmortem owner";
+        let person = self.find_person(name, field)?;
+        let Some(postmortem) =
+            self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed())
+        else {
+            return Err(self.no_postmortem());
+        };
+        postmortem.owner = person.clone();
+        postmortem.owner_named = true;
+        self.facts.push(format!("{} owns the postmortem.", person.shown()));
+        self.mail_person(&person, Says::PostmortemSkeleton);
+        Ok(format!("{} owns the postmortem and got its skeleton", person.shown()))
+    }
+
+    fn no_postmortem(&self) -> (String, Option<String>) {
+        let key = self.incident.key();
+        match &self.incident.postmortem {
+            Some(postmortem) if postmortem.published_at.is_some() => {
+                (format!("The postmortem of {key} is published"), None)
+            }
+            Some(_) => (format!("The postmortem of {key} was waived"), None),
+            None if self.incident.phase.is_active() => (
+                format!("The postmortem of {key} begins when it is resolved"),
+                Some("Resolved: what fixed it".to_owned()),
+            ),
+            None => (format!("No postmortem is asked for {key}"), None),
+        }
+    }
+
+    pub(super) fn waive(&mut self, why: &str, said: &Said) -> Applied {
+        let refusal = self.no_postmortem();
+        let why = if why.trim().is_empty() { said.written.prose.trim() } else { why };
+        if why.is_empty() {
+            return Err((
+                "Why? Write it behind the colon".to_owned(),
+                Some("Waive postmortem: why".to_owned()),
+            ));
+        }
+        let Some(postmortem) =
+            self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed())
+        else {
+            return Err(refusal);
+        };
+        postmortem.waived = Some(format!("{why} ({})", said.by.person.shown()));
+        self.facts.push(format!("Postmortem waived: {why}"));
+        self.close();
+        Ok("the postmortem is waived".to_owned())
+    }
+
+    fn close(&mut self) {
+        if self.incident.phase == Phase::Resolved {
+            self.incident.phase = Phase::Closed;
+            self.incident.closed_at = Some(self.now);
+            self.facts.push("Closed.".to_owned());
+        }
+    }
+
+    /// Where no postmortem is owed, an incident closes by itself.
+    pub(super) fn close_quietly(&mut self) {
+        self.close();
+        let facts = std::mem::take(&mut self.facts);
+        self.record_own(EntryKind::State, facts.join("\n"));
+    }
+
+    pub(super) fn write_section(&mut self, heading: &str, text: &str, said: &Said) -> Applied {
+        let refusal = self.no_postmortem();
+        let shown = heading.to_owned();
+        let Some(postmortem) =
+            self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed())
+        else {
+            return Err(refusal);
+        };
+        if text.trim().is_empty() {
+            return Err((format!("`{shown}` is empty"), Some(format!("{shown}: what you know of it"))));
+        }
+        if text.len() > SECTION_OCTETS_MAX {
+            return Err((format!("`{shown}` is longer than {SECTION_OCTETS_MAX} octets"), None));
+        }
+        postmortem.sections.insert(shown.clone(), text.to_owned());
+        postmortem.submitted_at = None;
+        self.record(
+            EntryKind::Postmortem,
+            Some(&said.by),
+            format!("{shown}\n\n{text}"),
+            said.source.clone(),
+        );
+        Ok(format!("`{shown}` is in the postmortem"))
+    }
+
+    /// Answers with the gaps only, and with wording that could be kinder.
+    pub(super) fn submit(&mut self, said: &Said) -> Applied {
+        let refusal = self.no_postmortem();
+        let Some(postmortem) =
+            self.incident.postmortem.as_ref().filter(|postmortem| postmortem.is_owed())
+        else {
+            return Err(refusal);
+        };
+        let missing = missing_sections(postmortem, &self.policy.postmortem.sections);
+        let wording = wording(postmortem, &self.names());
+        let complete = missing.is_empty();
+        if complete && let Some(postmortem) = &mut self.incident.postmortem {
+            postmortem.submitted_at = Some(self.now);
+            self.facts.push("Postmortem submitted.".to_owned());
+        }
+        self.mail_person(&said.by.person, Says::PostmortemGaps { missing, wording });
+        Ok("the postmortem was checked".to_owned())
+    }
+
+    pub(super) fn publish(&mut self, said: &Said) -> Applied {
+        let refusal = self.no_postmortem();
+        let Some(postmortem) =
+            self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed())
+        else {
+            return Err(refusal);
+        };
+        let missing = missing_sections(postmortem, &self.policy.postmortem.sections);
+        if !missing.is_empty() {
+            let first = missing.first().map(|heading| format!("{heading}: what you know of it"));
+            return Err((format!("Still missing: {}", missing.join(", ")), first));
+        }
+        postmortem.published_at = Some(self.now);
+        postmortem.submitted_at.get_or_insert(self.now);
+        self.facts.push(format!("Postmortem published by {}.", said.by.person.shown()));
+        self.close();
+        let wide = self.wide();
+        self.mail(wide, Says::PostmortemPublished);
+        Ok("the postmortem is published".to_owned())
+    }
+
+    /// Names of those who took part, which no cause should carry.
+    fn names(&self) -> Vec<String> {
+        let people = self.incident.roles.iter().map(|held| &held.person);
+        let all = people.chain(self.incident.commander()).chain(Some(&self.incident.reporter));
+        let mut names: Vec<String> =
+            all.map(|person| person.name.clone()).filter(|name| !name.is_empty()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// `confirm`: the address on file did write it. Applies all that waited, oldest first.
+    pub(super) fn confirm(&mut self, said: &Said) -> Applied {
+        let address = said.by.person.address.clone();
+        let waiting = std::mem::take(&mut self.incident.unconfirmed);
+        let (mine, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|unconfirmed| unconfirmed.by.address == address);
+        self.incident.unconfirmed = others;
+        let declared = self.incident.reporter.address == address
+            && self.incident.wide_mail == WideMail::HeldForConfirmation;
+        if mine.is_empty() && !declared {
+            return Err(("Nothing of yours waits to be confirmed".to_owned(), None));
+        }
+        if declared {
+            self.release_wide_mail();
+            self.facts.push(format!("{} confirmed the report.", said.by.person.shown()));
+        }
+        for unconfirmed in mine {
+            let again = Said {
+                by: said.by.clone(),
+                written: Written { lines: unconfirmed.lines, prose: unconfirmed.prose, gave_up: false },
+                answering: None,
+                entry_authors: said.entry_authors.clone(),
+                source: Source { no_receipt: said.source.no_receipt, ..Source::default() },
+            };
+            let before = self.incident.clone();
+            self.apply_lines(&again);
+            self.settle_words(&again, &before);
+        }
+        Ok("confirmed".to_owned())
+    }
+
+    /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
+    /// to the deputy and the next in the rotation.
+    pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, reason: &str) {
+        let known = self.incident.names(to) || self.is_list(to);
+        self.record_own(EntryKind::State, format!("Mail to {to} could not be delivered: {reason}"));
+        if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
+            return;
+        }
+        let says = Says::Undeliverable { to: to.clone(), purpose, reason: reason.to_owned() };
+        let mut tell: Vec<_> = self.incident.commander().cloned().into_iter().collect();
+        if tell.is_empty() || tell.iter().any(|commander| commander.address == *to) {
+            tell = self.incident.holder(Role::Deputy).cloned().into_iter().collect();
+            let rotation = self.policy.roster.command_rotation.as_ref();
+            let order = rotation.map(|rotation| rotation.order(self.now)).unwrap_or_default();
+            let next = order.into_iter().find(|address| *address != to);
+            tell.extend(next.map(|address| self.policy.roster.person(address, "")));
+        }
+        let to = tell
+            .into_iter()
+            .map(|person| crate::incident::decision::Recipient::Person(person.address))
+            .collect();
+        self.mail(to, says);
+    }
+
+    fn is_list(&self, address: &Address) -> bool {
+        self.lists_of(self.incident.severity).iter().any(|recipient| recipient.address() == address)
+    }
+}
