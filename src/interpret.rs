@@ -1,1 +1,305 @@
-//! From a message and what it points at to an event.
+//! From a message and what it points at to what it asks for. Pure: what it points at is loaded
+//! before, by `engine`, which asks [`clues`] what to load and [`interpret`] what it means.
+//!
+//! Here stand the rules of who is believed and of what belongs to which incident; what follows from
+//! it is decided by `incident`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::incident::decision::Purpose;
+use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
+use crate::incident::policy::DeclareFrom;
+use crate::incident::state::Person;
+use crate::incident::{Incident, Policy};
+use crate::mail::command::{Grammar, Line, Written, read_commands, read_subject};
+use crate::mail::ids::{Secret, same};
+use crate::mail::{Address, InboundMail, Origin, Tag};
+
+/// What a message points at, before anything is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clues {
+    /// The most telling of our addresses that it was sent to.
+    pub tag: Tag,
+    /// A reverse-path of ours: a delivery report.
+    pub bounce: Option<(i64, String)>,
+    /// `42` of `[INC-42]` in the subject.
+    pub subject_number: Option<i64>,
+}
+
+/// What was found of what a message points at.
+#[derive(Debug, Clone, Default)]
+pub struct Pointed<'a> {
+    /// The incident that it belongs to by address or thread, or by subject.
+    pub incident: Option<&'a Incident>,
+    /// It belongs there by its subject only, which proves nothing.
+    pub by_subject_only: bool,
+    /// It answers a mail that we sent: what that was for.
+    pub answering: Option<Purpose>,
+    /// It answers some mail of ours, whether or not that had an incident.
+    pub answers_ours: bool,
+    /// The facts that the answered mail stated.
+    pub answered_text: Option<&'a str>,
+    pub entry_authors: BTreeMap<i64, Address>,
+}
+
+/// What a message asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    Declare(Box<Declared>),
+    Say(Box<Said>),
+    /// Kept in the timeline of its incident, without effect.
+    File(Filed),
+    /// Kept as a message only, and why: nobody is told.
+    Keep(&'static str),
+    /// A stranger's report, for a known person to accept.
+    Hold(Person),
+    /// Somebody known accepts a held report.
+    AcceptHeld { id: i64, by: Person },
+    /// The sender gets the guide.
+    Guide(Person),
+    /// The sender gets the list of who is on call.
+    OnCall(Person),
+    /// A delivery report for an outbox row of ours.
+    Bounced { outbox: i64, reason: String },
+}
+
+/// Reads where a message was sent to. The envelope's recipients count before the header's.
+pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues {
+    let tags = |addresses: &[Address]| -> Vec<Tag> {
+        addresses.iter().filter_map(|address| policy.address.tag_of(address)).collect()
+    };
+    let mut all = tags(envelope);
+    all.extend(tags(&mail.recipients));
+    let bounce = all.iter().find_map(|tag| match tag {
+        Tag::Bounce { outbox, mac } => Some((*outbox, mac.clone())),
+        _ => None,
+    });
+    let tag = all.into_iter().min_by_key(telling).unwrap_or(Tag::Plain);
+    Clues { tag, bounce, subject_number: subject_number(&mail.subject) }
+}
+
+/// The smaller the more it says of what the sender wants.
+fn telling(tag: &Tag) -> u8 {
+    match tag {
+        Tag::Incident { token: Some(_), .. } => 0,
+        Tag::Held { .. } | Tag::Digest { .. } => 1,
+        Tag::Incident { token: None, .. } => 2,
+        Tag::Private => 3,
+        Tag::Drill => 4,
+        Tag::Alert => 5,
+        Tag::OnCall | Tag::Help => 6,
+        Tag::Plain => 7,
+        Tag::Bounce { .. } => 8,
+        Tag::Unknown(_) => 9,
+    }
+}
+
+/// `42` of the first `[INC-42]`.
+fn subject_number(subject: &str) -> Option<i64> {
+    let upper = subject.to_ascii_uppercase();
+    let rest = upper.split("[INC-").nth(1)?;
+    let (digits, _) = rest.split_once(']')?;
+    digits.parse().ok().filter(|number| *number > 0)
+}
+
+/// Everything that decides how far a sender is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    pub network_trusted: bool,
+    pub secret: &'a Secret,
+}
+
+/// What a message asks for.
+pub fn interpret(
+    mail: &InboundMail,
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    proof: Proof<'_>,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Meaning {
+    if let Some((outbox, mac)) = &clues.bounce {
+        return if same(mac, &proof.secret.bounce_mac(*outbox)) && mail.origin == Origin::DeliveryReport {
+            Meaning::Bounced { outbox: *outbox, reason: mail.subject.clone() }
+        } else {
+            Meaning::Keep("not a delivery report that we can believe")
+        };
+    }
+    if mail.origin.is_automatic() || mail.unreadable.is_some() {
+        return match pointed.incident {
+            Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
+            None => Meaning::Keep(automatic(mail)),
+        };
+    }
+    let Some(from) = &mail.from else {
+        return match pointed.incident {
+            Some(_) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
+            None => Meaning::Keep("not from exactly one sender"),
+        };
+    };
+    if policy.address.tag_of(&from.address).is_some() {
+        return Meaning::Keep("from our own address");
+    }
+    let speaker = speaker(mail, clues, pointed, proof, policy);
+    let Some(speaker) = speaker else { return Meaning::Keep("not from exactly one sender") };
+    match (pointed.incident, &clues.tag) {
+        (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
+        (Some(incident), _) if !pointed.by_subject_only || speaker.known || incident.names(&from.address) => {
+            let grammar = grammar(policy, pointed.answered_text);
+            Meaning::Say(Box::new(Said {
+                by: speaker,
+                written: read_commands(&mail.new_text, &grammar, now),
+                answering: pointed.answering,
+                entry_authors: pointed.entry_authors.clone(),
+                source: source(mail),
+            }))
+        }
+        (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
+        (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
+        (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
+        (None, Tag::Plain | Tag::Drill | Tag::Private) if !pointed.answers_ours && clues.subject_number.is_none() => {
+            declare(mail, &clues.tag, speaker, policy, now)
+        }
+        (None, _) if speaker.trust == Trust::Verified && !mail.through_list => Meaning::Guide(speaker.person),
+        (None, _) => Meaning::Keep("belongs to no incident"),
+    }
+}
+
+/// How a known sender's report of their own becomes an incident.
+fn declare(mail: &InboundMail, tag: &Tag, by: Speaker, policy: &Policy, now: DateTime<Utc>) -> Meaning {
+    if by.trust == Trust::Stranger && policy.declare_from == DeclareFrom::Known {
+        return Meaning::Hold(by.person);
+    }
+    Meaning::Declare(Box::new(declaration(mail, tag, by, None, policy, now)))
+}
+
+/// The report that a message makes. `accepted_by` is who vouches for a stranger.
+pub fn declaration(
+    mail: &InboundMail,
+    tag: &Tag,
+    by: Speaker,
+    accepted_by: Option<Person>,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Declared {
+    let (severity, title) = read_subject(&mail.subject);
+    let mut written = read_commands(&mail.new_text, &grammar(policy, None), now);
+    if by.trust == Trust::Stranger {
+        // A stranger's words are a report; what they ask for beside it is not theirs to ask.
+        written = Written { lines: Vec::new(), prose: mail.new_text.trim().to_owned(), gave_up: false };
+    }
+    Declared {
+        by,
+        accepted_by,
+        number: 0,
+        title,
+        severity,
+        private: *tag == Tag::Private,
+        drill: *tag == Tag::Drill,
+        written,
+        source: source(mail),
+    }
+}
+
+/// The speaker that a message's From names, as far as it is believed.
+pub fn speaker(
+    mail: &InboundMail,
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    proof: Proof<'_>,
+    policy: &Policy,
+) -> Option<Speaker> {
+    let from = mail.from.as_ref()?;
+    let person = policy.roster.person(&from.address, &from.name);
+    let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
+    let known = policy.roster.knows(&from.address) || named;
+    let by_token = match (&clues.tag, pointed.incident) {
+        (Tag::Incident { number, token: Some(token) }, Some(incident)) if *number == incident.number => {
+            addresses_of(&from.address, policy).iter().any(|address| {
+                same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
+            })
+        }
+        _ => false,
+    };
+    let trust = if by_token || proof.network_trusted {
+        Trust::Verified
+    } else if known {
+        Trust::Unverified
+    } else {
+        Trust::Stranger
+    };
+    Some(Speaker { person, trust, known })
+}
+
+/// All addresses of the person with this one.
+fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
+    let mut all = vec![address.clone()];
+    if let Some(member) = policy.roster.member(address) {
+        all.push(member.address.clone());
+        all.extend(member.also.iter().cloned());
+        all.extend(member.pager.clone());
+    }
+    all
+}
+
+fn accept_held(
+    id: i64,
+    token: &str,
+    speaker: &Speaker,
+    mail: &InboundMail,
+    proof: Proof<'_>,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Meaning {
+    let proven = addresses_of(&speaker.person.address, policy)
+        .iter()
+        .any(|address| same(token, &proof.secret.held_token(id, address)));
+    if !proven || !speaker.known {
+        return Meaning::Keep("an answer to a held report without its token");
+    }
+    let written = read_commands(&mail.new_text, &grammar(policy, None), now);
+    let accepts = written.lines.iter().any(|line: &Line| {
+        matches!(line.meaning, Ok(crate::mail::command::Command::Confirm | crate::mail::command::Command::Ack))
+    });
+    if accepts {
+        Meaning::AcceptHeld { id, by: speaker.person.clone() }
+    } else {
+        Meaning::Keep("an answer to a held report that does not accept it")
+    }
+}
+
+fn grammar<'a>(policy: &'a Policy, answered_text: Option<&'a str>) -> Grammar<'a> {
+    Grammar { zone: &policy.calendar.zone, sections: &policy.postmortem.sections, answered_text }
+}
+
+fn source(mail: &InboundMail) -> Source {
+    Source {
+        message_id: mail.message_id.clone(),
+        elided: mail.elided.clone(),
+        attachments: mail.attachments.iter().map(|attachment| attachment.name.clone()).collect(),
+        no_receipt: mail.through_list,
+    }
+}
+
+fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+    Filed {
+        from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
+        why: why.to_owned(),
+        text: mail.new_text.clone(),
+        source: source(mail),
+    }
+}
+
+fn automatic(mail: &InboundMail) -> &'static str {
+    match mail.origin {
+        Origin::Person => mail.unreadable.unwrap_or("Could not be read"),
+        Origin::AutoReply => "Automatic reply",
+        Origin::DeliveryReport => "Delivery report",
+        Origin::ReadReceipt => "Read receipt",
+        Origin::Complaint => "Complaint",
+        Origin::MeetingReply => "Answer to a meeting",
+        Origin::Own => "Our own mail",
+    }
+}

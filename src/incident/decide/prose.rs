@@ -25,6 +25,7 @@ impl Step<'_> {
             self.record(EntryKind::FollowUp, Some(&said.by), whole.clone(), said.source.clone());
             self.send_notes(said);
             self.changes.clear();
+            self.incident.untold.clear();
             self.mail_resolution(said, whole);
             return;
         }

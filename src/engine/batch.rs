@@ -1,0 +1,343 @@
+//! A transaction in the making: the incidents it loaded, what was decided of them, and the mails
+//! that go out with it. Nothing of it has happened before [`Batch::commit`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tracing::info;
+
+use super::Engine;
+use crate::incident::deadlines::deadlines;
+use crate::incident::decide::decide;
+use crate::incident::decision::{Purpose, Reminder};
+use crate::incident::event::{Declared, Event, Speaker, Trust};
+use crate::incident::state::{Incident, Person};
+use crate::incident::Policy;
+use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
+use crate::mail::command::Command;
+use crate::mail::Address;
+use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::store::rows::{InboundState, KnownId, NewInbound};
+use crate::store::{StoreError, Write};
+
+/// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
+const DECLARATIONS_A_SENDER: i64 = 5;
+const DECLARATIONS_IN_ALL: i64 = 30;
+/// Automatic answers an hour to one address.
+const ANSWERS_AN_ADDRESS: i64 = 5;
+/// Held reports an hour that the on-call commander is told of one by one.
+const HELD_TOLD: i64 = 5;
+
+/// A transaction.
+pub(super) struct Batch<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) write: Write,
+    pub(super) policy: Arc<Policy>,
+    pub(super) now: DateTime<Utc>,
+    loaded: BTreeMap<i64, Loaded>,
+    /// Reminders of this transaction by the person they go to, so that each gets one mail.
+    pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+}
+
+/// An incident as this transaction sees it.
+struct Loaded {
+    incident: Incident,
+    /// The version of the stored row; 0 when there is none yet.
+    was: i64,
+    version: i64,
+}
+
+impl<'e> Batch<'e> {
+    pub(super) async fn begin(engine: &'e Engine) -> Result<Self, StoreError> {
+        let write = engine.store.begin_write().await?;
+        Ok(Self {
+            engine,
+            write,
+            policy: engine.policy(),
+            now: engine.clock.now(),
+            loaded: BTreeMap::new(),
+            reminders: BTreeMap::new(),
+        })
+    }
+
+    /// Stores what was decided. Deadline rows are replaced by what is computed now, so that no
+    /// decision can forget one.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        self.flush_reminders().await?;
+        for (number, loaded) in &self.loaded {
+            if loaded.version == loaded.was {
+                continue;
+            }
+            self.write.save_incident(&loaded.incident, loaded.was, loaded.version).await?;
+            let rows = deadlines(&loaded.incident, &self.policy);
+            self.write.replace_deadlines(*number, &rows).await?;
+        }
+        self.write.commit().await
+    }
+
+    async fn load(&mut self, number: i64) -> Result<bool, StoreError> {
+        if self.loaded.contains_key(&number) {
+            return Ok(true);
+        }
+        let Some(stored) = self.write.load_incident(number).await? else { return Ok(false) };
+        let (was, version) = (stored.version, stored.version);
+        self.loaded.insert(number, Loaded { incident: stored.incident, was, version });
+        Ok(true)
+    }
+
+    pub(super) fn incident(&self, number: i64) -> Option<&Incident> {
+        self.loaded.get(&number).map(|loaded| &loaded.incident)
+    }
+
+    /// One event, one step of the version. Nothing for an incident that does not exist.
+    pub(super) async fn step(&mut self, number: i64, event: &Event) -> Result<(), StoreError> {
+        let exists = self.load(number).await?;
+        if !exists && !matches!(event, Event::Declared(_)) {
+            return Ok(());
+        }
+        let decision = decide(self.incident(number), event, &self.policy, self.now);
+        let Some(incident) = decision.incident else { return Ok(()) };
+        let entry = self.loaded.entry(number).or_insert(Loaded { incident: incident.clone(), was: 0, version: 0 });
+        entry.incident = incident;
+        entry.version += 1;
+        self.write.save_entries(number, &decision.entries, self.now).await?;
+        for mailing in &decision.mailings {
+            self.send(number, mailing, &decision.entries).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one stored message, and does what it asks for.
+    pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+        let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        if !self.write.claim_content_key(&mail.content_key, message.id).await? {
+            self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await?;
+            return Ok(());
+        }
+        let policy = self.policy.clone();
+        let clues = clues(&mail, &message.recipients, &policy);
+        let found = self.find(&mail, &clues).await?;
+        let answered_text = found.answered_text.clone();
+        let pointed = Pointed {
+            incident: found.number.and_then(|number| self.incident(number)),
+            by_subject_only: found.by_subject_only,
+            answering: found.answering,
+            answers_ours: found.answers_ours,
+            answered_text: answered_text.as_deref(),
+            entry_authors: found.entry_authors,
+        };
+        let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
+        let number = found.number;
+        let (state, incident) = self.act(message, &mail, meaning, number).await?;
+        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        if let Some(message_id) = &mail.message_id {
+            let known = KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            self.write.save_known_id(&known).await?;
+        }
+        info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
+        Ok(())
+    }
+
+    async fn act(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        meaning: Meaning,
+        number: Option<i64>,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        match meaning {
+            Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
+            Meaning::Say(said) => {
+                let state =
+                    if said.by.trust == Trust::Verified { InboundState::Read } else { InboundState::Filed };
+                if let Some(number) = number {
+                    self.step(number, &Event::Said(*said)).await?;
+                }
+                Ok((state, number))
+            }
+            Meaning::File(filed) => {
+                if let Some(number) = number {
+                    self.step(number, &Event::Filed(filed)).await?;
+                }
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Keep(_) => Ok((InboundState::Filed, None)),
+            Meaning::Hold(from) => {
+                self.hold(message, mail, &from).await?;
+                Ok((InboundState::Held, None))
+            }
+            Meaning::AcceptHeld { id, by } => {
+                let number = self.accept_held(id, by).await?;
+                Ok((InboundState::Read, number))
+            }
+            Meaning::Guide(to) => {
+                self.answer(&to, Purpose::Guide).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::OnCall(to) => {
+                self.answer(&to, Purpose::Status).await?;
+                Ok((InboundState::Read, None))
+            }
+            Meaning::Bounced { outbox, reason } => {
+                self.refused(outbox, &reason).await?;
+                Ok((InboundState::Filed, None))
+            }
+        }
+    }
+
+    async fn declare(
+        &mut self,
+        mut declared: Declared,
+        message: &NewInbound,
+        mail: &InboundMail,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        let sender = declared.by.person.address.key();
+        let by_sender = self.write.count_use(&format!("declare:{sender}"), self.now).await?;
+        let in_all = self.write.count_use("declare", self.now).await?;
+        if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
+            let from = declared.by.person.clone();
+            self.hold(message, mail, &from).await?;
+            return Ok((InboundState::Held, None));
+        }
+        let number = self.write.next_incident_number().await?;
+        declared.number = number;
+        self.step(number, &Event::Declared(declared)).await?;
+        self.save_thread_root(number).await?;
+        Ok((InboundState::Read, Some(number)))
+    }
+
+    /// Keeps a report for somebody known to accept, and tells the commander on call.
+    async fn hold(&mut self, message: &NewInbound, mail: &InboundMail, from: &Person) -> Result<(), StoreError> {
+        let told = self.write.count_use("held", self.now).await?;
+        if told <= HELD_TOLD {
+            self.send_held(message.id, mail, from).await?;
+        }
+        Ok(())
+    }
+
+    async fn accept_held(&mut self, id: i64, by: Person) -> Result<Option<i64>, StoreError> {
+        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else { return Ok(None) };
+        let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let Some(from) = &mail.from else { return Ok(None) };
+        let speaker = Speaker {
+            person: self.policy.roster.person(&from.address, &from.name),
+            trust: Trust::Stranger,
+            known: self.policy.roster.knows(&from.address),
+        };
+        let policy = self.policy.clone();
+        let tag = clues(&mail, &message.recipients, &policy).tag;
+        let mut declared = declaration(&mail, &tag, speaker, Some(by), &policy, self.now);
+        let number = self.write.next_incident_number().await?;
+        declared.number = number;
+        self.step(number, &Event::Declared(declared)).await?;
+        self.save_thread_root(number).await?;
+        self.write.mark_inbound(id, InboundState::Read, Some(number), self.now).await?;
+        if let Some(message_id) = mail.message_id {
+            let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
+            self.write.save_known_id(&known).await?;
+        }
+        Ok(Some(number))
+    }
+
+    /// An automatic answer outside any incident, within its budget.
+    async fn answer(&mut self, to: &Person, purpose: Purpose) -> Result<(), StoreError> {
+        let uses = self.write.count_use(&format!("answer:{}", to.address.key()), self.now).await?;
+        if uses > ANSWERS_AN_ADDRESS {
+            return Ok(());
+        }
+        match purpose {
+            Purpose::Guide => self.send_guide(to).await,
+            _ => self.send_on_call(to).await,
+        }
+    }
+
+    /// The relay, or a delivery report, says that a mail did not reach its recipient.
+    pub(super) async fn refused(&mut self, outbox: i64, answer: &str) -> Result<(), StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(()) };
+        if !self.write.mark_refused(outbox, answer).await? {
+            return Ok(());
+        }
+        let Some(number) = row.incident else { return Ok(()) };
+        let reason = answer.to_owned();
+        let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason };
+        self.step(number, &event).await
+    }
+
+    /// Keeps a message that we could not read three times, and tells the operator.
+    pub(super) async fn set_aside(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+        self.write.mark_inbound(message.id, InboundState::SetAside, None, self.now).await?;
+        self.send_set_aside(message.id).await
+    }
+
+    /// What a message points at: by address, then by thread, then by subject.
+    async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let known = if mail.ancestors.is_empty() {
+            Vec::new()
+        } else {
+            self.write.load_known_ids(&mail.ancestors).await?
+        };
+        found.answers_ours = known.iter().any(|id| id.letter.is_some());
+        if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
+            found.answering = answered.purpose;
+            if let Some(letter) = answered.letter {
+                let letter = self.write.load_letter(letter).await?;
+                found.answered_text = letter.map(|letter| text_of(&letter.octets));
+            }
+        }
+        let by_address = match &clues.tag {
+            crate::mail::Tag::Incident { number, .. } => Some(*number),
+            _ => None,
+        };
+        let by_thread = known.iter().find_map(|id| id.incident);
+        for (number, by_subject_only) in
+            [(by_address, false), (by_thread, false), (clues.subject_number, true)]
+        {
+            let Some(number) = number else { continue };
+            if self.load(number).await? {
+                found.number = Some(number);
+                found.by_subject_only = by_subject_only;
+                break;
+            }
+        }
+        if by_thread != found.number {
+            // It answers a mail about another incident: what that asked for is not asked here.
+            found.answering = None;
+        }
+        found.entry_authors = self.authors_to_correct(&found, mail).await?;
+        Ok(found)
+    }
+
+    /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
+    async fn authors_to_correct(
+        &mut self,
+        found: &Found,
+        mail: &InboundMail,
+    ) -> Result<BTreeMap<i64, Address>, StoreError> {
+        let Some(number) = found.number else { return Ok(BTreeMap::new()) };
+        let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
+        let waits = self.incident(number).is_some_and(|incident| {
+            incident.unconfirmed.iter().flat_map(|waiting| &waiting.lines).any(|line| {
+                matches!(line.meaning, Ok(Command::Correct { .. }))
+            })
+        });
+        if !mentions && !waits {
+            return Ok(BTreeMap::new());
+        }
+        let timeline = self.write.load_timeline(number).await?;
+        Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
+    }
+}
+
+/// What a message was found to point at.
+#[derive(Debug, Default)]
+struct Found {
+    number: Option<i64>,
+    by_subject_only: bool,
+    answering: Option<Purpose>,
+    answers_ours: bool,
+    answered_text: Option<String>,
+    entry_authors: BTreeMap<i64, Address>,
+}

@@ -1,0 +1,207 @@
+//! The one door: every input of every kind comes through here, and nothing else changes an
+//! incident.
+//!
+//! A message, a deadline, a failure of the relay or a form becomes an event; [`decide`] says what
+//! follows; one transaction stores all of it, together with the finished octets of every mail to
+//! send. Several events share a transaction. Start with [`Engine::read_waiting`].
+//!
+//! [`decide`]: crate::incident::decide::decide
+
+mod batch;
+mod outgoing;
+
+use std::sync::{Arc, RwLock};
+
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::incident::event::{Event, Said};
+use crate::incident::state::Incident;
+use crate::incident::Policy;
+use crate::mail::ids::Secret;
+use crate::store::{Store, StoreError};
+use batch::Batch;
+
+/// Messages that share a transaction: enough that the commit costs little, few enough that a
+/// failure redoes little.
+const MESSAGES_A_BATCH: i64 = 100;
+/// Deadlines that share a transaction, so that one person's reminders are one mail.
+const DEADLINES_A_BATCH: i64 = 500;
+/// After so many failures of our own a message is set aside, and the operator told.
+const ATTEMPTS_MAX: i64 = 3;
+/// A transaction that met a faster writer is run again this often.
+const CONFLICTS_MAX: usize = 20;
+
+/// Everything that a step needs. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub store: Store,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub secret: Secret,
+    policy: Arc<RwLock<Arc<Policy>>>,
+}
+
+impl Engine {
+    /// An engine over an opened store.
+    pub fn new(store: Store, clock: Clock, ids: Ids, secret: Secret, policy: Policy) -> Self {
+        Self { store, clock, ids, secret, policy: Arc::new(RwLock::new(Arc::new(policy))) }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Puts another policy in force, and gives every open incident its deadlines anew.
+    ///
+    /// # Errors
+    ///
+    /// The store's, when the deadlines could not be saved; the policy is in force all the same.
+    pub async fn enforce(&self, policy: Policy) -> Result<(), StoreError> {
+        *self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(policy);
+        self.renew_deadlines().await
+    }
+
+    /// Makes the deadline rows of every incident what the policy in force says.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn renew_deadlines(&self) -> Result<(), StoreError> {
+        let policy = self.policy();
+        let mut write = self.store.begin_write().await?;
+        for stored in write.load_all_incidents().await? {
+            let rows = crate::incident::deadlines::deadlines(&stored.incident, &policy);
+            write.replace_deadlines(stored.incident.number, &rows).await?;
+        }
+        write.commit().await
+    }
+
+    /// Reads the messages that have waited longest; returns how many there were.
+    ///
+    /// What one of them breaks, it breaks alone: the others are read again without it, and after its
+    /// third failure it is set aside.
+    ///
+    /// # Errors
+    ///
+    /// The store's, when not even one message could be read for it.
+    pub async fn read_waiting(&self) -> Result<usize, StoreError> {
+        match self.read_batch(MESSAGES_A_BATCH).await {
+            Ok(count) => Ok(count),
+            Err(StoreError::Conflict) => {
+                // Another instance was faster: what is left is read by the next call.
+                self.read_one().await
+            }
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "a batch of mail is read again one by one");
+                self.read_one().await
+            }
+        }
+    }
+
+    async fn read_batch(&self, limit: i64) -> Result<usize, StoreError> {
+        let mut batch = Batch::begin(self).await?;
+        let waiting = batch.write.load_waiting(limit).await?;
+        for inbound in &waiting {
+            batch.read(&inbound.message).await?;
+        }
+        batch.commit().await?;
+        Ok(waiting.len())
+    }
+
+    async fn read_one(&self) -> Result<usize, StoreError> {
+        let mut write = self.store.begin_write().await?;
+        let waiting = write.load_waiting(1).await?;
+        drop(write);
+        let Some(inbound) = waiting.first() else { return Ok(0) };
+        let id = inbound.message.id;
+        let Err(failure) = self.read_batch(1).await else { return Ok(1) };
+        let mut batch = Batch::begin(self).await?;
+        let attempts = batch.write.count_attempt(id).await?;
+        error!(inbound.id = id, attempts, error = &failure as &dyn std::error::Error, "mail {id} could not be read");
+        if attempts >= ATTEMPTS_MAX {
+            batch.set_aside(&inbound.message).await?;
+        }
+        batch.commit().await?;
+        if attempts >= ATTEMPTS_MAX { Ok(1) } else { Err(failure) }
+    }
+
+    /// Handles the deadlines that have passed; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn pass_deadlines(&self) -> Result<usize, StoreError> {
+        let due = self.store.load_due_deadlines(self.clock.now(), DEADLINES_A_BATCH).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        self.in_batch(async |batch: &mut Batch<'_>| {
+            for deadline in &due {
+                batch.step(deadline.incident, &Event::Passed(deadline.kind)).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        info!(count = due.len(), "{} deadlines passed", due.len());
+        Ok(due.len())
+    }
+
+    /// Somebody wrote on the page or on the command line; `None` when there is no such incident.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn say(&self, incident: i64, said: Said) -> Result<Option<Incident>, StoreError> {
+        let event = Event::Said(said);
+        self.in_batch(async |batch: &mut Batch<'_>| batch.step(incident, &event).await).await?;
+        Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
+    }
+
+    /// The relay will not take a mail: marks it, and tells whom it concerns.
+    ///
+    /// # Errors
+    ///
+    /// The store's; then the row's lease lapses and the mail is tried again.
+    pub async fn refuse(&self, outbox: i64, answer: &str) -> Result<(), StoreError> {
+        self.in_batch(async |batch: &mut Batch<'_>| batch.refused(outbox, answer).await).await
+    }
+
+    /// Sends a digest for the period that ends at `period_at`, unless somebody did.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn send_digest(&self, name: &str, period_at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let policy = self.policy();
+        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else { return Ok(false) };
+        let sent = self
+            .in_batch(async |batch: &mut Batch<'_>| batch.digest(digest, period_at).await)
+            .await?;
+        Ok(sent)
+    }
+
+    /// Runs a transaction, again when another writer was faster.
+    async fn in_batch<T>(
+        &self,
+        work: impl AsyncFn(&mut Batch<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            let mut batch = Batch::begin(self).await?;
+            let result = work(&mut batch).await;
+            let result = match result {
+                Ok(value) => batch.commit().await.map(|()| value),
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(StoreError::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+}
+
