@@ -1,0 +1,354 @@
+//! From a mailing to rows of the outbox: words, octets, one row a recipient, all in the transaction
+//! that decided it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::batch::Batch;
+use crate::incident::decision::{Entry, Mailing, NewEntry, Purpose, Recipient, Reminder, Says};
+use crate::incident::state::Person;
+use crate::learning::digest::DigestPolicy;
+use crate::mail::compose::{Frame, Letter, TOKEN_MARK, compose, fill_token};
+use crate::mail::message::InboundMail;
+use crate::mail::Address;
+use crate::render;
+use crate::store::StoreError;
+use crate::store::rows::{KnownId, NewLetter, NewOutbox};
+
+/// The thread of an incident, for the synthetic root of its mails.
+const MAIN_THREAD: &str = "";
+
+/// Who gets the octets of one letter, and with which token.
+type Copies = Vec<(Address, Option<String>)>;
+
+/// A letter on its way into the store.
+struct Outgoing<'a> {
+    letter: &'a Letter,
+    incident: Option<i64>,
+    /// Without brackets; made from the letter's id when there is none yet.
+    message_id: Option<String>,
+    reply_to: Option<Address>,
+    to: (String, Address),
+    copies: Copies,
+}
+
+impl Batch<'_> {
+    /// Stores what a mailing says for all who get it.
+    pub(super) async fn send(
+        &mut self,
+        number: i64,
+        mailing: &Mailing,
+        new_entries: &[NewEntry],
+    ) -> Result<(), StoreError> {
+        if let Says::Reminder(reminder) = &mailing.says {
+            for recipient in &mailing.to {
+                let person = self.policy.roster.person(recipient.address(), "");
+                let waiting = self.reminders.entry(recipient.address().key()).or_default();
+                waiting.push((number, person, reminder.clone()));
+            }
+            return Ok(());
+        }
+        let timeline = if mailing.says.shows_timeline() {
+            self.write.load_timeline(number).await?
+        } else {
+            Vec::new()
+        };
+        let (persons, lists): (Vec<_>, Vec<_>) =
+            mailing.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
+        let mut message_id = None;
+        if !persons.is_empty() {
+            message_id = Some(self.send_to_persons(number, mailing, &persons, &timeline).await?);
+        }
+        for list in lists {
+            let sent = self.send_to_list(number, mailing, list, &timeline, message_id.clone()).await?;
+            message_id = Some(sent);
+        }
+        let _ = new_entries;
+        Ok(())
+    }
+
+    async fn send_to_persons(
+        &mut self,
+        number: i64,
+        mailing: &Mailing,
+        persons: &[&Recipient],
+        timeline: &[Entry],
+    ) -> Result<String, StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+        let epoch = incident.token_epoch;
+        let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
+        let copies = persons
+            .iter()
+            .map(|recipient| {
+                let address = recipient.address();
+                (address.clone(), Some(self.engine.secret.incident_token(number, address, epoch)))
+            })
+            .collect();
+        let to = match persons {
+            [only] => {
+                let person = self.policy.roster.person(only.address(), "");
+                (person.name, only.address().clone())
+            }
+            // One text for many: it is addressed to the incident that they follow.
+            _ => (self.key(number), self.policy.address.of_incident(number, None)),
+        };
+        let reply_to = Some(self.policy.address.of_incident(number, Some(TOKEN_MARK)));
+        self.store(Outgoing { letter: &letter, incident: Some(number), message_id: None, reply_to, to, copies })
+            .await
+    }
+
+    async fn send_to_list(
+        &mut self,
+        number: i64,
+        mailing: &Mailing,
+        list: &Recipient,
+        timeline: &[Entry],
+        message_id: Option<String>,
+    ) -> Result<String, StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+        let letter = render::render_mailing(mailing, false, incident, &self.policy, timeline, self.now);
+        let reply_to = Some(self.policy.address.of_incident(number, None));
+        let to = (String::new(), list.address().clone());
+        let copies = vec![(list.address().clone(), None)];
+        self.store(Outgoing { letter: &letter, incident: Some(number), message_id, reply_to, to, copies }).await
+    }
+
+    /// One mail a person for all reminders of this transaction; what still waits of the same kind
+    /// is taken back, because this says it better.
+    pub(super) async fn flush_reminders(&mut self) -> Result<(), StoreError> {
+        for (_, waiting) in std::mem::take(&mut self.reminders) {
+            let Some((_, person, _)) = waiting.first().cloned() else { continue };
+            for (number, _, _) in &waiting {
+                self.write.supersede(*number, &person.address, &REMINDERS).await?;
+            }
+            self.send_reminders(&person, &waiting).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_reminders(
+        &mut self,
+        person: &Person,
+        waiting: &[(i64, Person, Reminder)],
+    ) -> Result<(), StoreError> {
+        let items: Vec<_> = waiting
+            .iter()
+            .filter_map(|(number, _, reminder)| Some((self.incident(*number)?, reminder)))
+            .collect();
+        let Some(first) = items.first().map(|(incident, _)| incident.number) else { return Ok(()) };
+        let mut letter = render::render_reminders(person, &items, &self.policy, self.now);
+        let mut token = None;
+        for (incident, _) in &items {
+            let own =
+                self.engine.secret.incident_token(incident.number, &person.address, incident.token_epoch);
+            let mark = render::token_mark_of(incident.number);
+            letter.text = letter.text.replace(&mark, &own);
+            letter.html = letter.html.replace(&mark, &own);
+            token.get_or_insert(own);
+        }
+        let reply_to = Some(self.policy.address.of_incident(first, Some(TOKEN_MARK)));
+        let to = (person.name.clone(), person.address.clone());
+        let copies = vec![(person.address.clone(), token)];
+        self.store(Outgoing { letter: &letter, incident: Some(first), message_id: None, reply_to, to, copies })
+            .await?;
+        Ok(())
+    }
+
+    /// The thread root is known from the first mail on, so that an answer is found even when a relay
+    /// rewrote every other identifier.
+    pub(super) async fn save_thread_root(&mut self, number: i64) -> Result<(), StoreError> {
+        let message_id = self.engine.secret.thread_root(number, MAIN_THREAD, self.domain());
+        let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
+        self.write.save_known_id(&known).await
+    }
+
+    /// A report waits: the commander on call is asked, or the operator where there is none.
+    pub(super) async fn send_held(
+        &mut self,
+        inbound: i64,
+        mail: &InboundMail,
+        from: &Person,
+    ) -> Result<(), StoreError> {
+        let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
+        let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
+        let letter = render::answer::render_held(
+            &self.policy,
+            inbound,
+            &mail.subject,
+            &from.address,
+            &mail.new_text,
+            self.now,
+        );
+        let token = self.engine.secret.held_token(inbound, &to);
+        let reply_to = self.policy.address.tagged(&format!("held.{inbound}.{TOKEN_MARK}"));
+        self.store_single(&letter, &to, Some(reply_to), Some(token)).await
+    }
+
+    pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {
+        let letter = render::answer::render_guide(&self.policy, self.now);
+        self.store_single(&letter, &to.address, None, None).await
+    }
+
+    pub(super) async fn send_on_call(&mut self, to: &Person) -> Result<(), StoreError> {
+        let letter = render::answer::render_on_call(&self.policy, self.now);
+        self.store_single(&letter, &to.address, None, None).await
+    }
+
+    pub(super) async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
+        let Some(operator) = self.policy.operator.clone() else { return Ok(()) };
+        let why = "the server failed three times while reading it; its log says how";
+        let letter = render::answer::render_unreadable(&self.policy, inbound, from, why, self.now);
+        self.store_single(&letter, &operator, None, None).await
+    }
+
+    /// The digest of a period, unless it was sent.
+    pub(super) async fn digest(
+        &mut self,
+        digest: &DigestPolicy,
+        period_at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let before = self.write.last_digest(&digest.name).await?;
+        if !self.write.claim_digest(&digest.name, period_at).await? {
+            return Ok(false);
+        }
+        let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
+        let stored = self.write.load_all_incidents().await?;
+        let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
+        let letter = render::digest::render_digest(digest, &incidents, from, period_at, &self.policy, self.now);
+        let mut members = BTreeMap::new();
+        for name in &digest.to {
+            let Some(list) = self.policy.roster.list(name) else { continue };
+            match &list.kind {
+                crate::roster::ListKind::External(address) => {
+                    members.insert(address.key(), address.clone());
+                }
+                crate::roster::ListKind::Own(addresses) => {
+                    members.extend(addresses.iter().map(|address| (address.key(), address.clone())));
+                }
+            }
+        }
+        let copies: Copies = members.into_values().map(|address| (address, None)).collect();
+        if copies.is_empty() {
+            return Ok(true);
+        }
+        let to = (self.policy.name.clone(), self.policy.address.address().clone());
+        self.store(Outgoing { letter: &letter, incident: None, message_id: None, reply_to: None, to, copies })
+            .await?;
+        Ok(true)
+    }
+
+    /// Where the first digest's period began: one step of its schedule earlier.
+    fn period_before(&self, digest: &DigestPolicy, period_at: DateTime<Utc>) -> DateTime<Utc> {
+        let zone = &self.policy.calendar.zone;
+        let next = zone.next_cron(&digest.schedule, period_at);
+        next.map_or(period_at - TimeDelta::weeks(1), |next| period_at - (next - period_at))
+    }
+
+    async fn store_single(
+        &mut self,
+        letter: &Letter,
+        to: &Address,
+        reply_to: Option<Address>,
+        token: Option<String>,
+    ) -> Result<(), StoreError> {
+        let name = self.policy.roster.person(to, "").name;
+        let copies = vec![(to.clone(), token)];
+        let to = (name, to.clone());
+        self.store(Outgoing { letter, incident: None, message_id: None, reply_to, to, copies }).await?;
+        Ok(())
+    }
+
+    /// Finishes the octets and stores them with a row for each copy. Returns the Message-ID.
+    async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
+        let id = self.engine.ids.next(self.now);
+        let domain = self.domain().to_owned();
+        let message_id = outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
+        let references = self.references(outgoing.incident, outgoing.letter.duty.as_deref());
+        let frame = Frame {
+            own: &self.policy.address,
+            incident: outgoing.incident,
+            reply_to: outgoing.reply_to.as_ref(),
+            to: (&outgoing.to.0, &outgoing.to.1),
+            message_id: &message_id,
+            references: &references,
+            list_name: &self.policy.name,
+            now: self.now,
+        };
+        let mut octets = compose(outgoing.letter, &frame);
+        let mut copies = outgoing.copies;
+        if let [(_, token @ Some(_))] = copies.as_mut_slice() {
+            // One copy only: nothing is shared, so nothing needs filling later.
+            octets = fill_token(&octets, &token.take().unwrap_or_default());
+        }
+        let purpose = outgoing.letter.purpose;
+        self.write
+            .save_letter(&NewLetter {
+                id,
+                message_id: message_id.clone(),
+                incident: outgoing.incident,
+                purpose,
+                created_at: self.now,
+                subject: outgoing.letter.subject.clone(),
+                octets,
+            })
+            .await?;
+        let expires_at = self.now + useful_within(purpose);
+        let rows: Vec<NewOutbox> = copies
+            .into_iter()
+            .map(|(recipient, token)| NewOutbox {
+                id: self.engine.ids.next(self.now),
+                letter: id,
+                recipient,
+                token,
+                due_at: self.now,
+                expires_at,
+            })
+            .collect();
+        self.write.save_outbox(&rows).await?;
+        self.sent = true;
+        let known = KnownId {
+            message_id: message_id.clone(),
+            incident: outgoing.incident,
+            letter: Some(id),
+            purpose: Some(purpose),
+        };
+        self.write.save_known_id(&known).await?;
+        Ok(message_id)
+    }
+
+    /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty.
+    fn references(&self, incident: Option<i64>, duty: Option<&str>) -> Vec<String> {
+        let thread = duty.unwrap_or(MAIN_THREAD);
+        let root = |number| self.engine.secret.thread_root(number, thread, self.domain());
+        incident.map(root).into_iter().collect()
+    }
+
+    fn domain(&self) -> &str {
+        self.policy.address.address().domain()
+    }
+
+    fn key(&self, number: i64) -> String {
+        self.incident(number).map(crate::incident::Incident::key).unwrap_or_default()
+    }
+}
+
+/// Every purpose that a newer reminder replaces.
+const REMINDERS: [Purpose; 5] = [
+    Purpose::ReminderUpdate,
+    Purpose::ReminderMissing,
+    Purpose::ReminderPostmortemOwner,
+    Purpose::ReminderPostmortem,
+    Purpose::Reminders,
+];
+
+/// How long a mail is of use to anybody: after that it is shown as expired, not sent.
+fn useful_within(purpose: Purpose) -> TimeDelta {
+    match purpose {
+        Purpose::Page => TimeDelta::minutes(15),
+        Purpose::ReminderUpdate | Purpose::ReminderMissing | Purpose::Reminders => TimeDelta::hours(24),
+        Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
+        Purpose::Declaration | Purpose::FollowUp | Purpose::Note | Purpose::Status => TimeDelta::days(2),
+        _ => TimeDelta::days(5),
+    }
+}
