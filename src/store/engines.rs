@@ -1,0 +1,354 @@
+//! The two engines, behind one small surface: the only file that knows which one runs.
+//!
+//! sqlx's native drivers, not `sqlx::Any`, which is wrong on booleans and NULL. A statement is
+//! written once with `$n` placeholders; it has a second text only where the engines truly differ.
+//! Nothing here knows a table. Start with [`Engine::open`] and [`statements!`].
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::error::ErrorKind;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{
+    Arguments, AssertSqlSafe, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool,
+};
+
+use super::{StoreError, Stored};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a SQLite writer waits for another process before the caller is told to try again.
+const BUSY_WITHIN: Duration = Duration::from_secs(5);
+/// Readers beside SQLite's one writer. Each holds a page cache of up to 2 MB.
+const SQLITE_READERS: u32 = 4;
+/// Enough for intake, engine, deliveries and pages at once; a small server allows 100 in all.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// One statement, with the text of each engine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statement {
+    pub(super) name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Statement {
+    pub(super) const fn new(name: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { name, sqlite, postgres }
+    }
+}
+
+/// Declares statements, and the list `ALL` that a test has both engines plan.
+macro_rules! statements {
+    ($( $(#[$doc:meta])* $name:ident = $both:literal $(, pg: $postgres:literal)? ; )*) => {
+        $( $(#[$doc])*
+        const $name: $crate::store::engines::Statement =
+            statements!(@one stringify!($name), $both $(, $postgres)?); )*
+        pub(super) const ALL: &[$crate::store::engines::Statement] = &[$($name),*];
+    };
+    (@one $name:expr, $both:literal) => {
+        $crate::store::engines::Statement::new($name, $both, $both)
+    };
+    (@one $name:expr, $sqlite:literal, $postgres:literal) => {
+        $crate::store::engines::Statement::new($name, $sqlite, $postgres)
+    };
+}
+pub(super) use statements;
+
+/// A bound value. NULL keeps its type, because PostgreSQL needs one.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Integer(Option<i64>),
+    Text(Option<String>),
+    Octets(Option<Vec<u8>>),
+    Boolean(bool),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(Some(value))
+    }
+}
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Integer(value)
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Octets(Some(value))
+    }
+}
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+/// A row that both engines can fill.
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// A database.
+#[derive(Debug, Clone)]
+pub(super) enum Engine {
+    /// One writer, readers beside it.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction that writes; rolled back when dropped.
+#[derive(Debug)]
+pub(super) enum Transaction {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Engine {
+    /// Connects to `sqlite:PATH` or `postgres://…` and runs the migrations.
+    pub(super) async fn open(url: &str) -> Stored<Self> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .connect(url)
+                .await
+                .map_err(StoreError::Unavailable)?;
+            POSTGRES_MIGRATIONS.run(&pool).await.map_err(StoreError::Migration)?;
+            return Ok(Self::Postgres(pool));
+        }
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(StoreError::Unavailable)?
+            .busy_timeout(BUSY_WITHIN)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .connect_with(options.clone().create_if_missing(true).optimize_on_close(true, None))
+            .await
+            .map_err(StoreError::Unavailable)?;
+        migrate_sqlite(&writer).await?;
+        // A reader that set the journal mode would have to write.
+        let readers = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(StoreError::Unavailable)?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    /// Begins a transaction that writes: `begin immediate` on SQLite, so that it never reads what
+    /// it cannot then write.
+    ///
+    /// READ COMMITTED on PostgreSQL is enough: every write is guarded or has a unique key. Its
+    /// `begin` runs in a task of its own, because one that is cancelled half-way leaves its
+    /// connection inside a transaction (sqlx 0.9.0).
+    pub(super) async fn begin(&self) -> Stored<Transaction> {
+        match self {
+            Self::Sqlite { writer, .. } => {
+                Ok(Transaction::Sqlite(writer.begin_with("begin immediate").await?))
+            }
+            Self::Postgres(pool) => {
+                let pool = pool.clone();
+                let begun = tokio::spawn(async move { pool.begin().await });
+                let begun =
+                    begun.await.map_err(|_| StoreError::Unavailable(sqlx::Error::WorkerCrashed))?;
+                Ok(Transaction::Postgres(begun?))
+            }
+        }
+    }
+
+    /// Runs one writing statement as a transaction of its own; returns how many rows it changed.
+    pub(super) async fn execute(&self, statement: Statement, values: Vec<Value>) -> Stored<u64> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => {
+                let query = sqlx::query_with(statement.sqlite, bind_sqlite(values)?);
+                query.execute(writer).await?.rows_affected()
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_with(statement.postgres, bind_postgres(values)?);
+                query.execute(pool).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs one writing statement that returns rows, as a transaction of its own.
+    pub(super) async fn change<T: Row>(
+        &self,
+        statement: Statement,
+        values: Vec<Value>,
+    ) -> Stored<Vec<T>> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => {
+                let query = sqlx::query_as_with(statement.sqlite, bind_sqlite(values)?);
+                query.fetch_all(writer).await?
+            }
+            Self::Postgres(_) => self.load(statement, values).await?,
+        })
+    }
+
+    /// Reads, beside whoever writes.
+    pub(super) async fn load<T: Row>(&self, statement: Statement, values: Vec<Value>) -> Stored<Vec<T>> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => {
+                let query = sqlx::query_as_with(statement.sqlite, bind_sqlite(values)?);
+                query.fetch_all(readers).await?
+            }
+            Self::Postgres(pool) => {
+                let query = sqlx::query_as_with(statement.postgres, bind_postgres(values)?);
+                query.fetch_all(pool).await?
+            }
+        })
+    }
+
+    /// Has the engine plan every statement; returns those that it cannot, and why.
+    pub(super) async fn prepare(&self, statements: &[Statement]) -> Vec<String> {
+        let mut misfits = Vec::new();
+        for statement in statements {
+            let planned = match self {
+                Self::Sqlite { writer, .. } => {
+                    writer.prepare(AssertSqlSafe(statement.sqlite).into_sql_str()).await.err()
+                }
+                Self::Postgres(pool) => {
+                    pool.prepare(AssertSqlSafe(statement.postgres).into_sql_str()).await.err()
+                }
+            };
+            misfits.extend(planned.map(|error| format!("{}: {error}", statement.name)));
+        }
+        misfits
+    }
+
+    /// Ends every connection, after the transactions under way.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Transaction {
+    pub(super) async fn commit(self) -> Stored<()> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await?,
+            Self::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Returns how many rows were changed.
+    pub(super) async fn execute(&mut self, statement: Statement, values: Vec<Value>) -> Stored<u64> {
+        Ok(match self {
+            Self::Sqlite(transaction) => {
+                let query = sqlx::query_with(statement.sqlite, bind_sqlite(values)?);
+                query.execute(&mut **transaction).await?.rows_affected()
+            }
+            Self::Postgres(transaction) => {
+                let query = sqlx::query_with(statement.postgres, bind_postgres(values)?);
+                query.execute(&mut **transaction).await?.rows_affected()
+            }
+        })
+    }
+
+    pub(super) async fn load<T: Row>(
+        &mut self,
+        statement: Statement,
+        values: Vec<Value>,
+    ) -> Stored<Vec<T>> {
+        Ok(match self {
+            Self::Sqlite(transaction) => {
+                let query = sqlx::query_as_with(statement.sqlite, bind_sqlite(values)?);
+                query.fetch_all(&mut **transaction).await?
+            }
+            Self::Postgres(transaction) => {
+                let query = sqlx::query_as_with(statement.postgres, bind_postgres(values)?);
+                query.fetch_all(&mut **transaction).await?
+            }
+        })
+    }
+}
+
+/// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
+async fn migrate_sqlite(writer: &SqlitePool) -> Stored<()> {
+    let mut transaction = writer.begin_with("begin immediate").await?;
+    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(StoreError::Migration)?;
+    Ok(transaction.commit().await?)
+}
+
+fn bind_sqlite(values: Vec<Value>) -> Stored<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        let bound = match value {
+            Value::Integer(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Octets(value) => arguments.add(value),
+            Value::Boolean(value) => arguments.add(value),
+        };
+        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+    }
+    Ok(arguments)
+}
+
+fn bind_postgres(values: Vec<Value>) -> Stored<PgArguments> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        let bound = match value {
+            Value::Integer(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Octets(value) => arguments.add(value),
+            Value::Boolean(value) => arguments.add(value),
+        };
+        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+    }
+    Ok(arguments)
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            // A unique key that is taken was taken by another writer.
+            sqlx::Error::Database(database) if database.kind() == ErrorKind::UniqueViolation => {
+                Self::Conflict
+            }
+            // PostgreSQL: serialization_failure, deadlock_detected. SQLite: BUSY, LOCKED,
+            // BUSY_RECOVERY, BUSY_SNAPSHOT.
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                Some("40001" | "40P01" | "5" | "6" | "261" | "517") => Self::Conflict,
+                _ => Self::Unavailable(error),
+            },
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Damaged("row"),
+            _ => Self::Unavailable(error),
+        }
+    }
+}

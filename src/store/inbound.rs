@@ -1,0 +1,208 @@
+//! Messages as they were accepted: stored before the `250`, read later, forgotten at an age.
+//!
+//! Never looks into a message. Start with [`Store::save_inbound`].
+
+use chrono::{DateTime, Utc};
+
+use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
+use super::engines::{Value, statements};
+use super::octets::{Packer, unpack};
+use super::rows::{Inbound, InboundState, NewInbound, Route};
+use super::{Store, StoreError, Stored, Write};
+
+/// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
+const CHUNK_OCTETS_MAX: usize = 16 * 1024 * 1024;
+/// Messages whose octets one statement forgets, so that no writer waits long for it.
+const FORGET_AT_ONCE: i64 = 500;
+
+statements! {
+    /// $1 holds the rows and $2 the packed octets of all, one behind the other: one statement for
+    /// a batch, and octets that need no encoding.
+    SAVE = "
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
+                             size_octets, octets, state)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
+               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
+               substr($2, cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+        from json_each($1)",
+        // `substr` is one of text when the parameter's type is not said.
+        pg: "
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
+                             size_octets, octets, state)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
+               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
+               substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+        from json_each($1)";
+    COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    LOAD_WAITING = "
+        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        from inbound where state = 'waiting' order by received_at, id limit $1",
+        // Readers of several processes never wait for each other, and never read the same message.
+        pg: "
+        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        from inbound where state = 'waiting' order by received_at, id limit $1
+        for update skip locked";
+    LOAD_ONE = "
+        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        from inbound where id = $1 and octets is not null";
+    LOAD_OF_INCIDENT = "
+        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        from inbound where incident = $1 and octets is not null order by received_at, id";
+    MARK = "update inbound set state = $2, incident = $3, read_at = $4 where id = $1";
+    COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
+    /// Changes one row when the key is new or this message has it already.
+    CLAIM_CONTENT_KEY = "
+        insert into content_key (key, inbound) values ($1, $2)
+        on conflict (key) do update set inbound = content_key.inbound
+        where content_key.inbound = excluded.inbound";
+    /// Never of a message that waits to be read.
+    FORGET_RAW = "
+        update inbound set octets = null
+        where id in (select id from inbound where octets is not null and received_at < $1
+                     and state <> 'waiting' order by received_at limit $2)";
+}
+
+#[derive(sqlx::FromRow)]
+struct InboundRow {
+    id: i64,
+    received_at: i64,
+    reverse_path: Option<String>,
+    recipients: String,
+    network_trusted: bool,
+    route: String,
+    octets: Vec<u8>,
+    state: String,
+    attempts: i64,
+}
+
+impl InboundRow {
+    fn read(self) -> Stored<(Inbound, InboundState)> {
+        let state = read_variant(&self.state, &InboundState::NAMES, "message's state")?;
+        let message = NewInbound {
+            id: self.id,
+            received_at: read_instant(self.received_at)?,
+            reverse_path: self.reverse_path,
+            recipients: read_json(&self.recipients, "message's recipients")?,
+            network_trusted: self.network_trusted,
+            route: read_variant(&self.route, &Route::NAMES, "message's route")?,
+            octets: unpack(&self.octets, "message")?,
+        };
+        Ok((Inbound { message, attempts: self.attempts }, state))
+    }
+}
+
+impl Store {
+    /// Stores messages in one transaction: when this returns, they may be acknowledged.
+    pub async fn save_inbound(&self, messages: &[NewInbound]) -> Stored<()> {
+        let mut chunks = read_chunks(messages);
+        if chunks.len() == 1 {
+            // One statement is a transaction of its own, and saves two round trips.
+            self.engine.execute(SAVE, chunks.remove(0)).await?;
+        } else if !chunks.is_empty() {
+            let mut write = self.begin_write().await?;
+            for chunk in chunks {
+                write.transaction.execute(SAVE, chunk).await?;
+            }
+            write.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// How many messages wait to be read.
+    pub async fn count_waiting_inbound(&self) -> Stored<i64> {
+        let counts: Vec<(i64,)> = self.engine.load(COUNT_WAITING, vec![]).await?;
+        Ok(counts.first().map_or(0, |(count,)| *count))
+    }
+
+    /// The raw messages of an incident, oldest first, without those that were forgotten: for the
+    /// mbox export.
+    pub async fn load_messages(&self, number: i64) -> Stored<Vec<NewInbound>> {
+        let rows: Vec<InboundRow> = self.engine.load(LOAD_OF_INCIDENT, vec![number.into()]).await?;
+        rows.into_iter().map(|row| Ok(row.read()?.0.message)).collect()
+    }
+
+    /// Deletes raw octets of messages received before `before`, keeping their rows. Messages that
+    /// wait to be read keep theirs.
+    pub async fn forget_raw(&self, before: DateTime<Utc>) -> Stored<u64> {
+        let mut forgotten = 0;
+        loop {
+            let values = vec![micros(before).into(), FORGET_AT_ONCE.into()];
+            match self.engine.execute(FORGET_RAW, values).await? {
+                0 => return Ok(forgotten),
+                some => forgotten += some,
+            }
+        }
+    }
+}
+
+impl Write {
+    /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
+    pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
+        let rows: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![limit.into()]).await?;
+        rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
+    }
+
+    /// A message and what became of it; `None` also when its octets were forgotten.
+    pub async fn load_inbound(&mut self, id: i64) -> Stored<Option<(NewInbound, InboundState)>> {
+        let rows: Vec<InboundRow> = self.transaction.load(LOAD_ONE, vec![id.into()]).await?;
+        let read = rows.into_iter().next().map(InboundRow::read).transpose()?;
+        Ok(read.map(|(inbound, state)| (inbound.message, state)))
+    }
+
+    /// Keeps what became of a message.
+    pub async fn mark_inbound(
+        &mut self,
+        id: i64,
+        state: InboundState,
+        incident: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Stored<()> {
+        let values = vec![id.into(), state.name().into(), incident.into(), micros(now).into()];
+        self.transaction.execute(MARK, values).await?;
+        Ok(())
+    }
+
+    /// Counts a failed reading; returns how many there were.
+    pub async fn count_attempt(&mut self, id: i64) -> Stored<i64> {
+        let counts: Vec<(i64,)> = self.transaction.load(COUNT_ATTEMPT, vec![id.into()]).await?;
+        counts.first().map(|(count,)| *count).ok_or(StoreError::Damaged("message"))
+    }
+
+    /// Claims a content key; `false` when another message has it already.
+    pub async fn claim_content_key(&mut self, key: &[u8; 32], inbound: i64) -> Stored<bool> {
+        let values = vec![key.to_vec().into(), inbound.into()];
+        Ok(self.transaction.execute(CLAIM_CONTENT_KEY, values).await? == 1)
+    }
+}
+
+/// The parameters of [`SAVE`], for as many statements as the octets need.
+fn read_chunks(messages: &[NewInbound]) -> Vec<Vec<Value>> {
+    let mut packer = Packer::new();
+    let mut chunks = Vec::new();
+    let mut heads = Vec::with_capacity(messages.len());
+    let mut packed = Vec::new();
+    for message in messages {
+        // `substr` counts from one.
+        let start = packed.len() + 1;
+        let size = packer.pack(&message.octets, &mut packed);
+        heads.push((
+            message.id,
+            micros(message.received_at),
+            message.reverse_path.as_deref().map(plain),
+            json(&message.recipients),
+            message.network_trusted,
+            message.route.name(),
+            message.octets.len(),
+            start,
+            size,
+        ));
+        if packed.len() >= CHUNK_OCTETS_MAX {
+            chunks.push(vec![rows(&heads), std::mem::take(&mut packed).into()]);
+            heads.clear();
+        }
+    }
+    if !heads.is_empty() {
+        chunks.push(vec![rows(&heads), packed.into()]);
+    }
+    chunks
+}

@@ -1,0 +1,237 @@
+//! Incidents, their timelines and their deadline rows.
+//!
+//! Never judges what it stores. Start with [`Write::save_incident`].
+
+use chrono::{DateTime, Utc};
+
+use super::columns::{
+    json, micros, name, plain, read_address, read_instant, read_json, read_name, rows,
+};
+use super::engines::statements;
+use super::rows::{DueDeadline, StoredIncident};
+use super::{Store, StoreError, Stored, Write};
+use crate::incident::Incident;
+use crate::incident::deadlines::Deadline;
+use crate::incident::decision::{Entry, NewEntry};
+
+statements! {
+    NEXT_NUMBER = "
+        insert into counter (name, n) values ('incident', 1)
+        on conflict (name) do update set n = counter.n + 1
+        returning n";
+    INSERT = "
+        insert into incident (number, version, is_open, phase, severity, title, private, drill,
+                              declared_at, resolved_at, closed_at, state)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    REPLACE = "
+        update incident set version = $2, is_open = $3, phase = $4, severity = $5, title = $6,
+               private = $7, drill = $8, declared_at = $9, resolved_at = $10, closed_at = $11, state = $12
+        where number = $1 and version = $13";
+    LOAD = "select version, state from incident where number = $1";
+    LOAD_NEWEST = "select version, state from incident order by number desc limit $1";
+    LOAD_OPEN = "select version, state from incident where is_open order by number desc limit $1";
+    LOAD_ALL = "select version, state from incident order by number";
+    SAVE_ENTRIES = "
+        insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
+                           elided, attachments, message_id)
+        select $1, cast(value->>0 as bigint), cast(value->>1 as bigint), $2, value->>2, value->>3,
+               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8, value->>9
+        from json_each($3)";
+    LOAD_TIMELINE = "
+        select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
+               message_id
+        from entry where incident = $1 order by seq";
+    DELETE_DEADLINES = "delete from deadline where incident = $1";
+    SAVE_DEADLINES = "
+        insert into deadline (incident, kind, wake_at)
+        select $1, value->>0, cast(value->>1 as bigint) from json_each($2)";
+    LOAD_DEADLINES = "
+        select incident, kind, wake_at from deadline where incident = $1 order by wake_at, kind";
+    LOAD_DUE_DEADLINES = "
+        select incident, kind, wake_at from deadline where wake_at <= $1
+        order by wake_at, incident, kind limit $2";
+    EARLIEST_DEADLINE = "select min(wake_at) from deadline";
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    seq: i64,
+    at: i64,
+    recorded_at: i64,
+    author: Option<String>,
+    author_name: String,
+    verified: bool,
+    kind: String,
+    text: String,
+    elided: String,
+    attachments: String,
+    message_id: Option<String>,
+}
+
+impl EntryRow {
+    fn read(self) -> Stored<Entry> {
+        Ok(Entry {
+            seq: self.seq,
+            at: read_instant(self.at)?,
+            recorded_at: read_instant(self.recorded_at)?,
+            author: self.author.as_deref().map(read_address).transpose()?,
+            author_name: self.author_name,
+            verified: self.verified,
+            kind: read_name(self.kind, "timeline entry's kind")?,
+            text: self.text,
+            elided: self.elided,
+            attachments: read_json(&self.attachments, "timeline entry's attachments")?,
+            message_id: self.message_id,
+        })
+    }
+}
+
+type IncidentRow = (i64, String);
+
+fn read_incident((version, state): IncidentRow) -> Stored<StoredIncident> {
+    Ok(StoredIncident { incident: read_json(&state, "incident")?, version })
+}
+
+type DeadlineRow = (i64, String, i64);
+
+fn read_deadline((incident, kind, wake_at): DeadlineRow) -> Stored<DueDeadline> {
+    let kind = read_name(kind, "deadline's kind")?;
+    Ok(DueDeadline { incident, kind, wake_at: read_instant(wake_at)? })
+}
+
+impl Store {
+    pub async fn load_incident(&self, number: i64) -> Stored<Option<StoredIncident>> {
+        let rows: Vec<IncidentRow> = self.engine.load(LOAD, vec![number.into()]).await?;
+        rows.into_iter().next().map(read_incident).transpose()
+    }
+
+    /// Newest first.
+    pub async fn load_incidents(&self, only_open: bool, limit: i64) -> Stored<Vec<StoredIncident>> {
+        let statement = if only_open { LOAD_OPEN } else { LOAD_NEWEST };
+        let rows: Vec<IncidentRow> = self.engine.load(statement, vec![limit.into()]).await?;
+        rows.into_iter().map(read_incident).collect()
+    }
+
+    /// In the order of its numbers.
+    pub async fn load_timeline(&self, number: i64) -> Stored<Vec<Entry>> {
+        let rows: Vec<EntryRow> = self.engine.load(LOAD_TIMELINE, vec![number.into()]).await?;
+        rows.into_iter().map(EntryRow::read).collect()
+    }
+
+    /// When the loop of deadlines must look again; `None` while nothing is owed.
+    pub async fn earliest_deadline(&self) -> Stored<Option<DateTime<Utc>>> {
+        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST_DEADLINE, vec![]).await?;
+        rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
+    }
+
+    /// The longest overdue first.
+    pub async fn load_due_deadlines(&self, now: DateTime<Utc>, limit: i64) -> Stored<Vec<DueDeadline>> {
+        let values = vec![micros(now).into(), limit.into()];
+        let rows: Vec<DeadlineRow> = self.engine.load(LOAD_DUE_DEADLINES, values).await?;
+        rows.into_iter().map(read_deadline).collect()
+    }
+
+    /// All deadline rows of an incident: for tests and `show`.
+    pub async fn load_deadlines(&self, number: i64) -> Stored<Vec<Deadline>> {
+        let rows: Vec<DeadlineRow> = self.engine.load(LOAD_DEADLINES, vec![number.into()]).await?;
+        rows.into_iter()
+            .map(|row| read_deadline(row).map(|due| Deadline { kind: due.kind, wake_at: due.wake_at }))
+            .collect()
+    }
+}
+
+impl Write {
+    /// A number that no incident has, and none gets later unless this is rolled back.
+    pub async fn next_incident_number(&mut self) -> Stored<i64> {
+        let rows: Vec<(i64,)> = self.transaction.load(NEXT_NUMBER, vec![]).await?;
+        rows.first().map(|(number,)| *number).ok_or(StoreError::Damaged("counter"))
+    }
+
+    pub async fn load_incident(&mut self, number: i64) -> Stored<Option<StoredIncident>> {
+        let rows: Vec<IncidentRow> = self.transaction.load(LOAD, vec![number.into()]).await?;
+        rows.into_iter().next().map(read_incident).transpose()
+    }
+
+    /// Oldest first.
+    pub async fn load_all_incidents(&mut self) -> Stored<Vec<StoredIncident>> {
+        let rows: Vec<IncidentRow> = self.transaction.load(LOAD_ALL, vec![]).await?;
+        rows.into_iter().map(read_incident).collect()
+    }
+
+    /// Inserts it when `was` is 0; else replaces version `was`. [`StoreError::Conflict`] when that is
+    /// not the stored version.
+    pub async fn save_incident(&mut self, incident: &Incident, was: i64, version: i64) -> Stored<()> {
+        let mut values = vec![
+            incident.number.into(),
+            version.into(),
+            incident.phase.is_open().into(),
+            incident.phase.name().into(),
+            incident.severity.name().into(),
+            plain(&incident.title).into(),
+            incident.private.into(),
+            incident.drill.into(),
+            micros(incident.declared_at).into(),
+            incident.resolved_at.map(micros).into(),
+            incident.closed_at.map(micros).into(),
+            json(incident).into(),
+        ];
+        let saved = if was == 0 {
+            self.transaction.execute(INSERT, values).await?
+        } else {
+            values.push(was.into());
+            self.transaction.execute(REPLACE, values).await?
+        };
+        if saved == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// In the order of its numbers.
+    pub async fn load_timeline(&mut self, number: i64) -> Stored<Vec<Entry>> {
+        let rows: Vec<EntryRow> = self.transaction.load(LOAD_TIMELINE, vec![number.into()]).await?;
+        rows.into_iter().map(EntryRow::read).collect()
+    }
+
+    /// Appends to the timeline. [`StoreError::Conflict`] when a number is taken.
+    pub async fn save_entries(
+        &mut self,
+        number: i64,
+        entries: &[NewEntry],
+        recorded_at: DateTime<Utc>,
+    ) -> Stored<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let author = entry.author.as_ref();
+                (
+                    entry.seq,
+                    micros(entry.at),
+                    author.map(|person| person.address.as_str()),
+                    author.map_or_else(String::new, |person| plain(&person.name)),
+                    entry.verified,
+                    entry.kind.name(),
+                    plain(&entry.text),
+                    plain(&entry.source.elided),
+                    json(&entry.source.attachments),
+                    entry.source.message_id.as_deref().map(plain),
+                )
+            })
+            .collect();
+        let values = vec![number.into(), micros(recorded_at).into(), rows(&entries)];
+        self.transaction.execute(SAVE_ENTRIES, values).await?;
+        Ok(())
+    }
+
+    /// Makes the incident's deadline rows equal to these.
+    pub async fn replace_deadlines(&mut self, number: i64, deadlines: &[Deadline]) -> Stored<()> {
+        self.transaction.execute(DELETE_DEADLINES, vec![number.into()]).await?;
+        if deadlines.is_empty() {
+            return Ok(());
+        }
+        let deadlines: Vec<_> =
+            deadlines.iter().map(|deadline| (name(deadline.kind), micros(deadline.wake_at))).collect();
+        self.transaction.execute(SAVE_DEADLINES, vec![number.into(), rows(&deadlines)]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The small tables: the secret, known Message-IDs, digests sent, budgets used, configurations.
+//!
+//! Each remembers one kind of fact, so that it is done or told once.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::columns::{micros, name, plain, read_instant, read_name, rows};
+use super::engines::statements;
+use super::rows::KnownId;
+use super::{Store, StoreError, Stored, Write};
+
+/// Longer than a line of a message may be (RFC 5322 section 2.1.1): no Message-ID of anybody's.
+const MESSAGE_ID_OCTETS_MAX: usize = 998;
+/// Tries at a configuration's number when other processes store theirs at the same moment.
+const NUMBER_TRIES: u32 = 5;
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+statements! {
+    SAVE_SECRET = "insert into meta (key, value) values ('secret', $1) on conflict (key) do nothing";
+    LOAD_SECRET = "select value from meta where key = 'secret'";
+    SAVE_KNOWN_ID = "
+        insert into known_id (message_id, incident, letter, purpose) values ($1, $2, $3, $4)
+        on conflict (message_id) do nothing";
+    LOAD_KNOWN_IDS = "
+        select message_id, incident, letter, purpose from known_id
+        where message_id in (select value->>0 from json_each($1))";
+    CLAIM_DIGEST = "
+        insert into digest_run (name, period_at) values ($1, $2) on conflict (name, period_at) do nothing";
+    LAST_DIGEST = "select max(period_at) from digest_run where name = $1";
+    COUNT_USE = "
+        insert into budget (name, hour, uses) values ($1, $2, 1)
+        on conflict (name, hour) do update set uses = budget.uses + 1
+        returning uses";
+    LOAD_LAST_CONFIGURATION = "select number, text from configuration order by number desc limit 1";
+    SAVE_CONFIGURATION = "insert into configuration (number, text, stored_at) values ($1, $2, $3)";
+}
+
+impl Store {
+    /// The server's secret, made on the first call (`fresh` is used then).
+    pub async fn secret(&self, fresh: [u8; 32]) -> Stored<Vec<u8>> {
+        self.engine.execute(SAVE_SECRET, vec![fresh.to_vec().into()]).await?;
+        let rows: Vec<(Vec<u8>,)> = self.engine.load(LOAD_SECRET, vec![]).await?;
+        rows.into_iter().next().map(|(secret,)| secret).ok_or(StoreError::Damaged("secret"))
+    }
+
+    /// Keeps a configuration, and returns its number: a new one only when the text is not that of
+    /// the last one kept. Going back to an older text is a change, too.
+    pub async fn save_configuration(&self, text: &str, now: DateTime<Utc>) -> Stored<i64> {
+        let text = plain(text);
+        for _ in 0..NUMBER_TRIES {
+            let mut write = self.begin_write().await?;
+            let last: Vec<(i64, String)> =
+                write.transaction.load(LOAD_LAST_CONFIGURATION, vec![]).await?;
+            let last = last.into_iter().next();
+            if let Some((number, kept)) = &last
+                && *kept == text
+            {
+                return Ok(*number);
+            }
+            let number = last.map_or(1, |(number, _)| number + 1);
+            let values = vec![number.into(), text.as_str().into(), micros(now).into()];
+            match write.transaction.execute(SAVE_CONFIGURATION, values).await {
+                Ok(_) => {
+                    write.commit().await?;
+                    return Ok(number);
+                }
+                // Another process took the number, perhaps with the same text.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+}
+
+impl Write {
+    /// In the order of `message_ids`; unknown ones are left out.
+    pub async fn load_known_ids(&mut self, message_ids: &[String]) -> Stored<Vec<KnownId>> {
+        let wanted: Vec<(String,)> =
+            message_ids.iter().filter(|id| can_be_known(id)).map(|id| (plain(id),)).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<(String, Option<i64>, Option<i64>, Option<String>)> =
+            self.transaction.load(LOAD_KNOWN_IDS, vec![rows(&wanted)]).await?;
+        let mut known = HashMap::with_capacity(found.len());
+        for (message_id, incident, letter, purpose) in found {
+            let purpose = purpose.map(|name| read_name(name, "Message-ID's purpose")).transpose()?;
+            known.insert(message_id.clone(), KnownId { message_id, incident, letter, purpose });
+        }
+        Ok(wanted.into_iter().filter_map(|(id,)| known.remove(&id)).collect())
+    }
+
+    /// Does nothing when it is known already, or too long to be a Message-ID.
+    pub async fn save_known_id(&mut self, known: &KnownId) -> Stored<()> {
+        if !can_be_known(&known.message_id) {
+            return Ok(());
+        }
+        let values = vec![
+            plain(&known.message_id).into(),
+            known.incident.into(),
+            known.letter.into(),
+            known.purpose.map(name).into(),
+        ];
+        self.transaction.execute(SAVE_KNOWN_ID, values).await?;
+        Ok(())
+    }
+
+    /// Claims a digest's period; `false` when it was claimed before.
+    pub async fn claim_digest(&mut self, name: &str, period_at: DateTime<Utc>) -> Stored<bool> {
+        let values = vec![plain(name).into(), micros(period_at).into()];
+        Ok(self.transaction.execute(CLAIM_DIGEST, values).await? == 1)
+    }
+
+    /// The last period claimed.
+    pub async fn last_digest(&mut self, name: &str) -> Stored<Option<DateTime<Utc>>> {
+        let rows: Vec<(Option<i64>,)> =
+            self.transaction.load(LAST_DIGEST, vec![plain(name).into()]).await?;
+        rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
+    }
+
+    /// Counts one use of a budget, such as `declare:dana@ops.example`, within the hour that `now`
+    /// lies in; returns how many there were in it.
+    pub async fn count_use(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
+        let hour = micros(now).div_euclid(HOUR_MICROS);
+        let values = vec![plain(budget).into(), hour.into()];
+        let rows: Vec<(i64,)> = self.transaction.load(COUNT_USE, values).await?;
+        rows.first().map(|(uses,)| *uses).ok_or(StoreError::Damaged("budget"))
+    }
+}
+
+fn can_be_known(message_id: &str) -> bool {
+    message_id.len() <= MESSAGE_ID_OCTETS_MAX
+}

@@ -1,0 +1,98 @@
+//! Raw octets as they lie in the database: compressed where that makes them smaller.
+//!
+//! The first octet says how the rest is packed, so the way can change without a migration. Never
+//! looks into what is packed. Start with [`Packer::pack`].
+
+use std::io::Read;
+
+use flate2::{Compress, Compression, FlushCompress, Status, read::DeflateDecoder};
+
+use super::StoreError;
+
+/// As they are.
+const PLAIN: u8 = 0;
+/// Deflate (RFC 1951) without a frame.
+const DEFLATED: u8 = 1;
+
+/// Beyond what any message or mail of ours has: a damaged row must not take all memory.
+const UNPACKED_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// Packs octets. Keeps its 300 KB of tables from one message to the next.
+pub(super) struct Packer(Compress);
+
+impl Packer {
+    pub(super) fn new() -> Self {
+        Self(Compress::new(Compression::fast(), false))
+    }
+
+    /// Appends the packed `octets` to `packed`; returns how many octets that took.
+    pub(super) fn pack(&mut self, octets: &[u8], packed: &mut Vec<u8>) -> usize {
+        let start = packed.len();
+        packed.push(DEFLATED);
+        // What does not fit in as much room as it came with is better kept as it is.
+        packed.reserve_exact(octets.len());
+        self.0.reset();
+        let deflated = self.0.compress_vec(octets, packed, FlushCompress::Finish);
+        if !matches!(deflated, Ok(Status::StreamEnd)) {
+            packed.truncate(start);
+            packed.push(PLAIN);
+            packed.extend_from_slice(octets);
+        }
+        packed.len() - start
+    }
+}
+
+/// Packs one piece.
+pub(super) fn pack(octets: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    Packer::new().pack(octets, &mut packed);
+    packed
+}
+
+/// What was packed; `what` names it when it cannot be read.
+pub(super) fn unpack(packed: &[u8], what: &'static str) -> Result<Vec<u8>, StoreError> {
+    match packed.split_first() {
+        Some((&PLAIN, octets)) => Ok(octets.to_vec()),
+        Some((&DEFLATED, deflated)) => {
+            let mut octets = Vec::with_capacity(deflated.len().saturating_mul(3));
+            DeflateDecoder::new(deflated)
+                .take(UNPACKED_OCTETS_MAX)
+                .read_to_end(&mut octets)
+                .map_err(|_| StoreError::Damaged(what))?;
+            Ok(octets)
+        }
+        _ => Err(StoreError::Damaged(what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        let mut noise = Vec::new();
+        let mut seed = 1_u64;
+        for _ in 0..100_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            noise.push(seed.to_be_bytes()[0]);
+        }
+        let text = b"Subject: it is down\r\n".repeat(5_000);
+        let mut packer = Packer::new();
+        for octets in [&b""[..], b"x", &noise, &text, b"last"] {
+            let mut packed = b"before".to_vec();
+            let size = packer.pack(octets, &mut packed);
+            assert_eq!(size, packed.len() - 6);
+            assert_eq!(unpack(&packed[6..], "message").unwrap(), octets);
+        }
+        assert!(pack(&text).len() < text.len() / 10);
+        assert_eq!(pack(&noise).len(), noise.len() + 1);
+    }
+
+    #[test]
+    fn damaged_octets_are_an_error() {
+        for packed in [&b""[..], &[7, 7], &[DEFLATED, 0xff, 0xff]] {
+            assert!(matches!(unpack(packed, "message"), Err(StoreError::Damaged("message"))));
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Finished mails, and a row for each recipient of one: leased, handed over, tried again.
+//!
+//! Never writes a mail and never speaks to a relay. A worker that dies lets its lease lapse: a mail
+//! may go out twice under one Message-ID, never not at all. Start with [`Store::lease_outbox`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::columns::{micros, name, plain, read_address, read_instant, read_name, read_variant, rows};
+use super::engines::statements;
+use super::octets::{pack, unpack};
+use super::rows::{Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState};
+use super::{Store, Stored, Write};
+use crate::incident::decision::Purpose;
+use crate::mail::Address;
+
+/// How long a mail whose use had ended is tried when an operator says so.
+const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
+
+statements! {
+    SAVE_LETTER = "
+        insert into letter (id, message_id, incident, purpose, created_at, subject, octets)
+        values ($1, $2, $3, $4, $5, $6, $7)";
+    LOAD_LETTER = "
+        select id, message_id, incident, purpose, created_at, subject, octets from letter where id = $1";
+    LOAD_LETTERS = "
+        select id, incident, purpose, octets from letter
+        where id in (select cast(value->>0 as bigint) from json_each($1))";
+    SAVE_OUTBOX = "
+        insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
+               'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
+        from json_each($1)";
+    /// Leases the mail that has waited longest. What is of no use any more comes out of the queue
+    /// on the same way, so that it is neither sent nor in the way.
+    LEASE = "
+        update outbox set
+            state = case when expires_at <= $1 then 'expired' else state end,
+            leased_until = case when expires_at <= $1 then 0 else $2 end,
+            attempts = case when expires_at <= $1 then attempts else attempts + 1 end
+        where id in (select id from outbox where state in ('queued', 'deferred')
+                     and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3)
+        returning id, letter, recipient, token, state, due_at, attempts, expires_at",
+        // Two workers never wait for each other.
+        pg: "
+        with due as materialized (
+            select id as due_id from outbox where state in ('queued', 'deferred')
+            and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3
+            for update skip locked)
+        update outbox set
+            state = case when expires_at <= $1 then 'expired' else state end,
+            leased_until = case when expires_at <= $1 then 0 else $2 end,
+            attempts = case when expires_at <= $1 then attempts else attempts + 1 end
+        from due where id = due_id
+        returning id, letter, recipient, token, state, due_at, attempts, expires_at";
+    EARLIEST = "
+        select min(case when leased_until > due_at then leased_until else due_at end)
+        from outbox where state in ('queued', 'deferred')";
+    /// Whatever became of the row meanwhile: the relay has the mail.
+    MARK_ACCEPTED = "
+        update outbox set state = 'accepted', accepted_at = $1, leased_until = 0, last_answer = value->>1
+        from json_each($2) where outbox.id = cast(value->>0 as bigint) and state <> 'accepted'";
+    /// Never due later than its use ends, so that the end is noticed in time.
+    MARK_DEFERRED = "
+        update outbox set state = 'deferred', leased_until = 0, last_answer = $3,
+               due_at = case when expires_at < $2 then expires_at else $2 end
+        where id = $1 and state in ('queued', 'deferred')";
+    /// A delivery report may refuse what the relay accepted before.
+    MARK_REFUSED = "
+        update outbox set state = 'refused', leased_until = 0, last_answer = $2
+        where id = $1 and state <> 'refused'";
+    SUPERSEDE = "
+        update outbox set state = 'superseded'
+        where state in ('queued', 'deferred') and recipient_key = $2
+        and letter in (select id from letter where incident = $1
+                       and purpose in (select value->>0 from json_each($3)))";
+    /// A lease stays: whoever has it may be about to send.
+    RETRY = "
+        update outbox set state = 'queued', due_at = $2, attempts = 0,
+               expires_at = case when expires_at <= $2 then $3 else expires_at end
+        where id = $1 and state <> 'accepted'";
+    HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred')";
+    LOAD_ROW = "
+        select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
+               o.due_at, o.accepted_at, o.attempts, o.last_answer
+        from outbox o join letter l on l.id = o.letter where o.id = $1";
+    LOAD_NEWEST = "
+        select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
+               o.due_at, o.accepted_at, o.attempts, o.last_answer
+        from outbox o join letter l on l.id = o.letter order by o.id desc limit $1";
+    LOAD_NEWEST_OF = "
+        select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
+               o.due_at, o.accepted_at, o.attempts, o.last_answer
+        from outbox o join letter l on l.id = o.letter where o.state = $2 order by o.id desc limit $1";
+}
+
+#[derive(sqlx::FromRow)]
+struct LetterRow {
+    id: i64,
+    message_id: String,
+    incident: Option<i64>,
+    purpose: String,
+    created_at: i64,
+    subject: String,
+    octets: Vec<u8>,
+}
+
+impl LetterRow {
+    fn read(self) -> Stored<NewLetter> {
+        Ok(NewLetter {
+            id: self.id,
+            message_id: self.message_id,
+            incident: self.incident,
+            purpose: read_name(self.purpose, "letter's purpose")?,
+            created_at: read_instant(self.created_at)?,
+            subject: self.subject,
+            octets: unpack(&self.octets, "letter")?,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct LeasedRow {
+    id: i64,
+    letter: i64,
+    recipient: String,
+    token: Option<String>,
+    state: String,
+    due_at: i64,
+    attempts: i64,
+    expires_at: i64,
+}
+
+/// What the jobs of one letter share.
+struct Shared {
+    incident: Option<i64>,
+    purpose: Purpose,
+    octets: Arc<Vec<u8>>,
+}
+
+impl LeasedRow {
+    fn read(self, letter: &Shared) -> Stored<Job> {
+        Ok(Job {
+            outbox: self.id,
+            letter: self.letter,
+            incident: letter.incident,
+            purpose: letter.purpose,
+            recipient: read_address(&self.recipient)?,
+            token: self.token,
+            attempts: self.attempts,
+            expires_at: read_instant(self.expires_at)?,
+            octets: Arc::clone(&letter.octets),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ShownRow {
+    id: i64,
+    message_id: String,
+    incident: Option<i64>,
+    purpose: String,
+    recipient: String,
+    subject: String,
+    state: String,
+    created_at: i64,
+    due_at: i64,
+    accepted_at: Option<i64>,
+    attempts: i64,
+    last_answer: String,
+}
+
+impl ShownRow {
+    fn read(self) -> Stored<OutboxRow> {
+        Ok(OutboxRow {
+            id: self.id,
+            message_id: self.message_id,
+            incident: self.incident,
+            purpose: read_name(self.purpose, "letter's purpose")?,
+            recipient: read_address(&self.recipient)?,
+            subject: self.subject,
+            state: read_variant(&self.state, &OutboxState::NAMES, "outbox row's state")?,
+            created_at: read_instant(self.created_at)?,
+            due_at: read_instant(self.due_at)?,
+            accepted_at: self.accepted_at.map(read_instant).transpose()?,
+            attempts: self.attempts,
+            last_answer: self.last_answer,
+        })
+    }
+}
+
+impl Store {
+    /// Octets of a letter: what the recipient of an answer was told.
+    pub async fn load_letter(&self, letter: i64) -> Stored<Option<NewLetter>> {
+        let rows: Vec<LetterRow> = self.engine.load(LOAD_LETTER, vec![letter.into()]).await?;
+        rows.into_iter().next().map(LetterRow::read).transpose()
+    }
+
+    /// Leases what has waited longest and is due; marks the expired rows it meets. The attempts of a
+    /// job include this one.
+    ///
+    /// Safe with any number of workers on one database: one row is leased to one of them.
+    pub async fn lease_outbox(
+        &self,
+        limit: i64,
+        leased_until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Stored<Vec<Job>> {
+        // Ends: each round that leases nothing marks expired rows, of which there are ever fewer.
+        loop {
+            let values = vec![micros(now).into(), micros(leased_until).into(), limit.into()];
+            let mut leased: Vec<LeasedRow> = self.engine.change(LEASE, values).await?;
+            if leased.is_empty() {
+                return Ok(Vec::new());
+            }
+            leased.retain(|row| row.state != OutboxState::Expired.name());
+            if !leased.is_empty() {
+                leased.sort_unstable_by_key(|row| (row.due_at, row.id));
+                return self.load_jobs(leased).await;
+            }
+        }
+    }
+
+    /// Rows whose letter is missing were never complete, and lapse with their lease.
+    async fn load_jobs(&self, leased: Vec<LeasedRow>) -> Stored<Vec<Job>> {
+        let mut letters: Vec<(i64,)> = leased.iter().map(|row| (row.letter,)).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        let found: Vec<(i64, Option<i64>, String, Vec<u8>)> =
+            self.engine.load(LOAD_LETTERS, vec![rows(&letters)]).await?;
+        let mut shared = HashMap::with_capacity(found.len());
+        for (id, incident, purpose, octets) in found {
+            let purpose = read_name(purpose, "letter's purpose")?;
+            let octets = Arc::new(unpack(&octets, "letter")?);
+            shared.insert(id, Shared { incident, purpose, octets });
+        }
+        leased
+            .into_iter()
+            .filter_map(|row| shared.get(&row.letter).map(|letter| row.read(letter)))
+            .collect()
+    }
+
+    /// When a worker must look again: the first row to fall due, or whose lease lapses.
+    pub async fn earliest_outbox(&self) -> Stored<Option<DateTime<Utc>>> {
+        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![]).await?;
+        rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
+    }
+
+    /// The relay has these mails, and what it said of each.
+    pub async fn mark_accepted(&self, outbox: &[(i64, String)], now: DateTime<Utc>) -> Stored<()> {
+        if outbox.is_empty() {
+            return Ok(());
+        }
+        let accepted: Vec<_> = outbox.iter().map(|(id, answer)| (id, plain(answer))).collect();
+        self.engine.execute(MARK_ACCEPTED, vec![micros(now).into(), rows(&accepted)]).await?;
+        Ok(())
+    }
+
+    /// The relay did not take it yet; does nothing when it is out of the queue meanwhile.
+    pub async fn mark_deferred(&self, outbox: i64, due_at: DateTime<Utc>, answer: &str) -> Stored<()> {
+        let values = vec![outbox.into(), micros(due_at).into(), plain(answer).into()];
+        self.engine.execute(MARK_DEFERRED, values).await?;
+        Ok(())
+    }
+
+    /// Newest first.
+    pub async fn load_outbox(&self, state: Option<OutboxState>, limit: i64) -> Stored<Vec<OutboxRow>> {
+        let rows: Vec<ShownRow> = match state {
+            Some(state) => {
+                self.engine.load(LOAD_NEWEST_OF, vec![limit.into(), state.name().into()]).await?
+            }
+            None => self.engine.load(LOAD_NEWEST, vec![limit.into()]).await?,
+        };
+        rows.into_iter().map(ShownRow::read).collect()
+    }
+
+    /// Whether there was such a row to change.
+    pub async fn operate_outbox(
+        &self,
+        outbox: i64,
+        action: OperatorAction,
+        now: DateTime<Utc>,
+    ) -> Stored<bool> {
+        let changed = match action {
+            OperatorAction::Retry => {
+                let values = vec![outbox.into(), micros(now).into(), micros(now + RETRY_WITHIN).into()];
+                self.engine.execute(RETRY, values).await?
+            }
+            OperatorAction::Hold => self.engine.execute(HOLD, vec![outbox.into()]).await?,
+        };
+        Ok(changed == 1)
+    }
+}
+
+impl Write {
+    /// Keeps a finished mail.
+    pub async fn save_letter(&mut self, letter: &NewLetter) -> Stored<()> {
+        let values = vec![
+            letter.id.into(),
+            plain(&letter.message_id).into(),
+            letter.incident.into(),
+            name(letter.purpose).into(),
+            micros(letter.created_at).into(),
+            plain(&letter.subject).into(),
+            pack(&letter.octets).into(),
+        ];
+        self.transaction.execute(SAVE_LETTER, values).await?;
+        Ok(())
+    }
+
+    /// Queues letters, in one statement however many there are.
+    pub async fn save_outbox(&mut self, outbox: &[NewOutbox]) -> Stored<()> {
+        if outbox.is_empty() {
+            return Ok(());
+        }
+        let outbox: Vec<_> = outbox
+            .iter()
+            .map(|row| {
+                (
+                    row.id,
+                    row.letter,
+                    row.recipient.as_str(),
+                    row.recipient.key(),
+                    row.token.as_deref(),
+                    micros(row.due_at),
+                    micros(row.expires_at),
+                )
+            })
+            .collect();
+        self.transaction.execute(SAVE_OUTBOX, vec![rows(&outbox)]).await?;
+        Ok(())
+    }
+
+    /// Takes unsent mail of these purposes about an incident to a person out of the queue.
+    pub async fn supersede(
+        &mut self,
+        incident: i64,
+        recipient: &Address,
+        purposes: &[Purpose],
+    ) -> Stored<u64> {
+        let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
+        let values = vec![incident.into(), recipient.key().into(), rows(&purposes)];
+        self.transaction.execute(SUPERSEDE, values).await
+    }
+
+    pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {
+        let rows: Vec<LetterRow> = self.transaction.load(LOAD_LETTER, vec![letter.into()]).await?;
+        rows.into_iter().next().map(LetterRow::read).transpose()
+    }
+
+    /// The outbox row with its letter: for delivery reports.
+    pub async fn load_outbox_row(&mut self, outbox: i64) -> Stored<Option<OutboxRow>> {
+        let rows: Vec<ShownRow> = self.transaction.load(LOAD_ROW, vec![outbox.into()]).await?;
+        rows.into_iter().next().map(ShownRow::read).transpose()
+    }
+
+    /// The relay will not take it, or its report says so; `false` when that was known already.
+    pub async fn mark_refused(&mut self, outbox: i64, answer: &str) -> Stored<bool> {
+        let values = vec![outbox.into(), plain(answer).into()];
+        Ok(self.transaction.execute(MARK_REFUSED, values).await? == 1)
+    }
+}
