@@ -1,7 +1,9 @@
 //! Firebell, an e-mail-first incident coordination server.
 
 pub mod clock;
+pub mod ids;
 pub mod incident;
+pub mod intake;
 pub mod interpret;
 pub mod learning;
 pub mod mail;

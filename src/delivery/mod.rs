@@ -1,0 +1,270 @@
+//! How mail goes out: rows of the outbox, handed to the relay or to mailboxes on this machine.
+//!
+//! Never composes a mail and never decides what a failure means: a refusal goes to whoever gave us
+//! the channel. A row is leased, handed over, then marked; a process that dies in between lets the
+//! lease lapse, and the mail goes out again with the same octets and Message-ID. Start with
+//! [`deliver`].
+
+pub mod backoff;
+pub mod maildir;
+pub mod relay;
+mod socket;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::mail::OwnAddress;
+use crate::mail::ids::Secret;
+use crate::store::rows::Job;
+use crate::store::{Store, StoreError};
+use worker::Outcome;
+
+/// Rows leased at once: enough that no connection waits for the database between two mails.
+const LEASE_ROWS_MAX: i64 = 256;
+/// Longer than the longest transaction, so that a living process never loses a lease.
+const SMTP_LEASE: TimeDelta = TimeDelta::minutes(12);
+/// Writing a file takes milliseconds; a dead process should not delay mail for longer.
+const MAILDIR_LEASE: TimeDelta = TimeDelta::minutes(1);
+/// Acceptances that share a commit wait this long for each other at most.
+const MARK_WITHIN: Duration = Duration::from_millis(3);
+/// With nothing to do, look again: another process, or an operator, may have added rows.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Between two attempts at a database that does not answer.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// Rows put off per answer of the breaker, in which they wait in memory and hold their lease.
+const OUTCOMES_MAX: usize = 1_024;
+
+/// Where mail is handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relay {
+    /// An MTA on this machine: what goes to it is neither encrypted nor signed.
+    Smtp { host: String, port: u16 },
+    /// Mailboxes below this folder, one per recipient.
+    Maildir(PathBuf),
+}
+
+/// Why a text is no relay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    #[error("is not a relay: expected smtp://127.0.0.1:25 or maildir:/path")]
+    Syntax,
+    #[error("would send plain text over a network: smtp:// is for 127.0.0.1, [::1] and localhost")]
+    NotLoopback,
+}
+
+impl Relay {
+    /// Reads `smtp://127.0.0.1:25` or `maildir:/path`.
+    ///
+    /// # Errors
+    ///
+    /// The operator's to mend in the configuration.
+    pub fn read(text: &str) -> Result<Self, RelayError> {
+        if let Some(path) = text.strip_prefix("maildir:") {
+            return if path.is_empty() { Err(RelayError::Syntax) } else { Ok(Self::Maildir(path.into())) };
+        }
+        let place = text.strip_prefix("smtp://").ok_or(RelayError::Syntax)?;
+        let place = place.strip_suffix('/').unwrap_or(place);
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| RelayError::Syntax)?)
+            }
+            _ => (place, 25),
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if bare.is_empty() || bare.contains(['/', '@', '?', '#']) {
+            return Err(RelayError::Syntax);
+        }
+        let loopback = bare == "localhost"
+            || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        if !loopback {
+            return Err(RelayError::NotLoopback);
+        }
+        Ok(Self::Smtp { host: bare.to_owned(), port })
+    }
+
+    fn lease(&self) -> TimeDelta {
+        match self {
+            Self::Smtp { .. } => SMTP_LEASE,
+            Self::Maildir(_) => MAILDIR_LEASE,
+        }
+    }
+}
+
+/// A mail that the relay refused for good. Its row stays leased until somebody marks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub outbox: i64,
+    /// What the relay said.
+    pub answer: String,
+}
+
+/// What delivery needs to know beside the rows.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub relay: Relay,
+    pub connections: usize,
+    /// What we call ourselves to the relay.
+    pub host: String,
+    pub own: OwnAddress,
+    pub secret: Secret,
+    pub clock: Clock,
+}
+
+impl Settings {
+    pub fn new(relay: Relay, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
+        Self { relay, connections: 4, host, own, secret, clock }
+    }
+}
+
+/// Hands over what is due, until `shutdown` becomes true and what is being sent has been sent.
+///
+/// `waiting` wakes it when rows were committed. Refused mail goes to `failures`; should nobody take
+/// it any more, the row's lease lapses and the relay is asked again.
+pub async fn deliver(
+    store: Store,
+    settings: Arc<Settings>,
+    waiting: Arc<Notify>,
+    failures: mpsc::Sender<Failure>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let (outcomes, marking) = mpsc::channel(OUTCOMES_MAX);
+    let marks = tokio::spawn(mark_all(store.clone(), settings.clone(), failures, marking));
+    let workers = worker::Workers::start(settings.clone(), outcomes, shutdown.clone());
+    while !*shutdown.borrow() && !shutdown.has_changed().is_err() {
+        feed(&store, &settings, &workers, &waiting, &mut shutdown).await;
+    }
+    workers.finish().await;
+    if let Err(error) = marks.await {
+        error!("marking delivered mail ended early: {error}");
+    }
+}
+
+/// Leases and queues one round of rows, or waits until there is a reason for the next round. Only
+/// the waiting is cut short by a stop: what was leased is always handed on.
+async fn feed(
+    store: &Store,
+    settings: &Settings,
+    workers: &worker::Workers,
+    waiting: &Notify,
+    shutdown: &mut watch::Receiver<bool>,
+) {
+    let away = workers.breaker.pause();
+    let rest = match away {
+        Some(pause) if !pause.is_zero() => workers.breaker.changed(pause).boxed(),
+        _ => match lease(store, settings, if away.is_some() { 1 } else { LEASE_ROWS_MAX }).await {
+            Ok(jobs) if jobs.is_empty() => {
+                let pause = until_due(store, &settings.clock).await;
+                async move { drop(tokio::time::timeout(pause, waiting.notified()).await) }.boxed()
+            }
+            Ok(jobs) => return workers.send(jobs, away.is_some()).await,
+            Err(error) => {
+                warn!("mail waits for the database: {error}");
+                tokio::time::sleep(DATABASE_PAUSE).boxed()
+            }
+        },
+    };
+}
+
+async fn until_due(store: &Store, clock: &Clock) -> Duration {
+    let due_at = store.earliest_outbox().await.ok().flatten();
+    due_at.map_or(LOOK_AGAIN, |due_at| span_until(due_at, clock.now()).min(LOOK_AGAIN))
+}
+
+/// A row that is due and yet was not leased belongs to another process; do not spin on it.
+fn span_until(due_at: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (due_at - now).to_std().unwrap_or_default().max(Duration::from_millis(20))
+}
+
+/// Records what became of each row. Acceptances that come together share a commit.
+async fn mark_all(
+    store: Store,
+    settings: Arc<Settings>,
+    failures: mpsc::Sender<Failure>,
+    mut outcomes: mpsc::Receiver<(Job, Outcome)>,
+) {
+    let mut group = Vec::with_capacity(OUTCOMES_MAX);
+    while outcomes.recv_many(&mut group, OUTCOMES_MAX).await > 0 {
+        gather(&mut outcomes, &mut group).await;
+        let mut accepted = Vec::new();
+        for (job, outcome) in group.drain(..) {
+            match outcome {
+                Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
+                Outcome::Deferred(answer) => put_off(&store, &settings, &job, &answer).await,
+                Outcome::Refused(answer) => {
+                    info!(outbox.id = job.outbox, "relay refused mail {}", job.outbox);
+                    let _ = failures.send(Failure { outbox: job.outbox, answer }).await;
+                }
+            }
+        }
+        mark_accepted(&store, &settings.clock, &accepted).await;
+    }
+}
+
+/// Waits a moment for others, when some have come already.
+async fn gather(outcomes: &mut mpsc::Receiver<(Job, Outcome)>, group: &mut Vec<(Job, Outcome)>) {
+    let until = tokio::time::Instant::now() + MARK_WITHIN;
+    while group.len() < OUTCOMES_MAX {
+        match tokio::time::timeout_at(until, outcomes.recv()).await {
+            Ok(Some(outcome)) => group.push(outcome),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// The relay has them: this must be recorded, or they go out twice. A database that is away gets
+/// as long as the lease allows.
+async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)]) {
+    const ATTEMPTS_MAX: u32 = 60;
+    if accepted.is_empty() {
+        return;
+    }
+    for attempt in 1..=ATTEMPTS_MAX {
+        match store.mark_accepted(accepted, clock.now()).await {
+            Ok(()) => {
+                for (id, _) in accepted {
+                    info!(outbox.id = id, "relay accepted mail {id}");
+                }
+                return;
+            }
+            Err(error) => warn!(attempt, "accepted mail could not be marked: {error}"),
+        }
+        tokio::time::sleep(DATABASE_PAUSE).await;
+    }
+    error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
+}
+
+async fn put_off(store: &Store, settings: &Settings, job: &Job, answer: &str) {
+    let due_at = settings.clock.now() + backoff::pause_after(job.attempts, backoff::chance());
+    info!(outbox.id = job.outbox, "relay put off mail {}", job.outbox);
+    if let Err(error) = store.mark_deferred(job.outbox, due_at, answer).await {
+        // Its lease lapses by itself; only the pause is longer then.
+        warn!(outbox.id = job.outbox, "a deferred mail could not be marked: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_goes_to_this_machine_only() {
+        let smtp = |host: &str, port| Ok(Relay::Smtp { host: host.into(), port });
+        assert_eq!(Relay::read("smtp://127.0.0.1:2500"), smtp("127.0.0.1", 2500));
+        assert_eq!(Relay::read("smtp://localhost"), smtp("localhost", 25));
+        assert_eq!(Relay::read("smtp://[::1]:25/"), smtp("::1", 25));
+        assert_eq!(Relay::read("smtp://[::1]"), smtp("::1", 25));
+        assert_eq!(Relay::read("smtp://192.0.2.1:25"), Err(RelayError::NotLoopback));
+        assert_eq!(Relay::read("smtp://mail.example.org"), Err(RelayError::NotLoopback));
+        for text in ["", "127.0.0.1:25", "smtp://", "smtp://127.0.0.1:x", "maildir:", "smtp://a@localhost"] {
+            assert_eq!(Relay::read(text), Err(RelayError::Syntax), "{text:?}");
+        }
+        assert_eq!(Relay::read("maildir:/tmp/x"), Ok(Relay::Maildir("/tmp/x".into())));
+    }
+}

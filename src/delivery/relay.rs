@@ -1,0 +1,182 @@
+//! One connection to the relay, and one transaction on it for each recipient.
+//!
+//! lettre speaks the protocol, over a socket of ours; its own transport drops all recipients when
+//! one is refused, and waits for a silent server for ever. Start with [`Connection::hand_over`].
+
+use std::time::Duration;
+
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
+use tokio::time::timeout;
+
+use super::socket::Socket;
+use crate::mail::Address;
+
+/// Connecting and greeting; a relay on this machine that needs longer is not well.
+const GREETING_WITHIN: Duration = Duration::from_secs(30);
+/// From MAIL to the go-ahead for the content.
+pub(super) const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
+/// From the final dot to the answer: giving up earlier sends the mail twice (RFC 5321
+/// section 4.5.3.2.6).
+pub(super) const CONTENT_WITHIN: Duration = Duration::from_secs(600);
+
+/// Why the relay did not take a mail, and what may be done with the connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandoverError {
+    /// Ours, later: the relay answered 4yz (RFC 5321 section 4.2.1).
+    #[error("the relay put the mail off: {0}")]
+    Deferred(String),
+    /// The relay answered 5yz and will not change its mind.
+    #[error("the relay refused the mail: {0}")]
+    Refused(String),
+    /// The connection is of no use any more, and the relay has nothing of this mail.
+    #[error("the connection to the relay broke: {0}")]
+    Broken(String),
+    /// The connection broke behind the final dot: the relay may have the mail or not.
+    #[error("the relay did not say whether it took the mail: {0}")]
+    Uncertain(String),
+}
+
+/// A connection on which the relay has greeted us.
+pub struct Connection {
+    smtp: AsyncSmtpConnection,
+}
+
+impl Connection {
+    /// # Errors
+    ///
+    /// What went wrong, for people: the relay is away, or does not want us now.
+    pub async fn open(host: &str, port: u16, hello: &str) -> Result<Self, String> {
+        let opening = async {
+            let socket = Socket::connect(host, port).await.map_err(|error| error.to_string())?;
+            let hello = ClientId::Domain(hello.to_owned());
+            AsyncSmtpConnection::connect_with_transport(Box::new(socket), &hello)
+                .await
+                .map_err(|error| answer_of(&error))
+        };
+        match timeout(GREETING_WITHIN, opening).await {
+            Ok(opened) => opened.map(|smtp| Self { smtp }),
+            Err(_) => Err("the relay did not greet us in time".to_owned()),
+        }
+    }
+
+    /// Hands one mail over for one recipient; returns what the relay answered to it.
+    ///
+    /// # Errors
+    ///
+    /// [`HandoverError`]; after its last two kinds this connection is not to be used again.
+    pub async fn hand_over(
+        &mut self,
+        reverse_path: &Address,
+        recipient: &Address,
+        octets: &[u8],
+    ) -> Result<String, HandoverError> {
+        let begun = timeout(COMMANDS_WITHIN, self.begin(reverse_path, recipient, octets)).await;
+        begun.unwrap_or_else(|_| Err(HandoverError::Broken("no answer in time".to_owned())))?;
+        // The final dot brings its own line end.
+        let content = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+        match timeout(CONTENT_WITHIN, self.smtp.message(content)).await {
+            Ok(Ok(response)) => Ok(text_of(&response)),
+            Ok(Err(error)) => Err(judge(&error, HandoverError::Uncertain)),
+            Err(_) => Err(HandoverError::Uncertain("no answer in time".to_owned())),
+        }
+    }
+
+    async fn begin(
+        &mut self,
+        reverse_path: &Address,
+        recipient: &Address,
+        octets: &[u8],
+    ) -> Result<(), HandoverError> {
+        let from = to_lettre(reverse_path)?;
+        let to = to_lettre(recipient)?;
+        let parameters = self.parameters(reverse_path, recipient, octets)?;
+        let broken = |error| judge(&error, HandoverError::Broken);
+        self.smtp.command(Mail::new(Some(from), parameters)).await.map_err(broken)?;
+        let named = self.smtp.command(Rcpt::new(to, Vec::new())).await;
+        let ready = match named {
+            Ok(_) => self.smtp.command(Data).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = ready else { return Ok(()) };
+        let verdict = broken(error);
+        if matches!(verdict, HandoverError::Deferred(_) | HandoverError::Refused(_)) {
+            // The next mail on this connection needs a clean beginning. Should this fail, its MAIL
+            // fails too, and finds a new connection.
+            let _ = self.smtp.command(Rset).await;
+        }
+        Err(verdict)
+    }
+
+    fn parameters(
+        &self,
+        reverse_path: &Address,
+        recipient: &Address,
+        octets: &[u8],
+    ) -> Result<Vec<MailParameter>, HandoverError> {
+        let offers = |extension| self.smtp.server_info().supports_feature(extension);
+        let mut parameters = Vec::new();
+        if !reverse_path.as_str().is_ascii() || !recipient.as_str().is_ascii() {
+            if !offers(Extension::SmtpUtfEight) {
+                let answer = "553 5.6.7 The relay takes ASCII addresses only";
+                return Err(HandoverError::Refused(answer.to_owned()));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !octets.is_ascii() && offers(Extension::EightBitMime) {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        Ok(parameters)
+    }
+
+    /// Says goodbye; a relay that does not answer is left without.
+    pub async fn quit(mut self) {
+        let _ = timeout(Duration::from_secs(1), self.smtp.quit()).await;
+    }
+}
+
+fn to_lettre(address: &Address) -> Result<lettre::Address, HandoverError> {
+    address.as_str().parse().map_err(|_| {
+        HandoverError::Refused("553 5.1.3 Not an address that can be given to a relay".to_owned())
+    })
+}
+
+/// Sorts an error into what is said about this mail and what is said about the connection.
+fn judge(error: &Error, otherwise: fn(String) -> HandoverError) -> HandoverError {
+    let answer = answer_of(error);
+    match error.status() {
+        // 421 closes the connection, whatever it was the answer to (RFC 5321 section 3.8).
+        Some(_) if answer.starts_with("421") => HandoverError::Broken(answer),
+        Some(_) if error.is_permanent() => HandoverError::Refused(answer),
+        Some(_) => HandoverError::Deferred(answer),
+        None => otherwise(answer),
+    }
+}
+
+fn answer_of(error: &Error) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let text = match error.status() {
+        Some(code) => format!("{code} {cause}"),
+        None if cause.is_empty() => error.to_string(),
+        None => cause,
+    };
+    shorten(&text)
+}
+
+fn text_of(response: &Response) -> String {
+    let lines: Vec<&str> = response.message().collect();
+    shorten(&format!("{} {}", response.code(), lines.join(" ")))
+}
+
+/// An answer is kept and shown: one line, of a length that a person reads.
+fn shorten(text: &str) -> String {
+    const ANSWER_CHARS_MAX: usize = 500;
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(ANSWER_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+#[path = "relay_tests.rs"]
+mod tests;

@@ -1,0 +1,16 @@
+//! How mail comes in: over SMTP and LMTP, and from pipes and files.
+//!
+//! Everything here ends in a stored row and knows nothing of what the message means. Start with
+//! [`inbox`], where every way in meets; [`smtp`] is the way most mail takes.
+
+pub mod content;
+pub mod inbox;
+pub mod ingest;
+pub mod network;
+pub mod session;
+pub mod smtp;
+pub mod sources;
+
+pub use inbox::{Arrival, Inbox, NotStored};
+pub use network::Network;
+pub use smtp::{Limits, Listener, Protocol, Settings, listen};

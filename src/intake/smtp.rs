@@ -1,0 +1,315 @@
+//! The SMTP and LMTP listeners: who may connect, and how many at a time.
+//!
+//! What is said on a connection is in [`session`](super::session). Start with [`listen`].
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::network::Network;
+use super::session::{self, Peer};
+use super::Inbox;
+use crate::clock::Clock;
+use crate::mail::OwnAddress;
+
+/// Which of the two protocols a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 5321.
+    Smtp,
+    /// RFC 2033: an answer for each recipient.
+    Lmtp,
+}
+
+/// Where clients connect.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// What a client may do at most. The numbers are Postfix's where it has one.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub message_octets: usize,
+    pub recipients: usize,
+    pub connections: usize,
+    pub connections_per_client: usize,
+    /// Refused commands, after which the connection ends.
+    pub errors: u32,
+    /// Commands that do nothing (NOOP, RSET, VRFY) between two messages; more count as errors.
+    pub idle_commands: u32,
+    /// `Received` fields, beyond which a message runs in a circle (RFC 5321 section 6.3).
+    pub received_fields: usize,
+    /// A whole command within this span.
+    pub command_within: Duration,
+    /// A whole message within this span.
+    pub content_within: Duration,
+    /// Within this span a message may be as slow as it likes.
+    pub slow_start: Duration,
+    /// Afterwards at least this many octets a second, on average since the beginning.
+    pub octets_per_second: u64,
+    /// What is being received may go on so long when the server stops.
+    pub stop_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_octets: 10_240_000,
+            recipients: 1_000,
+            connections: 1_000,
+            connections_per_client: 50,
+            errors: 20,
+            idle_commands: 100,
+            received_fields: 50,
+            command_within: Duration::from_secs(300),
+            content_within: Duration::from_secs(600),
+            slow_start: Duration::from_secs(60),
+            octets_per_second: 100,
+            stop_within: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What listeners have in common.
+#[derive(Debug)]
+pub struct Settings {
+    /// What we call ourselves in the greeting and in `Received`.
+    pub host: String,
+    pub own: OwnAddress,
+    /// SMTP clients that authenticate their own submitters; never consulted for LMTP.
+    pub trusted: Vec<Network>,
+    pub limits: Limits,
+    pub clock: Clock,
+    /// Memory for messages that are being received, in KiB, for all connections together.
+    pub room: Arc<Semaphore>,
+}
+
+/// Six of the largest messages at once, or tens of thousands of usual ones.
+const ROOM_KIB: usize = 64 * 1024;
+
+impl Settings {
+    pub fn new(host: String, own: OwnAddress, trusted: Vec<Network>, clock: Clock) -> Self {
+        let room = Arc::new(Semaphore::new(ROOM_KIB));
+        Self { host, own, trusted, limits: Limits::default(), clock, room }
+    }
+}
+
+impl Listener {
+    /// Listens on `127.0.0.1:2525`, or on `unix:/run/firebell/lmtp`.
+    ///
+    /// # Errors
+    ///
+    /// The operator's: the address is taken, not ours, or not allowed to us.
+    pub async fn bind(place: &str) -> io::Result<Self> {
+        match place.strip_prefix("unix:") {
+            Some(path) => bind_unix(Path::new(path)).map(Self::Unix),
+            None => TcpListener::bind(place).await.map(Self::Tcp),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Connection> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // Answers are written in one go each; waiting for more would cost 40 ms apiece.
+                stream.set_nodelay(true)?;
+                Ok(Connection::Tcp(stream, address.ip().to_canonical()))
+            }
+            Self::Unix(listener) => Ok(Connection::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// A socket that a dead process left behind is replaced; one that somebody answers on is not.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    // The MTA runs as somebody else. Who may reach the socket is for its folder to say; a message
+    // from here is trusted no more than one from anywhere.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+enum Connection {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
+impl Connection {
+    fn client(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(_, address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// Serves clients until `shutdown` becomes true and the messages in progress have ended.
+pub async fn listen(
+    listener: Listener,
+    protocol: Protocol,
+    settings: Arc<Settings>,
+    inbox: Inbox,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let clients = Clients::default();
+    let mut sessions = JoinSet::new();
+    let stopping = shutdown.clone();
+    loop {
+        let accepted = tokio::select! {
+            // A sender that is gone means that the server is, too.
+            _ = shutdown.wait_for(|stop| *stop) => break,
+            Some(_) = sessions.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let connection = match accepted {
+            Ok(connection) => connection,
+            Err(error) => {
+                // Out of file handles, most likely: those who are connected must finish first.
+                warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let full = sessions.len() >= settings.limits.connections;
+        let place = clients.enter(connection.client(), settings.limits.connections_per_client);
+        match place {
+            Some(place) if !full => {
+                let (settings, inbox) = (settings.clone(), inbox.clone());
+                let stopping = stopping.clone();
+                sessions.spawn(async move {
+                    let _place = place;
+                    serve(connection, protocol, &settings, inbox, stopping).await;
+                });
+            }
+            _ => turn_away(connection),
+        }
+    }
+    drop(listener);
+    let grace = settings.limits.stop_within + Duration::from_secs(2);
+    let _ = tokio::time::timeout(grace, async { while sessions.join_next().await.is_some() {} }).await;
+}
+
+async fn serve(
+    connection: Connection,
+    protocol: Protocol,
+    settings: &Settings,
+    inbox: Inbox,
+    shutdown: watch::Receiver<bool>,
+) {
+    let address = connection.client();
+    let network_trusted = protocol == Protocol::Smtp
+        && address.is_some_and(|client| settings.trusted.iter().any(|net| net.contains(client)));
+    let peer = Peer { address, network_trusted };
+    let outcome = match connection {
+        Connection::Tcp(mut stream, _) => {
+            speak(&mut stream, peer, protocol, settings, inbox, shutdown).await
+        }
+        Connection::Unix(mut stream) => {
+            speak(&mut stream, peer, protocol, settings, inbox, shutdown).await
+        }
+    };
+    if let Err(error) = outcome {
+        debug!("a client's connection broke: {error}");
+    }
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    peer: Peer,
+    protocol: Protocol,
+    settings: &Settings,
+    inbox: Inbox,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
+    session::serve(stream, peer, protocol, settings, inbox, shutdown).await?;
+    stream.shutdown().await
+}
+
+/// Says why in one segment, which the socket's buffer takes at once; waits for nothing.
+fn turn_away(connection: Connection) {
+    const BUSY: &[u8] = b"421 4.7.0 Too many connections, try again later\r\n";
+    let _ = match &connection {
+        Connection::Tcp(stream, _) => stream.try_write(BUSY),
+        Connection::Unix(stream) => stream.try_write(BUSY),
+    };
+}
+
+/// How many connections each client has.
+#[derive(Debug, Default, Clone)]
+struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection's place; leaving gives it back.
+struct Place {
+    clients: Clients,
+    client: Option<IpAddr>,
+}
+
+impl Clients {
+    /// `None` when the client has all it may have. Those on a Unix socket are our own MTA.
+    fn enter(&self, address: Option<IpAddr>, each_max: usize) -> Option<Place> {
+        let client = address.map(site_of);
+        if let Some(client) = client {
+            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = counts.entry(client).or_default();
+            if *count >= each_max {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { clients: self.clone(), client })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(client) = self.client else { return };
+        let mut counts = self.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(&client) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.remove(&client)),
+        }
+    }
+}
+
+/// Whom an address belongs to: an IPv6 site has at least a /64 to itself (RFC 6177).
+fn site_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_gets_its_places_back_when_it_leaves() {
+        let clients = Clients::default();
+        let one: IpAddr = "2001:db8::1".parse().unwrap();
+        let neighbour: IpAddr = "2001:db8::2".parse().unwrap();
+        let other: IpAddr = "192.0.2.1".parse().unwrap();
+        let place = clients.enter(Some(one), 1);
+        assert!(place.is_some() && clients.enter(Some(neighbour), 1).is_none());
+        assert!(clients.enter(Some(other), 1).is_some() && clients.enter(None, 1).is_some());
+        drop(place);
+        assert!(clients.enter(Some(neighbour), 1).is_some());
+        assert!(clients.0.lock().unwrap().is_empty());
+    }
+}
