@@ -67,7 +67,11 @@ impl Imap {
                 return mail.clone();
             }
             let subjects: Vec<_> = self.mails.iter().map(|mail| (&mail.from, &mail.subject)).collect();
-            assert!(Instant::now() < end, "{}: waited in vain for {what}; got {subjects:#?}", self.whose);
+            assert!(
+                Instant::now() < end,
+                "{}: waited in vain for {what}; got {subjects:#?}",
+                self.whose
+            );
             self.idle();
         }
     }
@@ -115,7 +119,9 @@ impl Imap {
         for _ in 0..2 {
             match self.line() {
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    break;
+                }
                 Err(error) => panic!("{}: the IMAP server went away: {error}", self.whose),
             }
         }
@@ -173,7 +179,8 @@ fn literal_octets(line: &str) -> Option<usize> {
 }
 
 fn read_mail(raw: &str) -> Mail {
-    let parsed = mail_parser::MessageParser::default().parse(raw.as_bytes()).expect("a mail with a header");
+    let parsed =
+        mail_parser::MessageParser::default().parse(raw.as_bytes()).expect("a mail with a header");
     let first = |address: Option<&mail_parser::Address<'_>>| {
         let address = address?.first()?;
         Some((address.name().unwrap_or_default().to_owned(), address.address()?.to_owned()))

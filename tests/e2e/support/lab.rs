@@ -31,7 +31,8 @@ impl Lab {
     pub fn start(product_lmtp_port: u16) -> Self {
         need_root();
         // Not in TMPDIR: the path of a Unix socket has room for 107 octets.
-        let folder = tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
+        let folder =
+            tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
         run(program("chmod", "coreutils").arg("755").arg(folder.path()));
         let mut lab = Self {
             smtp_port: free_port(),
@@ -78,7 +79,8 @@ impl Lab {
         run(program("chown", "coreutils").arg("postfix").arg(folder.join("state")));
         let main = postfix_main(folder, product_lmtp_port, self.dovecot_lmtp_port);
         fs::write(folder.join("etc/main.cf"), main).expect("main.cf is written");
-        fs::write(folder.join("etc/master.cf"), postfix_master(self.smtp_port)).expect("master.cf is written");
+        fs::write(folder.join("etc/master.cf"), postfix_master(self.smtp_port))
+            .expect("master.cf is written");
         let mut start = program("postfix", "postfix");
         start.arg("-c").arg(folder.join("etc")).arg("start").stdin(Stdio::null());
         // Its children keep what they inherit, so a pipe would never end.
@@ -98,9 +100,16 @@ impl Lab {
         fs::create_dir(folder.join("mailboxes")).expect("a folder for mailboxes");
         run(program("chown", "coreutils").arg("nobody:nogroup").arg(folder.join("mailboxes")));
         let path = folder.join("dovecot.conf");
-        fs::write(&path, dovecot_conf(folder, self.imap_port, self.dovecot_lmtp_port)).expect("dovecot.conf");
+        fs::write(&path, dovecot_conf(folder, self.imap_port, self.dovecot_lmtp_port))
+            .expect("dovecot.conf");
         let mut start: Command = program("dovecot", "dovecot-imapd");
-        start.arg("-F").arg("-c").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        start
+            .arg("-F")
+            .arg("-c")
+            .arg(path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         self.dovecot = Some(start.spawn().expect("dovecot runs"));
     }
 }

@@ -14,8 +14,11 @@ use super::wait;
 /// When it is not there, naming the Debian package it comes in.
 pub fn program(name: &str, package: &str) -> Command {
     let folders = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let found = folders.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
-    Command::new(found.unwrap_or_else(|| panic!("{name} is missing: install the Debian package {package}")))
+    let found =
+        folders.split(':').map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
+    Command::new(
+        found.unwrap_or_else(|| panic!("{name} is missing: install the Debian package {package}")),
+    )
 }
 
 /// # Panics
@@ -24,7 +27,10 @@ pub fn program(name: &str, package: &str) -> Command {
 pub fn need_root() {
     let status = fs::read_to_string("/proc/self/status").expect("/proc is mounted");
     let root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
-    assert!(root, "not root: Postfix and Dovecot change to accounts of their own, so run the tests as root");
+    assert!(
+        root,
+        "not root: Postfix and Dovecot change to accounts of their own, so run the tests as root"
+    );
 }
 
 /// Runs to its end.
