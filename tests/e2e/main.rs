@@ -1,0 +1,10 @@
+//! Firebell's own binary on real neighbours: Postfix, Dovecot, Chromium, and `kill -9`.
+//!
+//! Everything starts on free loopback ports in a folder of its own and is gone afterwards, so tests
+//! run side by side. What a machine lacks is named in a panic; nothing passes because something is
+//! missing. Start with [`incident_by_mail`].
+
+mod crash;
+mod incident_by_mail;
+mod lab_works;
+mod support;

@@ -1,0 +1,10 @@
+//! What the end-to-end tests stand on: servers to start, and clients written by hand.
+
+pub mod chrome;
+pub mod imap;
+pub mod lab;
+pub mod ports;
+pub mod process;
+pub mod server;
+pub mod smtp;
+pub mod wait;

@@ -1,0 +1,215 @@
+//! The built binary as an operator runs it: with a configuration file, in a folder of its own.
+//!
+//! Start with [`Server::start`]; dropping it kills it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ports::free_port;
+use super::wait;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
+/// The one address of the organisation under test.
+pub const ADDRESS: &str = "incidents@example.test";
+/// How long a mail may take to become a state on a busy machine.
+const STATE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running server.
+pub struct Server {
+    pub smtp_port: u16,
+    pub lmtp_port: u16,
+    process: Option<Child>,
+    folder: tempfile::TempDir,
+}
+
+/// Where a server hands its mail.
+pub enum Relay {
+    /// To an SMTP server on this port.
+    Smtp(u16),
+    /// Into a folder that nobody reads.
+    Maildir,
+}
+
+impl Server {
+    /// Starts it with the organisation of [`configuration`] and `more` TOML behind it.
+    pub fn start(lmtp_port: u16, relay: &Relay, more: &str) -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
+        let mut server = Self { smtp_port: free_port(), lmtp_port, process: None, folder };
+        let relay = match relay {
+            Relay::Smtp(port) => format!("smtp://127.0.0.1:{port}"),
+            Relay::Maildir => format!("maildir:{}", server.path("sent").display()),
+        };
+        let written = configuration(&server, &relay) + more;
+        fs::write(server.path("firebell.toml"), written).expect("the configuration is written");
+        server.restart();
+        server
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill9(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("SIGKILL is sent");
+            process.wait().expect("it ended");
+        }
+    }
+
+    /// Starts it again on the same database, and waits until it listens.
+    pub fn restart(&mut self) {
+        self.kill9();
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("a log");
+        let mut serve = self.command(&["serve"]);
+        serve.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let mut process = serve.spawn().expect("the binary runs");
+        for port in [self.lmtp_port, self.smtp_port] {
+            wait::until(&format!("firebell to listen on port {port}"), Duration::from_secs(30), || {
+                let ended = process.try_wait().expect("a child of ours");
+                assert!(ended.is_none(), "firebell serve ended with {ended:?}\n{}", self.log());
+                TcpStream::connect(("127.0.0.1", port)).ok()
+            });
+        }
+        self.process = Some(process);
+    }
+
+    /// Runs another command on the same configuration and reads the JSON it prints.
+    ///
+    /// # Panics
+    ///
+    /// When it fails or prints something else.
+    pub fn run(&self, arguments: &[&str]) -> Value {
+        self.try_run(arguments)
+            .unwrap_or_else(|said| panic!("firebell {arguments:?}: {said}\n{}", self.log()))
+    }
+
+    /// The incident as `incident show` prints it, as soon as `wanted` holds.
+    pub fn wait_for_incident(&self, key: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = String::from("nothing");
+        let end = std::time::Instant::now() + STATE_WITHIN;
+        wait::until(what, STATE_WITHIN + Duration::from_secs(30), || {
+            match self.try_run(&["incident", "show", key, "--json"]) {
+                Ok(incident) if wanted(&incident) => return Some(incident),
+                Ok(incident) => last = format!("{incident:#}"),
+                Err(said) => last = said,
+            }
+            let late = std::time::Instant::now() > end;
+            assert!(!late, "waited in vain for {what}; {key} is {last}\n{}", self.log());
+            None
+        })
+    }
+
+    /// What the server wrote.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    fn try_run(&self, arguments: &[&str]) -> Result<Value, String> {
+        let output = self.command(arguments).output().expect("the binary runs");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            return Err(format!("ended with {}: {stdout}{stderr}", output.status));
+        }
+        serde_json::from_str(&stdout)
+            .map_err(|error| format!("printed no JSON ({error}): {stdout}{stderr}"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        // Nothing of the account that runs the tests may change what the server does.
+        command.current_dir(self.folder.path()).env_clear();
+        command.arg("-c").arg(self.path("firebell.toml")).args(arguments);
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::join(self.folder.path(), name)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill9();
+        if std::thread::panicking() {
+            eprintln!("---- what firebell wrote\n{}", self.log());
+        }
+    }
+}
+
+/// The organisation under test: Alice commands, Bob is trained too, Carol and Dana know things, and
+/// the vice president wants to know how things stand.
+fn configuration(server: &Server, relay: &str) -> String {
+    format!(
+        r##"address = "{ADDRESS}"
+name = "Example incidents"
+domains = ["people.test"]
+incident_means = "Anything unexpected that harms or may harm our customers. When in doubt, declare."
+time_zone = "Europe/Berlin"
+data_dir = "{folder}/state"
+
+[receive.smtp]
+listen = "127.0.0.1:{smtp}"
+[receive.lmtp]
+listen = "127.0.0.1:{lmtp}"
+[receive.trust]
+networks = ["127.0.0.0/8"]
+declare_from = "known"
+
+[send]
+relay = "{relay}"
+operator = "postmaster@people.test"
+
+[web]
+listen = "127.0.0.1:{web}"
+
+[defaults]
+bridge = "tel:+49-30-1234567"
+chat = "#incident"
+
+[[person]]
+name = "Alice Ng"
+alias = "alice"
+email = "alice@people.test"
+[[person]]
+name = "Bob Okafor"
+alias = "bob"
+email = "bob@people.test"
+[[person]]
+name = "Carol Diaz"
+alias = "carol"
+email = "carol@people.test"
+[[person]]
+name = "Dana Silva"
+alias = "dana"
+email = "dana@people.test"
+[[person]]
+name = "Victor Pruitt"
+alias = "vp"
+email = "vp@people.test"
+
+[[list]]
+name = "everyone"
+members = ["bob@people.test", "carol@people.test"]
+[[list]]
+name = "leadership"
+members = ["vp@people.test"]
+
+[[rotation]]
+name = "commanders"
+members = ["alice"]
+hands_over = "Mon 09:00"
+from = "2026-11-16"
+[command]
+rotation = "commanders"
+trained = ["alice", "bob"]
+"##,
+        folder = server.folder.path().display(),
+        smtp = server.smtp_port,
+        lmtp = server.lmtp_port,
+        web = free_port(),
+    )
+}
