@@ -36,6 +36,15 @@ impl Clock {
         DateTime::from_timestamp_micros(micros).expect("a clock within the range of chrono")
     }
 
+    /// The machine's own time, however far this clock was moved ahead of it: tells a machine that
+    /// slept from a clock that somebody moved.
+    pub fn machine_now(&self) -> DateTime<Utc> {
+        match self {
+            Self::System { .. } => Utc::now(),
+            Self::Manual(_) => self.now(),
+        }
+    }
+
     /// Moves the clock forward; backward spans are refused by doing nothing.
     pub fn advance(&self, by: TimeDelta) {
         let micros = by.num_microseconds().unwrap_or(0).max(0);

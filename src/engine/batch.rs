@@ -38,6 +38,8 @@ pub(super) struct Batch<'e> {
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
     pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+    /// Rows were added to the outbox.
+    pub(super) sent: bool,
 }
 
 /// An incident as this transaction sees it.
@@ -58,6 +60,7 @@ impl<'e> Batch<'e> {
             now: engine.clock.now(),
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
+            sent: false,
         })
     }
 
@@ -65,15 +68,24 @@ impl<'e> Batch<'e> {
     /// decision can forget one.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.flush_reminders().await?;
+        let mut changed = false;
         for (number, loaded) in &self.loaded {
             if loaded.version == loaded.was {
                 continue;
             }
+            changed = true;
             self.write.save_incident(&loaded.incident, loaded.was, loaded.version).await?;
             let rows = deadlines(&loaded.incident, &self.policy);
             self.write.replace_deadlines(*number, &rows).await?;
         }
-        self.write.commit().await
+        self.write.commit().await?;
+        if self.sent {
+            self.engine.outgoing.notify_one();
+        }
+        if changed {
+            self.engine.changed.notify_one();
+        }
+        Ok(())
     }
 
     async fn load(&mut self, number: i64) -> Result<bool, StoreError> {
@@ -103,7 +115,7 @@ impl<'e> Batch<'e> {
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
         for mailing in &decision.mailings {
-            self.send(number, mailing, &decision.entries).await?;
+            self.send(number, mailing).await?;
         }
         Ok(())
     }
@@ -268,7 +280,8 @@ impl<'e> Batch<'e> {
     /// Keeps a message that we could not read three times, and tells the operator.
     pub(super) async fn set_aside(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         self.write.mark_inbound(message.id, InboundState::SetAside, None, self.now).await?;
-        self.send_set_aside(message.id).await
+        let from = message.reverse_path.clone().unwrap_or_default();
+        self.send_set_aside(message.id, &from).await
     }
 
     /// What a message points at: by address, then by thread, then by subject.

@@ -13,6 +13,7 @@ mod outgoing;
 use std::sync::{Arc, RwLock};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -41,13 +42,18 @@ pub struct Engine {
     pub clock: Clock,
     pub ids: Ids,
     pub secret: Secret,
+    /// Wakes delivery when rows were added to the outbox.
+    pub outgoing: Arc<Notify>,
+    /// Wakes the deadline loop when incidents changed.
+    pub changed: Arc<Notify>,
     policy: Arc<RwLock<Arc<Policy>>>,
 }
 
 impl Engine {
     /// An engine over an opened store.
     pub fn new(store: Store, clock: Clock, ids: Ids, secret: Secret, policy: Policy) -> Self {
-        Self { store, clock, ids, secret, policy: Arc::new(RwLock::new(Arc::new(policy))) }
+        let (outgoing, changed) = (Arc::default(), Arc::default());
+        Self { store, clock, ids, secret, outgoing, changed, policy: Arc::new(RwLock::new(Arc::new(policy))) }
     }
 
     /// The policy in force.
@@ -92,7 +98,7 @@ impl Engine {
         match self.read_batch(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(StoreError::Conflict) => {
-                // Another instance was faster: what is left is read by the next call.
+                // Another writer was faster: what is left is read by the next call.
                 self.read_one().await
             }
             Err(error) => {

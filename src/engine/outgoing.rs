@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
-use crate::incident::decision::{Entry, Mailing, NewEntry, Purpose, Recipient, Reminder, Says};
+use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::DigestPolicy;
 use crate::mail::compose::{Frame, Letter, TOKEN_MARK, compose, fill_token};
@@ -39,7 +39,6 @@ impl Batch<'_> {
         &mut self,
         number: i64,
         mailing: &Mailing,
-        new_entries: &[NewEntry],
     ) -> Result<(), StoreError> {
         if let Says::Reminder(reminder) = &mailing.says {
             for recipient in &mailing.to {
@@ -64,7 +63,6 @@ impl Batch<'_> {
             let sent = self.send_to_list(number, mailing, list, &timeline, message_id.clone()).await?;
             message_id = Some(sent);
         }
-        let _ = new_entries;
         Ok(())
     }
 

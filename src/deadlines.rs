@@ -1,0 +1,129 @@
+//! The loop that wakes up when a promise is due, and the gate that keeps it from shouting at people
+//! about what they answered while the server was away.
+//!
+//! A passed deadline is an event like any other; what it means is decided in `incident`. Start with
+//! [`run`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+use tracing::error;
+
+use crate::engine::Engine;
+use crate::store::StoreError;
+
+/// A gap in looking at the clock that was no ordinary pause: the machine slept, or the server did
+/// not run.
+const GAP: TimeDelta = TimeDelta::minutes(5);
+/// After a gap deadlines wait this long at least, and until the mail that piled up is read.
+const WAIT_AFTER_GAP: TimeDelta = TimeDelta::minutes(2);
+/// The loop looks at the clock at least this often, so that a clock that was moved is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// The pause while a due deadline may not be handled yet.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
+/// The pause after the database did not answer.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
+
+/// Keeps deadlines waiting after a gap.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate {
+    looked_at: DateTime<Utc>,
+    closed_until: Option<DateTime<Utc>>,
+}
+
+impl Gate {
+    /// A gate that is open; `looked_at` is when the server was last seen alive.
+    pub fn new(looked_at: DateTime<Utc>) -> Self {
+        Self { looked_at, closed_until: None }
+    }
+
+    /// The server was awake all the time until `now`.
+    pub fn alive(&mut self, now: DateTime<Utc>) {
+        self.looked_at = self.looked_at.max(now);
+    }
+
+    /// Whether deadlines may be handled at `now`.
+    pub fn look(&mut self, now: DateTime<Utc>) -> bool {
+        if now - self.looked_at >= GAP {
+            self.closed_until = Some(now + WAIT_AFTER_GAP);
+        }
+        self.looked_at = self.looked_at.max(now);
+        if self.closed_until.is_some_and(|until| now >= until) {
+            self.closed_until = None;
+        }
+        self.closed_until.is_none()
+    }
+
+    /// When a deadline of `at` is handled at the earliest.
+    pub fn opens_at(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.closed_until.map_or(at, |until| at.max(until))
+    }
+}
+
+/// Handles deadlines as they pass, until `shutdown` becomes true. `changed` wakes it when an
+/// incident changed or the clock was moved.
+pub async fn run(engine: Engine, changed: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
+    let mut gate = first_gate(&engine).await;
+    while !*shutdown.borrow() {
+        let pause = match look(&engine, &mut gate).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "deadlines wait for the database");
+                PAUSE_AFTER_ERROR
+            }
+        };
+        tokio::select! {
+            () = changed.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = shutdown.changed() => return,
+        }
+    }
+}
+
+/// A server that starts with promises long past was away.
+async fn first_gate(engine: &Engine) -> Gate {
+    let now = engine.clock.machine_now();
+    let earliest = engine.store.earliest_deadline().await.ok().flatten();
+    Gate::new(earliest.map_or(now, |earliest| earliest.min(now)))
+}
+
+/// Handles what is due; returns how long to wait.
+async fn look(engine: &Engine, gate: &mut Gate) -> Result<Duration, StoreError> {
+    let open = gate.look(engine.clock.machine_now());
+    // What people wrote while we were away may have settled what is due.
+    if open && engine.store.count_waiting_inbound().await? == 0 {
+        while engine.pass_deadlines().await? > 0 {}
+    }
+    let Some(next) = engine.store.earliest_deadline().await? else { return Ok(LOOK_EVERY) };
+    let wait = (next - engine.clock.now()).to_std().unwrap_or(SHORT_PAUSE);
+    Ok(wait.clamp(SHORT_PAUSE, LOOK_EVERY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    #[test]
+    fn after_a_gap_deadlines_wait_two_minutes_and_then_no_longer() {
+        let mut gate = Gate::new(at(0));
+        assert!(gate.look(at(1)));
+        assert!(!gate.look(at(361)));
+        assert_eq!(gate.opens_at(at(30)), at(363));
+        assert!(!gate.look(at(362)));
+        assert!(gate.look(at(363)));
+        assert!(gate.look(at(364)));
+    }
+
+    #[test]
+    fn a_long_wait_for_a_deadline_is_no_gap() {
+        let mut gate = Gate::new(at(0));
+        gate.alive(at(600));
+        assert!(gate.look(at(600)));
+    }
+}

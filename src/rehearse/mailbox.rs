@@ -1,0 +1,207 @@
+//! The mailboxes of a rehearsal: what each address got, and the mails that people write in answer.
+
+use std::collections::BTreeMap;
+
+use crate::incident::Policy;
+use crate::mail::Address;
+use crate::mail::compose::fill_token;
+use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::roster::Named;
+use crate::store::rows::Job;
+
+/// What a step makes: the octets of a message and the envelope's recipients.
+type Arrived = Result<(Vec<u8>, Vec<Address>), String>;
+
+/// What every address got, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Mailboxes {
+    mails: BTreeMap<String, Vec<Vec<u8>>>,
+}
+
+/// A letter as a script prints it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub recipients: Vec<String>,
+    pub text: String,
+}
+
+impl Mailboxes {
+    /// Puts a copy into its recipient's mailbox, and into the block of its letter.
+    pub(super) fn deliver(&mut self, job: &Job, sent: &mut Vec<Sent>) {
+        let octets = match &job.token {
+            Some(token) => fill_token(&job.octets, token),
+            None => job.octets.to_vec(),
+        };
+        let text = printed(&octets);
+        match sent.iter_mut().find(|letter| letter.text == text) {
+            Some(letter) => letter.recipients.push(job.recipient.to_string()),
+            None => sent.push(Sent { recipients: vec![job.recipient.to_string()], text }),
+        }
+        self.mails.entry(job.recipient.key()).or_default().push(octets);
+    }
+
+    /// A mail as the script writes it, with the header fields that it leaves out.
+    pub(super) fn arrival(&self, body: &str, to: Option<&str>, policy: &Policy, count: i64) -> Arrived {
+        let mut octets = body.replace('\n', "\r\n");
+        octets.push_str("\r\n");
+        let head = body.split("\n\n").next().unwrap_or_default().to_ascii_lowercase();
+        let has = |field: &str| head.lines().any(|line| line.starts_with(&format!("{field}:")));
+        let own = policy.address.address();
+        let mut added = String::new();
+        if !has("message-id") {
+            added.push_str(&format!("Message-ID: <{count}@script.example>\r\n"));
+        }
+        if !has("to") {
+            added.push_str(&format!("To: {}\r\n", to.unwrap_or(own.as_str())));
+        }
+        let octets = format!("{added}{octets}").into_bytes();
+        let mut recipients = match to {
+            Some(to) => vec![Address::read(to).map_err(|error| format!("`{to}` {error}"))?],
+            None => {
+                let mail = read_mail(&octets, false);
+                mail.recipients.into_iter().filter(|to| policy.address.tag_of(to).is_some()).collect()
+            }
+        };
+        if recipients.is_empty() {
+            recipients.push(own.clone());
+        }
+        Ok((octets, recipients))
+    }
+
+    /// An answer to a mail that `who` got, with the original quoted below as clients do.
+    pub(super) fn reply(
+        &self,
+        who: &str,
+        to_subject: Option<&str>,
+        body: &str,
+        policy: &Policy,
+        count: i64,
+    ) -> Arrived {
+        let (from, original) = self.last(who, to_subject, policy)?;
+        let mail = read_mail(&original, false);
+        let to = reply_to(&original).ok_or("the mail has no address to answer to")?;
+        let quoted: String = text_of(&original).lines().map(|line| format!("> {line}\n")).collect();
+        let body = format!("{body}\n\nOn Friday, Incidents wrote:\n{quoted}");
+        let octets = written(&from, &to, &reply_subject(&mail), Some(&mail), &body, count);
+        Ok((octets, vec![to]))
+    }
+
+    /// The prefilled mail of a quick action, sent unchanged. Clients drop the thread on `mailto:`.
+    pub(super) fn press(&self, who: &str, label: &str, policy: &Policy, count: i64) -> Arrived {
+        let (from, original) = self.last(who, None, policy)?;
+        let html = crate::mail::message::html_of(&original).ok_or("the mail has no HTML")?;
+        let link = find_link(&html, label).ok_or_else(|| format!("there is no action `{label}` in {html}"))?;
+        let (to, subject, body) = read_mailto(&link).ok_or_else(|| format!("`{link}` is no mailto:"))?;
+        let to = Address::read(&to).map_err(|error| format!("`{to}` {error}"))?;
+        Ok((written(&from, &to, &subject, None, &body, count), vec![to]))
+    }
+
+    fn last(&self, who: &str, to_subject: Option<&str>, policy: &Policy) -> Result<(Address, Vec<u8>), String> {
+        let Named::One(person) = policy.roster.named(who) else { return Err(format!("who is `{who}`?")) };
+        let mut addresses = vec![person.address.clone()];
+        if let Some(member) = policy.roster.member(&person.address) {
+            addresses.extend(member.pager.clone());
+        }
+        for address in addresses {
+            let mails = self.mails.get(&address.key()).map(Vec::as_slice).unwrap_or_default();
+            let wanted = |mail: &&Vec<u8>| {
+                to_subject.is_none_or(|text| {
+                    read_mail(mail, false).subject.to_lowercase().contains(&text.to_lowercase())
+                })
+            };
+            if let Some(mail) = mails.iter().rev().find(wanted) {
+                return Ok((address, mail.clone()));
+            }
+        }
+        Err(format!("{who} got no such mail"))
+    }
+}
+
+/// A mail as its reader sees it: the fields that clients show, then the text.
+fn printed(octets: &[u8]) -> String {
+    let from = header(octets, "From").unwrap_or_default();
+    let subject = read_mail(octets, false).subject;
+    format!("From: {from}\nSubject: {subject}\n\n{}", text_of(octets).trim_end())
+}
+
+/// The value of a header field, unfolded.
+fn header(octets: &[u8], name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(octets);
+    let head = text.split("\r\n\r\n").next()?.replace("\r\n ", " ");
+    let prefix = format!("{}:", name.to_ascii_lowercase());
+    head.lines()
+        .find(|line| line.to_ascii_lowercase().starts_with(&prefix))
+        .map(|line| line[prefix.len()..].trim().to_owned())
+}
+
+fn reply_to(octets: &[u8]) -> Option<Address> {
+    let value = header(octets, "Reply-To").or_else(|| header(octets, "From"))?;
+    let bare = value.rsplit_once('<').map_or(value.as_str(), |(_, rest)| rest.trim_end_matches('>'));
+    Address::read(bare).ok()
+}
+
+fn reply_subject(mail: &InboundMail) -> String {
+    format!("Re: {}", mail.subject)
+}
+
+fn written(
+    from: &Address,
+    to: &Address,
+    subject: &str,
+    answered: Option<&InboundMail>,
+    body: &str,
+    count: i64,
+) -> Vec<u8> {
+    let thread = match answered.and_then(|mail| mail.message_id.as_deref()) {
+        Some(id) => format!("In-Reply-To: <{id}>\r\nReferences: <{id}>\r\n"),
+        None => String::new(),
+    };
+    let head = format!(
+        "From: {from}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{count}@script.example>\r\n{thread}\
+         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    );
+    format!("{head}\r\n{}\r\n", body.replace('\n', "\r\n")).into_bytes()
+}
+
+/// The `mailto:` behind a label.
+fn find_link(html: &str, label: &str) -> Option<String> {
+    html.match_indices("href=\"mailto:").find_map(|(at, _)| {
+        let rest = &html[at + "href=\"".len()..];
+        let (link, rest) = rest.split_once('"')?;
+        let (_, rest) = rest.split_once('>')?;
+        let (shown, _) = rest.split_once("</a>")?;
+        shown.contains(label).then(|| link.replace("&amp;", "&"))
+    })
+}
+
+/// Address, subject and body of a `mailto:` (RFC 6068).
+fn read_mailto(link: &str) -> Option<(String, String, String)> {
+    let (to, fields) = link.strip_prefix("mailto:")?.split_once('?')?;
+    let field = |name: &str| {
+        fields
+            .split('&')
+            .find_map(|field| field.strip_prefix(&format!("{name}=")))
+            .map(|value| percent_decoded(value).replace("\r\n", "\n"))
+            .unwrap_or_default()
+    };
+    Some((percent_decoded(to), field("subject"), field("body")))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (*first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(octet)) => {
+                octets.push(octet);
+                rest = &tail[2..];
+            }
+            (octet, _) => {
+                octets.push(octet);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&octets).into_owned()
+}
