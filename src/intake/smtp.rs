@@ -16,9 +16,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::Inbox;
 use super::network::Network;
 use super::session::{self, Peer};
-use super::Inbox;
 use crate::clock::Clock;
 use crate::mail::OwnAddress;
 
