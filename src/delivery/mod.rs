@@ -296,6 +296,9 @@ async fn put_off(store: &Store, clock: &Clock, outbox: i64, pause: TimeDelta, an
 }
 
 #[cfg(test)]
+mod deliver_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
