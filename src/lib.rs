@@ -1,6 +1,7 @@
 //! Firebell, an e-mail-first incident coordination server.
 
 pub mod clock;
+pub mod delivery;
 pub mod ids;
 pub mod incident;
 pub mod intake;

@@ -22,9 +22,9 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
+use crate::store::Store;
 use crate::store::rows::Job;
-use crate::store::{Store, StoreError};
-use worker::Outcome;
+use worker::{Outcome, Workers};
 
 /// Rows leased at once: enough that no connection waits for the database between two mails.
 const LEASE_ROWS_MAX: i64 = 256;
@@ -38,7 +38,11 @@ const MARK_WITHIN: Duration = Duration::from_millis(3);
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Between two attempts at a database that does not answer.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-/// Rows put off per answer of the breaker, in which they wait in memory and hold their lease.
+/// A probe that nobody hears of is given up.
+const PROBE_WITHIN: Duration = Duration::from_secs(90);
+/// Whoever marks refusals gets so long; a row that nobody marks is tried again.
+const FAILURE_WITHIN: Duration = Duration::from_secs(5);
+/// Outcomes that wait to be marked; beyond them nothing more is handed over.
 const OUTCOMES_MAX: usize = 1_024;
 
 /// Where mail is handed over.
@@ -67,7 +71,11 @@ impl Relay {
     /// The operator's to mend in the configuration.
     pub fn read(text: &str) -> Result<Self, RelayError> {
         if let Some(path) = text.strip_prefix("maildir:") {
-            return if path.is_empty() { Err(RelayError::Syntax) } else { Ok(Self::Maildir(path.into())) };
+            return if path.is_empty() {
+                Err(RelayError::Syntax)
+            } else {
+                Ok(Self::Maildir(path.into()))
+            };
         }
         let place = text.strip_prefix("smtp://").ok_or(RelayError::Syntax)?;
         let place = place.strip_suffix('/').unwrap_or(place);
@@ -94,6 +102,15 @@ impl Relay {
             Self::Smtp { .. } => SMTP_LEASE,
             Self::Maildir(_) => MAILDIR_LEASE,
         }
+    }
+
+    /// How long a leased row may wait for a connection and still be handed over within its lease.
+    fn queued_within(&self) -> Duration {
+        let longest = match self {
+            Self::Smtp { .. } => relay::COMMANDS_WITHIN + relay::CONTENT_WITHIN,
+            Self::Maildir(_) => Duration::from_secs(30),
+        };
+        self.lease().to_std().unwrap_or_default().saturating_sub(longest)
     }
 }
 
@@ -136,9 +153,15 @@ pub async fn deliver(
 ) {
     let (outcomes, marking) = mpsc::channel(OUTCOMES_MAX);
     let marks = tokio::spawn(mark_all(store.clone(), settings.clone(), failures, marking));
-    let workers = worker::Workers::start(settings.clone(), outcomes, shutdown.clone());
-    while !*shutdown.borrow() && !shutdown.has_changed().is_err() {
-        feed(&store, &settings, &workers, &waiting, &mut shutdown).await;
+    let workers = Workers::start(settings.clone(), outcomes, shutdown.clone());
+    while !*shutdown.borrow() {
+        // Only the rest is cut short by a stop: what was leased is always handed on.
+        let rest = lease_round(&store, &settings, &workers).await;
+        tokio::select! {
+            // A sender that is gone means that the server is, too.
+            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = take_rest(rest, &workers, &waiting) => {}
+        }
     }
     workers.finish().await;
     if let Err(error) = marks.await {
@@ -146,30 +169,46 @@ pub async fn deliver(
     }
 }
 
-/// Leases and queues one round of rows, or waits until there is a reason for the next round. Only
-/// the waiting is cut short by a stop: what was leased is always handed on.
-async fn feed(
-    store: &Store,
-    settings: &Settings,
-    workers: &worker::Workers,
-    waiting: &Notify,
-    shutdown: &mut watch::Receiver<bool>,
-) {
+/// What to wait for before the next round.
+enum Rest {
+    None,
+    /// New rows, or so long.
+    Work(Duration),
+    /// News from the relay, or so long.
+    Relay(Duration),
+    /// The database.
+    Database,
+}
+
+/// Leases what is due and queues it; while the relay is away, one row that asks for it.
+async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> Rest {
     let away = workers.breaker.pause();
-    let rest = match away {
-        Some(pause) if !pause.is_zero() => workers.breaker.changed(pause).boxed(),
-        _ => match lease(store, settings, if away.is_some() { 1 } else { LEASE_ROWS_MAX }).await {
-            Ok(jobs) if jobs.is_empty() => {
-                let pause = until_due(store, &settings.clock).await;
-                async move { drop(tokio::time::timeout(pause, waiting.notified()).await) }.boxed()
-            }
-            Ok(jobs) => return workers.send(jobs, away.is_some()).await,
-            Err(error) => {
-                warn!("mail waits for the database: {error}");
-                tokio::time::sleep(DATABASE_PAUSE).boxed()
-            }
-        },
-    };
+    if let Some(pause) = away.filter(|pause| !pause.is_zero()) {
+        return Rest::Relay(pause);
+    }
+    let probe = away.is_some();
+    let now = settings.clock.now();
+    let rows = if probe { 1 } else { LEASE_ROWS_MAX };
+    match store.lease_outbox(rows, now + settings.relay.lease(), now).await {
+        Ok(jobs) if jobs.is_empty() => Rest::Work(until_due(store, &settings.clock).await),
+        Ok(jobs) => {
+            workers.send(jobs, probe).await;
+            if probe { Rest::Relay(PROBE_WITHIN) } else { Rest::None }
+        }
+        Err(error) => {
+            warn!("mail waits for the database: {error}");
+            Rest::Database
+        }
+    }
+}
+
+async fn take_rest(rest: Rest, workers: &Workers, waiting: &Notify) {
+    match rest {
+        Rest::None => {}
+        Rest::Work(at_most) => drop(tokio::time::timeout(at_most, waiting.notified()).await),
+        Rest::Relay(at_most) => workers.breaker.changed(at_most).await,
+        Rest::Database => tokio::time::sleep(DATABASE_PAUSE).await,
+    }
 }
 
 async fn until_due(store: &Store, clock: &Clock) -> Duration {
@@ -196,10 +235,18 @@ async fn mark_all(
         for (job, outcome) in group.drain(..) {
             match outcome {
                 Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
-                Outcome::Deferred(answer) => put_off(&store, &settings, &job, &answer).await,
+                Outcome::Deferred(answer) => {
+                    let pause = backoff::pause_after(job.attempts, backoff::chance());
+                    put_off(&store, &settings.clock, job.outbox, pause, &answer).await;
+                }
+                Outcome::Returned { pause, answer } => {
+                    let pause = TimeDelta::from_std(pause).unwrap_or_default();
+                    put_off(&store, &settings.clock, job.outbox, pause, &answer).await;
+                }
                 Outcome::Refused(answer) => {
                     info!(outbox.id = job.outbox, "relay refused mail {}", job.outbox);
-                    let _ = failures.send(Failure { outbox: job.outbox, answer }).await;
+                    let failure = Failure { outbox: job.outbox, answer };
+                    let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
                 }
             }
         }
@@ -240,14 +287,16 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
     error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
 }
 
-async fn put_off(store: &Store, settings: &Settings, job: &Job, answer: &str) {
-    let due_at = settings.clock.now() + backoff::pause_after(job.attempts, backoff::chance());
-    info!(outbox.id = job.outbox, "relay put off mail {}", job.outbox);
-    if let Err(error) = store.mark_deferred(job.outbox, due_at, answer).await {
+async fn put_off(store: &Store, clock: &Clock, outbox: i64, pause: TimeDelta, answer: &str) {
+    info!(outbox.id = outbox, "mail {outbox} waits for the relay");
+    if let Err(error) = store.mark_deferred(outbox, clock.now() + pause, answer).await {
         // Its lease lapses by itself; only the pause is longer then.
-        warn!(outbox.id = job.outbox, "a deferred mail could not be marked: {error}");
+        warn!(outbox.id = outbox, "a deferred mail could not be marked: {error}");
     }
 }
+
+#[cfg(test)]
+mod deliver_tests;
 
 #[cfg(test)]
 mod tests {
@@ -262,7 +311,9 @@ mod tests {
         assert_eq!(Relay::read("smtp://[::1]"), smtp("::1", 25));
         assert_eq!(Relay::read("smtp://192.0.2.1:25"), Err(RelayError::NotLoopback));
         assert_eq!(Relay::read("smtp://mail.example.org"), Err(RelayError::NotLoopback));
-        for text in ["", "127.0.0.1:25", "smtp://", "smtp://127.0.0.1:x", "maildir:", "smtp://a@localhost"] {
+        for text in
+            ["", "127.0.0.1:25", "smtp://", "smtp://127.0.0.1:x", "maildir:", "smtp://a@localhost"]
+        {
             assert_eq!(Relay::read(text), Err(RelayError::Syntax), "{text:?}");
         }
         assert_eq!(Relay::read("maildir:/tmp/x"), Ok(Relay::Maildir("/tmp/x".into())));

@@ -179,4 +179,4 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 #[path = "relay_tests.rs"]
-mod tests;
+pub(super) mod tests;

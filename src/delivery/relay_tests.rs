@@ -12,8 +12,16 @@ use super::*;
 pub(crate) async fn relay(answers: &[(&'static str, &'static str)]) -> (u16, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    (port, relay_on(listener, answers))
+}
+
+/// The same, where somebody listens already.
+pub(crate) fn relay_on(
+    listener: TcpListener,
+    answers: &[(&'static str, &'static str)],
+) -> JoinHandle<String> {
     let answers = answers.to_vec();
-    let told = tokio::spawn(async move {
+    tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
         let (mut told, mut in_content) = (String::new(), false);
@@ -27,16 +35,14 @@ pub(crate) async fn relay(answers: &[(&'static str, &'static str)]) -> (u16, Joi
             if in_content && line != ".\r\n" {
                 continue;
             }
-            in_content = false;
             let known = answers.iter().find(|(key, _)| line.starts_with(key));
             let answer = known.map_or("250 2.0.0 ok", |(_, answer)| answer);
-            in_content = in_content || line == "DATA\r\n" && answer.starts_with("354");
+            in_content = line == "DATA\r\n" && answer.starts_with("354");
             if answer.is_empty() || stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
                 return told;
             }
         }
-    });
-    (port, told)
+    })
 }
 
 const GO_AHEAD: (&str, &str) = ("DATA", "354 go");

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use super::relay::{COMMANDS_WITHIN, CONTENT_WITHIN, Connection, HandoverError};
-use super::{Relay, SMTP_LEASE, Settings, maildir};
+use super::relay::{Connection, HandoverError};
+use super::{Relay, Settings, maildir};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
 use crate::store::rows::Job;
@@ -37,7 +37,10 @@ pub enum Outcome {
     Deferred(String),
     Refused(String),
     /// Not tried, or the relay was not there: due again after this pause, whoever tries then.
-    Returned { pause: Duration, answer: String },
+    Returned {
+        pause: Duration,
+        answer: String,
+    },
 }
 
 struct Leased {
@@ -129,10 +132,9 @@ impl Worker {
     }
 
     async fn settle(&mut self, leased: &Leased) -> Outcome {
-        let longest = COMMANDS_WITHIN + CONTENT_WITHIN;
-        let lease = SMTP_LEASE.to_std().unwrap_or_default();
-        // Too late to begin what may outlast the lease, or stopping: another attempt has it.
-        if *self.shutdown.borrow() || leased.at.elapsed() + longest > lease {
+        // Stopping, or too late to begin what may outlast the lease.
+        let late = leased.at.elapsed() > self.settings.relay.queued_within();
+        if late || *self.shutdown.borrow() {
             return Outcome::Returned { pause: Duration::ZERO, answer: String::new() };
         }
         if let Some(pause) = self.breaker.pause().filter(|_| !leased.probe) {
@@ -190,6 +192,7 @@ impl Worker {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 Err(HandoverError::Broken(_)) if used_before => continue,
                 Err(HandoverError::Broken(answer) | HandoverError::Uncertain(answer)) => {
+                    self.breaker.failed();
                     return Outcome::Deferred(answer);
                 }
                 _ => {}
@@ -255,7 +258,7 @@ impl Breaker {
         pause
     }
 
-    pub fn succeeded(&self) {
+    fn succeeded(&self) {
         let mut state = self.state();
         if state.until.take().is_some() {
             info!(attempts = state.failures, "the relay is back");

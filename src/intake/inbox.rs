@@ -174,8 +174,7 @@ mod tests {
     fn large_messages_share_a_commit_only_below_the_limit_of_octets() {
         let half = OCTETS_PER_COMMIT_MAX / 2;
         let sizes = [half, half, 1, half + 1, half, 10, 10];
-        let lengths: Vec<usize> =
-            groups(sizes.into_iter().map(waiting)).iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = groups(sizes.into_iter().map(waiting)).iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 2, 3]);
         assert!(groups(std::iter::empty()).is_empty());
     }

@@ -9,9 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use smtp_proto::request::receiver::{DummyLineReceiver, RequestReceiver};
-use smtp_proto::{
-    Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
-};
+use smtp_proto::{Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -439,7 +437,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         };
         let date = self.settings.clock.now().to_rfc2822();
         let host = &self.settings.host;
-        format!("Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with};\r\n\t{date}\r\n")
+        format!(
+            "Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with};\r\n\t{date}\r\n"
+        )
     }
 
     fn reply(&mut self, line: &str) {

@@ -320,7 +320,9 @@ async fn the_trace_names_the_client_and_cannot_be_forged_by_it() {
     ));
     for message in smtp(wire).await.messages {
         let text = String::from_utf8(message.octets).unwrap();
-        assert!(text.starts_with("Received: from ev?il??") || text.starts_with("Received: from ev?il? "));
+        assert!(
+            text.starts_with("Received: from ev?il??") || text.starts_with("Received: from ev?il? ")
+        );
     }
 }
 

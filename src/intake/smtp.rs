@@ -16,9 +16,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::Inbox;
 use super::network::Network;
 use super::session::{self, Peer};
-use super::Inbox;
 use crate::clock::Clock;
 use crate::mail::OwnAddress;
 
@@ -123,8 +123,9 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                // Answers are written in one go each; waiting for more would cost 40 ms apiece.
-                stream.set_nodelay(true)?;
+                // Answers are written in one go each; waiting for more would cost 40 ms apiece. On a
+                // connection that broke already this fails, and the session finds out.
+                let _ = stream.set_nodelay(true);
                 Ok(Connection::Tcp(stream, address.ip().to_canonical()))
             }
             Self::Unix(listener) => Ok(Connection::Unix(listener.accept().await?.0)),
@@ -294,6 +295,10 @@ fn site_of(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod listener_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,184 @@
+//! The whole way out: rows of a real store, through the loop, to a relay or a mailbox.
+
+use tokio::task::JoinHandle;
+
+use super::relay::tests::relay;
+use super::*;
+use crate::ids::Ids;
+use crate::incident::decision::Purpose;
+use crate::mail::Address;
+use crate::store::rows::{NewLetter, NewOutbox, OutboxState};
+
+struct House {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    waiting: Arc<Notify>,
+    stop: watch::Sender<bool>,
+    failures: mpsc::Receiver<Failure>,
+    delivering: JoinHandle<()>,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn new(relay: impl FnOnce(&std::path::Path) -> Relay) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("firebell.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let clock = Clock::system();
+        let own = OwnAddress::new(Address::read("incidents@example.org").unwrap(), '+');
+        let relay = relay(folder.path());
+        let mut settings =
+            Settings::new(relay, "us.test".into(), own, Secret::new(&[7; 32]), clock.clone());
+        settings.connections = 1;
+        let waiting = Arc::new(Notify::new());
+        let (stop, shutdown) = watch::channel(false);
+        let (failed, failures) = mpsc::channel(10);
+        let delivering =
+            tokio::spawn(deliver(store.clone(), Arc::new(settings), waiting.clone(), failed, shutdown));
+        let ids = Ids::new(1);
+        Self { store, clock, ids, waiting, stop, failures, delivering, folder }
+    }
+
+    async fn post(&self, recipients: &[&str]) -> Vec<i64> {
+        let now = self.clock.now();
+        let letter = NewLetter {
+            id: self.ids.next(now),
+            message_id: "x@example.org".into(),
+            incident: None,
+            purpose: Purpose::Note,
+            created_at: now,
+            subject: "x".into(),
+            octets: b"Subject: x\r\n\r\nbody\r\n".to_vec(),
+        };
+        let row = |recipient: &&str| NewOutbox {
+            id: self.ids.next(now),
+            letter: letter.id,
+            recipient: Address::read(recipient).unwrap(),
+            token: None,
+            due_at: now,
+            expires_at: now + TimeDelta::hours(1),
+        };
+        let rows: Vec<NewOutbox> = recipients.iter().map(row).collect();
+        let mut write = self.store.begin_write().await.unwrap();
+        write.save_letter(&letter).await.unwrap();
+        write.save_outbox(&rows).await.unwrap();
+        write.commit().await.unwrap();
+        self.waiting.notify_one();
+        rows.iter().map(|row| row.id).collect()
+    }
+
+    /// Waits until every row is in one of these states.
+    async fn settled(&self, states: &[OutboxState]) {
+        let settled = async {
+            loop {
+                let rows = self.store.load_outbox(None, 1_000).await.unwrap();
+                if rows.iter().all(|row| states.contains(&row.state)) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), settled).await.expect("all rows settled");
+    }
+
+    async fn close(self) {
+        self.stop.send(true).unwrap();
+        self.delivering.await.unwrap();
+    }
+}
+
+fn smtp(port: u16) -> impl FnOnce(&std::path::Path) -> Relay {
+    move |_| Relay::Smtp { host: "127.0.0.1".into(), port }
+}
+
+#[tokio::test]
+async fn mail_is_accepted_on_one_connection_and_marked_with_the_answer() {
+    let (port, told) = relay(&[("DATA", "354 go"), (".\r\n", "250 2.0.0 queued")]).await;
+    let house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org", "bob@example.org", "carol@example.org"]).await;
+    house.settled(&[OutboxState::Accepted]).await;
+    let rows = house.store.load_outbox(None, 10).await.unwrap();
+    assert!(rows.iter().all(|row| row.last_answer == "250 2.0.0 queued"), "{rows:?}");
+    house.close().await;
+    let told = told.await.unwrap();
+    assert_eq!((told.matches("EHLO").count(), told.matches("\nbody\r\n.\r\n").count()), (1, 3));
+    assert!(told.ends_with("QUIT\r\n"));
+}
+
+#[tokio::test]
+async fn each_copy_has_a_reverse_path_of_its_own() {
+    let (port, told) = relay(&[("DATA", "354 go")]).await;
+    let house = House::new(smtp(port)).await;
+    let ids = house.post(&["alice@example.org", "bob@example.org"]).await;
+    house.settled(&[OutboxState::Accepted]).await;
+    house.close().await;
+    let told = told.await.unwrap();
+    for id in ids {
+        let mac = Secret::new(&[7; 32]).bounce_mac(id);
+        assert!(told.contains(&format!("MAIL FROM:<incidents+bounce.{id}.{mac}@example.org>")));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_passed_on_and_a_deferral_waits_and_neither_stops_the_rest() {
+    let (port, _told) = relay(&[
+        ("DATA", "354 go"),
+        ("RCPT TO:<bad@", "550 5.1.1 no such person"),
+        ("RCPT TO:<slow@", "450 4.2.0 later"),
+    ])
+    .await;
+    let mut house = House::new(smtp(port)).await;
+    let ids = house.post(&["bad@example.org", "slow@example.org", "good@example.org"]).await;
+    let failure = house.failures.recv().await.unwrap();
+    assert_eq!(failure, Failure { outbox: ids[0], answer: "550 5.1.1 no such person".into() });
+    let mut write = house.store.begin_write().await.unwrap();
+    assert!(write.mark_refused(failure.outbox, &failure.answer).await.unwrap());
+    write.commit().await.unwrap();
+    house.settled(&[OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]).await;
+    let states: Vec<OutboxState> = ids_in_order(&house, &ids).await;
+    assert_eq!(states, [OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]);
+    house.close().await;
+}
+
+async fn ids_in_order(house: &House, ids: &[i64]) -> Vec<OutboxState> {
+    let rows = house.store.load_outbox(None, 100).await.unwrap();
+    let state = |id: &i64| rows.iter().find(|row| row.id == *id).map(|row| row.state);
+    ids.iter().filter_map(state).collect()
+}
+
+#[tokio::test]
+async fn an_absent_relay_is_not_asked_once_per_mail_and_mail_goes_when_it_is_back() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hung_up = tokio::spawn(async move {
+        // Longer than the first pause, shorter than the second: one try, then the probe.
+        drop(listener.accept().await);
+        let asked_again = tokio::time::timeout(Duration::from_millis(500), listener.accept()).await;
+        assert!(asked_again.is_err(), "a second mail asked the absent relay");
+        listener
+    });
+    let house = House::new(smtp(port)).await;
+    let names: Vec<String> = (0..100).map(|number| format!("p{number}@example.org")).collect();
+    house.post(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let listener = hung_up.await.unwrap();
+    let relay = relay::tests::relay_on(listener, &[("DATA", "354 go")]);
+    house.settled(&[OutboxState::Accepted]).await;
+    house.close().await;
+    assert_eq!(relay.await.unwrap().matches("\nbody\r\n.\r\n").count(), 100);
+}
+
+#[tokio::test]
+async fn a_maildir_gets_each_row_once() {
+    let house = House::new(|folder| Relay::Maildir(folder.join("mail"))).await;
+    house.post(&["alice@example.org", "bob@example.org"]).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Accepted]).await;
+    let root = house.folder.path().join("mail");
+    let count = |name: &str| {
+        let mailbox = maildir::mailbox(&root, &Address::read(name).unwrap());
+        std::fs::read_dir(mailbox.join("new")).unwrap().count()
+    };
+    assert_eq!((count("alice@example.org"), count("bob@example.org")), (2, 1));
+    house.close().await;
+}

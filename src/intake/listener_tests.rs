@@ -1,0 +1,154 @@
+//! The whole way in: sockets, sessions, and a real store.
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::ids::Ids;
+use crate::mail::Address;
+use crate::store::Store;
+use crate::store::rows::Route;
+
+struct House {
+    store: Store,
+    inbox: Inbox,
+    stop: watch::Sender<bool>,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("firebell.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let inbox = Inbox::new(store.clone(), Ids::new(1), Clock::system());
+        Self { store, inbox, stop: watch::channel(false).0, folder }
+    }
+
+    /// Listens at `place`; returns the port, zero for a path.
+    async fn listen(&self, place: &str, protocol: Protocol, limits: Limits) -> (u16, JoinHandle<()>) {
+        let listener = Listener::bind(place).await.unwrap();
+        let port = match &listener {
+            Listener::Tcp(listener) => listener.local_addr().unwrap().port(),
+            Listener::Unix(_) => 0,
+        };
+        let own = OwnAddress::new(Address::read("incidents@example.org").unwrap(), '+');
+        let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        let mut settings = Settings::new("mx.example.org".into(), own, trusted, Clock::system());
+        settings.limits = limits;
+        let inbox = self.inbox.clone();
+        let shutdown = self.stop.subscribe();
+        (port, tokio::spawn(listen(listener, protocol, Arc::new(settings), inbox, shutdown)))
+    }
+}
+
+/// Sends `messages` mails on one connection, each after the answer to the one before.
+async fn send<S: AsyncRead + AsyncWrite + Unpin>(stream: S, hello: &str, messages: usize) {
+    let mut stream = BufReader::new(stream);
+    expect(&mut stream, "220").await;
+    say(&mut stream, &format!("{hello} c.example\r\n")).await;
+    expect(&mut stream, "250").await;
+    for number in 0..messages {
+        say(&mut stream, "MAIL FROM:<dana@ops.example>\r\nRCPT TO:<incidents@example.org>\r\nDATA\r\n")
+            .await;
+        for code in ["250", "250", "354"] {
+            expect(&mut stream, code).await;
+        }
+        say(&mut stream, &format!("Subject: {number}\r\n\r\nbody\r\n.\r\n")).await;
+        expect(&mut stream, "250 2.0.0").await;
+    }
+    say(&mut stream, "QUIT\r\n").await;
+    expect(&mut stream, "221").await;
+}
+
+async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+}
+
+async fn expect<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, start: &str) {
+    let mut line = String::new();
+    while line.as_bytes().get(3) != Some(&b' ') {
+        line.clear();
+        assert!(stream.read_line(&mut line).await.unwrap() > 0, "the server closed");
+    }
+    assert!(line.starts_with(start), "{line:?} is not {start}");
+}
+
+#[tokio::test]
+async fn what_was_answered_with_250_is_stored() {
+    let house = House::new().await;
+    let (port, listening) = house.listen("127.0.0.1:0", Protocol::Smtp, Limits::default()).await;
+    let arrivals = house.inbox.arrivals();
+    let mut clients = JoinSet::new();
+    for _ in 0..8 {
+        clients.spawn(async move {
+            send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), "EHLO", 25).await;
+        });
+    }
+    while let Some(sent) = clients.join_next().await {
+        sent.unwrap();
+    }
+    assert_eq!(house.store.count_waiting_inbound().await.unwrap(), 200);
+    arrivals.notified().await;
+    house.stop.send(true).unwrap();
+    listening.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
+    let house = House::new().await;
+    for (protocol, hello) in [(Protocol::Smtp, "EHLO"), (Protocol::Lmtp, "LHLO")] {
+        let (port, _) = house.listen("127.0.0.1:0", protocol, Limits::default()).await;
+        send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), hello, 1).await;
+    }
+    let mut write = house.store.begin_write().await.unwrap();
+    let waiting = write.load_waiting(10).await.unwrap();
+    let trusted: Vec<_> =
+        waiting.iter().map(|one| (one.message.route, one.message.network_trusted)).collect();
+    assert_eq!(trusted, [(Route::Smtp, true), (Route::Lmtp, false)]);
+}
+
+#[tokio::test]
+async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+    let house = House::new().await;
+    let path = house.folder.path().join("lmtp");
+    let place = format!("unix:{}", path.display());
+    drop(Listener::bind(&place).await.unwrap());
+    assert!(path.exists());
+    let _listening = house.listen(&place, Protocol::Lmtp, Limits::default()).await;
+    assert!(Listener::bind(&place).await.is_err());
+    send(UnixStream::connect(&path).await.unwrap(), "LHLO", 2).await;
+    assert_eq!(house.store.count_waiting_inbound().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_client_with_too_many_connections_is_told_to_come_back() {
+    let house = House::new().await;
+    let limits = Limits { connections_per_client: 2, ..Limits::default() };
+    let (port, _) = house.listen("127.0.0.1:0", Protocol::Smtp, limits).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        expect(&mut stream, "220").await;
+        held.push(stream);
+    }
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    expect(&mut stream, "421 4.7.0").await;
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_when_the_store_is_gone() {
+    let house = House::new().await;
+    let (port, _) = house.listen("127.0.0.1:0", Protocol::Smtp, Limits::default()).await;
+    house.store.close().await;
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    expect(&mut stream, "220").await;
+    let wire = "EHLO c.example\r\nMAIL FROM:<dana@ops.example>\r\nRCPT TO:<incidents@example.org>\r\n\
+                DATA\r\n";
+    say(&mut stream, wire).await;
+    for code in ["250", "250", "250", "354"] {
+        expect(&mut stream, code).await;
+    }
+    say(&mut stream, "x\r\n.\r\n").await;
+    expect(&mut stream, "451 4.3.0").await;
+}
