@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 6] = ["incident", "mail", "learning", "roster", "render", "interpret"];
 
 /// Which module of the top level sees which others. What has no line here may see nothing.
-const SEES: [(&str, &[&str]); 19] = [
+const SEES: [(&str, &[&str]); 21] = [
     ("incident", VALUES),
     ("learning", VALUES),
     ("roster", VALUES),
@@ -30,6 +30,8 @@ const SEES: [(&str, &[&str]); 19] = [
     ("web", LOOP),
     ("app", ALL),
     ("cli", ALL),
+    ("demo", ALL),
+    ("rehearse", ALL),
     ("main", ALL),
 ];
 const VALUES: &[&str] = &["incident", "learning", "roster", "mail"];
@@ -180,8 +182,8 @@ fn pure_folders_know_no_clock_chance_database_runtime_or_files() {
         "Local::now",
         "Timestamp::now",
         "Zoned::now",
-        "SystemTime",
-        "Instant",
+        "SystemTime::now",
+        "Instant::now",
         "getrandom",
         "rand::",
         "SystemRandom",
@@ -577,6 +579,6 @@ fn this_file_reads_rust_well_enough() {
     assert!(
         has_word("tokio::spawn", "tokio")
             && !has_word("my_tokio", "tokio")
-            && !has_word("Instants", "Instant")
+            && !has_word("Instants", "Instant::now")
     );
 }

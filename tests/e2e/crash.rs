@@ -17,7 +17,12 @@ const KILL_AFTER: usize = 70;
 
 #[test]
 fn every_mail_that_got_its_250_is_in_the_timeline_exactly_once_after_kill_9() {
-    let mut server = Server::start(free_port(), &Relay::Maildir, "");
+    kill_in_a_burst("");
+}
+
+/// With `more` configuration, such as another database.
+fn kill_in_a_burst(more: &str) {
+    let mut server = Server::start(free_port(), &Relay::Maildir, more);
     let port = server.smtp_port;
     let report = "From: dana@people.test\nTo: incidents@example.test\nSubject: SEV-2 burst\n\
                   Message-ID: <report@people.test>\n\nit burns\n";

@@ -1,20 +1,36 @@
 //! A private Postfix and Dovecot: the organisation's mail, on loopback and in one folder.
 //!
 //! `example.test` goes by LMTP to the product, everybody at `people.test` has a mailbox, and
-//! nothing can leave the machine. Start with [`Lab::start`]; dropping it stops both.
+//! nothing can leave the machine. Start with [`Lab::start`]; both stop when it is dropped, or when the
+//! test's process ends in whatever way.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use super::imap::Imap;
 use super::ports::{free_port, wait_for_listener};
-use super::process::{end, need_root, program, run};
-use super::{smtp, wait};
+use super::process::{need_root, program, run};
+use super::smtp;
 
 /// The password of every mailbox.
 pub const PASSWORD: &str = "test";
+
+/// Runs until its input closes, which the kernel does for us when the test's process dies; then
+/// stops both and waits until they have ended. A zombie has ended: nobody may be there to reap it.
+const KEEPER: &str = r#"
+trap '' INT HUP
+cd "$1" && cat >/dev/null
+pids=$(cat spool/pid/master.pid run/master.pid 2>/dev/null)
+running() { grep -qs '^State:.[^Z]' "/proc/$1/status"; }
+for pid in $pids; do kill -TERM "$pid" 2>/dev/null; done
+for pid in $pids; do
+    looks=0
+    while running "$pid" && [ $((looks += 1)) -le 300 ]; do sleep 0.05; done
+    running "$pid" && kill -KILL "$pid"
+done
+cd / && rm -rf "$1"
+"#;
 
 /// A running mail system.
 pub struct Lab {
@@ -22,7 +38,7 @@ pub struct Lab {
     pub smtp_port: u16,
     pub imap_port: u16,
     dovecot_lmtp_port: u16,
-    dovecot: Option<Child>,
+    keeper: Child,
     folder: tempfile::TempDir,
 }
 
@@ -34,11 +50,13 @@ impl Lab {
         let folder =
             tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
         run(program("chmod", "coreutils").arg("755").arg(folder.path()));
-        let mut lab = Self {
+        let mut keeper = program("sh", "dash");
+        keeper.args(["-c", KEEPER, "keeper"]).arg(folder.path()).stdin(Stdio::piped());
+        let lab = Self {
             smtp_port: free_port(),
             imap_port: free_port(),
             dovecot_lmtp_port: free_port(),
-            dovecot: None,
+            keeper: keeper.spawn().expect("sh runs"),
             folder,
         };
         lab.start_dovecot();
@@ -81,17 +99,10 @@ impl Lab {
         fs::write(folder.join("etc/main.cf"), main).expect("main.cf is written");
         fs::write(folder.join("etc/master.cf"), postfix_master(self.smtp_port))
             .expect("master.cf is written");
-        let mut start = program("postfix", "postfix");
-        start.arg("-c").arg(folder.join("etc")).arg("start").stdin(Stdio::null());
-        // Its children keep what they inherit, so a pipe would never end.
-        let log = fs::File::create(folder.join("start.log")).expect("start.log");
-        start.stdout(log.try_clone().expect("a second handle")).stderr(log);
-        let started = start.status().expect("postfix runs").success();
-        let said = fs::read_to_string(folder.join("start.log")).unwrap_or_default();
-        assert!(started, "Postfix does not start: {said}{}", self.logs());
+        self.start_daemon(program("postfix", "postfix").arg("-c").arg(folder.join("etc")).arg("start"));
     }
 
-    fn start_dovecot(&mut self) {
+    fn start_dovecot(&self) {
         for (part, package) in [("imap", "dovecot-imapd"), ("lmtp", "dovecot-lmtpd")] {
             let there = Path::new("/usr/lib/dovecot").join(part).is_file();
             assert!(there, "Dovecot's {part} is missing: install the Debian package {package}");
@@ -102,15 +113,18 @@ impl Lab {
         let path = folder.join("dovecot.conf");
         fs::write(&path, dovecot_conf(folder, self.imap_port, self.dovecot_lmtp_port))
             .expect("dovecot.conf");
-        let mut start: Command = program("dovecot", "dovecot-imapd");
-        start
-            .arg("-F")
-            .arg("-c")
-            .arg(path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.dovecot = Some(start.spawn().expect("dovecot runs"));
+        self.start_daemon(program("dovecot", "dovecot-imapd").arg("-c").arg(path));
+    }
+
+    /// Runs what goes into the background by itself.
+    fn start_daemon(&self, start: &mut Command) {
+        // Its children keep what they inherit, so a pipe would never end.
+        let path = self.folder.path().join("start.log");
+        let log = fs::File::options().create(true).append(true).open(&path).expect("start.log");
+        start.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let started = start.status().expect("it runs").success();
+        let said = fs::read_to_string(path).unwrap_or_default();
+        assert!(started, "{start:?} does not start: {said}{}", self.logs());
     }
 }
 
@@ -119,14 +133,9 @@ impl Drop for Lab {
         if std::thread::panicking() {
             eprintln!("---- what Postfix and Dovecot wrote\n{}", self.logs());
         }
-        let pid = fs::read_to_string(self.folder.path().join("spool/pid/master.pid"));
-        if let Some(pid) = pid.ok().and_then(|text| text.trim().parse().ok()) {
-            end(pid);
-        }
-        if let Some(mut dovecot) = self.dovecot.take() {
-            let _ = program("kill", "procps").arg("-TERM").arg(dovecot.id().to_string()).output();
-            wait::until("Dovecot to end", Duration::from_secs(15), || dovecot.try_wait().ok().flatten());
-        }
+        drop(self.keeper.stdin.take());
+        // It ends only when both have, by force if need be.
+        let _ = self.keeper.wait();
     }
 }
 

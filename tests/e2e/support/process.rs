@@ -1,11 +1,8 @@
-//! Programs that a test starts and that must be gone when it ends.
+//! Programs of the machine that tests start.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-use super::wait;
 
 /// `program`, wherever Debian puts it.
 ///
@@ -44,22 +41,4 @@ pub fn run(command: &mut Command) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} ended with {}\n{stdout}{stderr}", output.status);
     stdout.into_owned()
-}
-
-/// Asks the process to end and waits until it has. One that is gone already is no mistake.
-pub fn end(pid: u32) {
-    if !is_running(pid) {
-        return;
-    }
-    // Its own answer does not matter: the process may end between the look and the signal.
-    let _ = program("kill", "procps").arg("-TERM").arg(pid.to_string()).output();
-    wait::until(&format!("process {pid} to end"), Duration::from_secs(15), || {
-        (!is_running(pid)).then_some(())
-    });
-}
-
-/// Whether it runs; a zombie does not.
-fn is_running(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
 }
