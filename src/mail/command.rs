@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::incident::{Phase, Role, Severity};
 
+mod fields;
+mod reading;
+mod subject;
+mod text;
+mod times;
+mod values;
+
+pub use reading::read_commands;
+pub use subject::read_subject;
+
 /// One thing a person may ask for, as typed. Persons are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -59,7 +69,7 @@ pub enum Command {
     },
     PostmortemOwner(String),
     WaivePostmortem(String),
-    /// A section of the postmortem, by the index of its heading in the policy.
+    /// A section of the postmortem, by its heading in the policy. Never empty.
     Section {
         heading: String,
         text: String,
@@ -102,6 +112,10 @@ pub struct Misread {
     pub why: String,
     /// A line that would work, where one can be told.
     pub instead: Option<String>,
+    /// The name of the field that was meant, where one can be told: a near miss of `Private` or
+    /// `Drill` in a declaration counts as yes.
+    #[serde(default)]
+    pub field: Option<String>,
 }
 
 /// The new text of a mail, split.
@@ -124,18 +138,6 @@ pub struct Grammar<'a> {
     pub sections: &'a [crate::learning::postmortem::Section],
     /// The text of the mail that is being answered; a line that stands in it verbatim is no command.
     pub answered_text: Option<&'a str>,
-}
-
-/// Reads the new text of a mail. Total: what is no command is prose.
-pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
-    let _ = (new_text, grammar, now);
-    unreachable!("replaced before use")
-}
-
-/// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
-pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
-    let _ = subject;
-    unreachable!("replaced before use")
 }
 
 /// A span as whole seconds, for storage.
