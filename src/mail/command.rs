@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::incident::{Phase, Role, Severity};
 
+mod fields;
+mod reading;
+mod subject;
+mod text;
+mod times;
+mod values;
+
+pub use reading::read_commands;
+pub use subject::read_subject;
+
 /// One thing a person may ask for, as typed. Persons are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -59,7 +69,7 @@ pub enum Command {
     },
     PostmortemOwner(String),
     WaivePostmortem(String),
-    /// A section of the postmortem, by the index of its heading in the policy.
+    /// A section of the postmortem, by its heading in the policy. Never empty.
     Section {
         heading: String,
         text: String,
@@ -100,10 +110,12 @@ pub struct Line {
 pub struct Misread {
     /// A sentence for the person who wrote it, without the line itself.
     pub why: String,
-    /// The field that was probably meant.
-    pub field: Option<String>,
     /// A line that would work, where one can be told.
     pub instead: Option<String>,
+    /// The name of the field that was meant, where one can be told: a near miss of `Private` or
+    /// `Drill` in a declaration counts as yes.
+    #[serde(default)]
+    pub field: Option<String>,
 }
 
 /// The new text of a mail, split.
@@ -128,20 +140,8 @@ pub struct Grammar<'a> {
     pub answered_text: Option<&'a str>,
 }
 
-/// Reads the new text of a mail. Total: what is no command is prose.
-pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
-    let _ = (new_text, grammar, now);
-    unreachable!("replaced before use")
-}
-
 /// The title of a report whose subject says nothing.
 pub const UNTITLED: &str = "(no subject)";
-
-/// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
-pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
-    let _ = subject;
-    unreachable!("replaced before use")
-}
 
 /// A span as whole seconds, for storage.
 pub mod span_seconds {

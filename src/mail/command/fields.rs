@@ -1,0 +1,221 @@
+//! The fields by name: every spelling that people may write, how far its text reaches, and an
+//! example for whoever got it wrong.
+//!
+//! Never reads a value. [`FIELDS`] is the whole table; a name stands in it once.
+
+use crate::incident::Role;
+
+/// What a field sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Severity,
+    Phase,
+    Title,
+    Summary,
+    Impact,
+    Service,
+    Started,
+    Detected,
+    Link,
+    Bridge,
+    Chat,
+    Doc,
+    CustomersAffected,
+    OfferCommand,
+    Role(Role),
+    Release,
+    Update,
+    Note,
+    NextUpdate,
+    Resolved,
+    Reopen,
+    Cancel,
+    Private,
+    Drill,
+    Correct,
+    PostmortemOwner,
+    WaivePostmortem,
+    Unavailable,
+}
+
+/// How far the text of a field reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Its line.
+    Line,
+    /// To the next field or blank line.
+    Paragraph,
+    /// To the end of the text.
+    End,
+}
+
+/// A field.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// As our mails and answers write it.
+    pub name: &'static str,
+    /// Every spelling, in lower case with single spaces; the own name among them.
+    pub spellings: &'static [&'static str],
+    pub kind: Kind,
+    pub reach: Reach,
+    /// A line that works.
+    pub example: &'static str,
+    /// `#n` may stand behind the name.
+    pub numbered: bool,
+}
+
+const fn field(
+    name: &'static str,
+    spellings: &'static [&'static str],
+    kind: Kind,
+    example: &'static str,
+) -> Field {
+    let reach = match kind {
+        Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved => Reach::Paragraph,
+        Kind::Update | Kind::Note => Reach::End,
+        _ => Reach::Line,
+    };
+    Field { name, spellings, kind, reach, example, numbered: matches!(kind, Kind::Correct) }
+}
+
+/// A field of the design that this version cannot act on.
+const fn later(name: &'static str, spellings: &'static [&'static str]) -> Field {
+    Field { name, spellings, kind: Kind::Unavailable, reach: Reach::Line, example: "", numbered: true }
+}
+
+/// Every field.
+pub(super) static FIELDS: &[Field] = &[
+    field("Severity", &["severity", "sev"], Kind::Severity, "Severity: SEV-2"),
+    field("Phase", &["phase"], Kind::Phase, "Phase: monitoring"),
+    field("Title", &["title"], Kind::Title, "Title: Checkout is failing"),
+    field("Summary", &["summary"], Kind::Summary, "Summary: what is wrong, in a sentence"),
+    field(
+        "Impact",
+        &["impact", "customer impact"],
+        Kind::Impact,
+        "Impact: 20 % of the customers cannot pay",
+    ),
+    field("Service", &["service", "services"], Kind::Service, "Service: payments"),
+    field("Started", &["started", "started at", "start"], Kind::Started, "Started: 14:05"),
+    field("Detected", &["detected", "detected at"], Kind::Detected, "Detected: 14:20"),
+    field("Link", &["link", "links"], Kind::Link, "Link: https://status.example.org"),
+    field("Bridge", &["bridge"], Kind::Bridge, "Bridge: tel:+49-30-1234567"),
+    field("Chat", &["chat"], Kind::Chat, "Chat: #incident"),
+    field("Doc", &["doc", "document"], Kind::Doc, "Doc: https://docs.example.org/incident"),
+    field(
+        "Customers affected",
+        &["customers affected", "customer affected", "affected customers"],
+        Kind::CustomersAffected,
+        "Customers affected: yes",
+    ),
+    field("IC", &["ic", "incident commander", "commander"], Kind::OfferCommand, "IC: bob"),
+    field("Handover", &["handover", "hand over", "handover to"], Kind::OfferCommand, "Handover: bob"),
+    field("Deputy", &["deputy"], Kind::Role(Role::Deputy), "Deputy: bob"),
+    field("Scribe", &["scribe"], Kind::Role(Role::Scribe), "Scribe: bob"),
+    field(
+        "Liaison",
+        &["liaison", "customer liaison", "communications liaison"],
+        Kind::Role(Role::Liaison),
+        "Liaison: bob",
+    ),
+    field(
+        "Expert",
+        &["expert", "sme", "subject matter expert"],
+        Kind::Role(Role::Expert),
+        "Expert: carol (database)",
+    ),
+    field("Responder", &["responder"], Kind::Role(Role::Responder), "Responder: carol"),
+    field("Release", &["release"], Kind::Release, "Release: bob"),
+    field("Update", &["update", "follow up", "followup"], Kind::Update, "Update: what is new"),
+    field("Note", &["note", "notes"], Kind::Note, "Note: what the timeline should keep"),
+    field("Next update", &["next update", "next update by"], Kind::NextUpdate, "Next update: 45m"),
+    field("Resolved", &["resolved", "resolve"], Kind::Resolved, "Resolved: what fixed it"),
+    field("Reopen", &["reopen", "re open"], Kind::Reopen, "Reopen: why"),
+    field("Cancel", &["cancel"], Kind::Cancel, "Cancel: false alarm"),
+    field("Private", &["private"], Kind::Private, "Private: yes"),
+    field("Drill", &["drill"], Kind::Drill, "Drill: yes"),
+    field("Correct", &["correct"], Kind::Correct, "Correct #12: what is right"),
+    field(
+        "Postmortem owner",
+        &["postmortem owner", "post mortem owner"],
+        Kind::PostmortemOwner,
+        "Postmortem owner: dana",
+    ),
+    field(
+        "Waive postmortem",
+        &["waive postmortem", "waive post mortem", "waive the postmortem"],
+        Kind::WaivePostmortem,
+        "Waive postmortem: why",
+    ),
+    later("Task", &["task"]),
+    later("Reassign", &["reassign"]),
+    later("Done", &["done"]),
+    later("More time", &["more time"]),
+    later("Decline", &["decline"]),
+    later("Propose", &["propose", "proposal"]),
+    later("Risk", &["risk"]),
+    later("Object", &["object"]),
+    later("Decision", &["decision"]),
+    later("Page", &["page"]),
+    later("Later", &["later"]),
+    // Customers' words: what follows is text, and must not be read as fields.
+    Field { reach: Reach::End, ..later("Statement", &["statement"]) },
+    later("Approve", &["approve"]),
+    later("Part of", &["part of"]),
+    later("Duplicate of", &["duplicate of"]),
+    later("Action", &["action"]),
+    later("Fund", &["fund"]),
+    later("Drop", &["drop"]),
+    later("Ask", &["ask"]),
+    later("Template", &["template"]),
+    later("Override", &["override"]),
+];
+
+/// Fields of a header (RFC 5322 section 3.6), which are none of ours.
+pub(super) const HEADER_FIELDS: [&str; 6] = ["from", "to", "cc", "subject", "date", "sent"];
+
+impl Field {
+    /// The field of this name, in lower case with single spaces.
+    pub(super) fn named(name: &str, has_number: bool) -> Option<&'static Self> {
+        FIELDS.iter().find(|field| (field.numbered || !has_number) && field.spellings.contains(&name))
+    }
+}
+
+/// The known name nearest to one that is none: within two slips (a letter missing, too many, wrong,
+/// or two swapped), and at most one in three letters.
+pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let slips_max = (typed.chars().count() / 3).min(2);
+    names
+        .map(|name| (strsim::damerau_levenshtein(typed, &name.to_lowercase()), name))
+        .filter(|(slips, _)| *slips <= slips_max)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_stands_once_and_its_example_opens_with_its_name() {
+        let mut seen = std::collections::BTreeSet::new();
+        for field in FIELDS {
+            for spelling in field.spellings {
+                assert!(seen.insert(*spelling), "{spelling}");
+                assert_eq!(*spelling, spelling.to_lowercase());
+                assert!(!HEADER_FIELDS.contains(spelling));
+            }
+            assert!(field.kind == Kind::Unavailable || field.example.starts_with(field.name));
+        }
+    }
+
+    #[test]
+    fn a_short_word_has_no_near_miss() {
+        let names = || FIELDS.iter().flat_map(|field| field.spellings).copied();
+        assert_eq!(nearest("severty", names()), Some("severity"));
+        assert_eq!(nearest("pahse", names()), Some("phase"));
+        for word in ["error", "ps", "fyi", "status", "warning", "http", "thanks", "root"] {
+            assert_eq!(nearest(word, names()), None, "{word}");
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! From new text to lines and prose.
+//!
+//! Never loses a word: each is in some [`Line::typed`] or in [`Written::prose`]. Every line is looked
+//! at a bounded number of times, however long the text. Start with [`read_commands`].
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+
+use super::fields::{FIELDS, Field, HEADER_FIELDS, Kind, Reach, nearest};
+use super::text::{Head, clean, is_blank, sentence};
+use super::values::read_value;
+use super::{Command, Grammar, Line, Misread, Written};
+
+/// More lines that nearly are fields than this, and the writer needs the guide.
+const NEAR_MISSES_MAX: usize = 5;
+
+/// More lines than anybody types in one mail; a longer one is a table that looks like fields.
+const LINES_MAX: usize = 200;
+
+/// Reads the new text of a mail. Total: what is no command is prose.
+pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
+    let raw: Vec<&str> = new_text.lines().collect();
+    let end = forwarded_at(&raw);
+    let answered = grammar.answered_text.map(|text| text.lines().map(clean).collect());
+    let has_sections = raw.iter().take(end).any(|line| {
+        Head::read(line).is_some_and(|head| {
+            head.by_colon
+                && section_of(grammar, &head.name).is_some()
+                && Field::named(&head.name, head.number.is_some()).is_none()
+        })
+    });
+    let mut reader = Reader {
+        grammar,
+        now,
+        raw,
+        end,
+        answered: answered.unwrap_or_default(),
+        has_sections,
+        lines: Vec::new(),
+        prose: Vec::new(),
+        unwritten: Vec::new(),
+        near_misses: 0,
+        gave_up: false,
+    };
+    reader.read();
+    reader.finish()
+}
+
+/// Where a forwarded header begins: two header fields in one paragraph, as clients print them above
+/// a mail that they pass on.
+fn forwarded_at(raw: &[&str]) -> usize {
+    let mut first: Option<(usize, String)> = None;
+    for (at, line) in raw.iter().enumerate() {
+        if is_blank(line) {
+            first = None;
+            continue;
+        }
+        let head = Head::read(line).filter(|head| {
+            head.by_colon && head.number.is_none() && HEADER_FIELDS.contains(&head.name.as_str())
+        });
+        match (head, &first) {
+            (Some(head), Some((start, name))) if head.name != *name => return *start,
+            (Some(head), None) => first = Some((at, head.name)),
+            _ => {}
+        }
+    }
+    raw.len()
+}
+
+fn section_of<'a>(grammar: &Grammar<'a>, name: &str) -> Option<&'a str> {
+    let is_named = |known: &str| {
+        // As the head of a line is compared: hyphens are spaces, what is in brackets is left out.
+        let known = known.split_once('(').map_or(known, |(before, _)| before);
+        clean(known).to_lowercase().replace(['-', '_'], " ") == name
+    };
+    grammar
+        .sections
+        .iter()
+        .find(|section| {
+            is_named(&section.heading) || section.aliases.iter().any(|alias| is_named(alias))
+        })
+        .map(|section| section.heading.as_str())
+}
+
+struct Reader<'a> {
+    grammar: &'a Grammar<'a>,
+    now: DateTime<Utc>,
+    raw: Vec<&'a str>,
+    /// The first line that is not read.
+    end: usize,
+    answered: HashSet<String>,
+    /// A heading of the postmortem stands in the text, so that `Impact:` is one as well.
+    has_sections: bool,
+    lines: Vec<Line>,
+    prose: Vec<&'a str>,
+    /// Headings without text, which ask for nothing and go with the next line.
+    unwritten: Vec<&'a str>,
+    near_misses: usize,
+    gave_up: bool,
+}
+
+/// A command and the lines it takes.
+struct Item {
+    next: usize,
+    meaning: Result<Command, Misread>,
+    /// Its lines stay in the prose as well.
+    stays: bool,
+    /// It took more than its paragraph, so that what follows begins anew.
+    is_open: bool,
+}
+
+/// What the head of a line names.
+enum Opens<'a> {
+    Field(&'static Field),
+    Section(&'a str),
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) {
+        let mut at = self.leading();
+        while at < self.end && !self.gave_up && self.lines.len() < LINES_MAX {
+            if self.is_blank(at) {
+                self.keep(at);
+                at += 1;
+            } else {
+                at = self.paragraph(at);
+            }
+        }
+        while at < self.raw.len() {
+            self.keep(at);
+            at += 1;
+        }
+    }
+
+    /// The lines before the first that is no field; returns where it stands.
+    fn leading(&mut self) -> usize {
+        let mut at = self.after_blanks(0);
+        if at < self.end && self.item(at).is_none() && is_greeting(self.line(at)) {
+            self.keep(at);
+            at += 1;
+        }
+        loop {
+            at = self.after_blanks(at);
+            if at >= self.end || self.lines.len() >= LINES_MAX {
+                return at;
+            }
+            let Some(item) = self.item(at).or_else(|| self.near_miss(at)) else { return at };
+            if self.gave_up {
+                return at;
+            }
+            at = self.take(at, item);
+        }
+    }
+
+    /// A paragraph: commands if every line is one, prose otherwise. Returns where the next begins.
+    fn paragraph(&mut self, start: usize) -> usize {
+        let mut items = Vec::new();
+        let mut at = start;
+        while at < self.end && !self.is_blank(at) && self.lines.len() + items.len() < LINES_MAX {
+            let item = self.item(at).or_else(|| self.near_miss_of_kind(at));
+            match item.filter(|item| item.meaning.as_ref().map_or_else(is_of_kind, |_| true)) {
+                Some(item) => {
+                    let (next, is_open) = (item.next, item.is_open);
+                    items.push((at, item));
+                    at = next;
+                    if is_open {
+                        break;
+                    }
+                }
+                None => return self.keep_paragraph(start),
+            }
+        }
+        for (at, item) in items {
+            self.take(at, item);
+        }
+        at
+    }
+
+    fn keep_paragraph(&mut self, start: usize) -> usize {
+        let mut at = start;
+        while at < self.end && !self.is_blank(at) {
+            self.keep(at);
+            at += 1;
+        }
+        at
+    }
+
+    fn take(&mut self, at: usize, item: Item) -> usize {
+        let own = self.raw.get(at..item.next).unwrap_or_default();
+        if let Ok(Command::Section { text, .. }) = &item.meaning
+            && text.is_empty()
+        {
+            self.unwritten.extend(own);
+            return item.next;
+        }
+        let mut typed: Vec<&str> = std::mem::take(&mut self.unwritten);
+        typed.extend(own);
+        self.lines.push(Line { typed: typed.join("\n").trim().to_owned(), meaning: item.meaning });
+        if item.stays {
+            (at..item.next).for_each(|at| self.keep(at));
+        }
+        item.next
+    }
+
+    /// The command that begins on a line.
+    fn item(&self, at: usize) -> Option<Item> {
+        if let Some(meaning) = read_sentence(self.line(at)) {
+            let stays = matches!(meaning, Ok(Command::Unavailable(_)));
+            return Some(Item { next: at + 1, meaning, stays, is_open: false });
+        }
+        let head = Head::read(self.line(at))?;
+        match self.opens(at, &head)? {
+            Opens::Field(field) => Some(self.field(at, field, &head)),
+            Opens::Section(heading) => Some(self.section(at, heading, &head)),
+        }
+    }
+
+    fn opens(&self, at: usize, head: &Head) -> Option<Opens<'a>> {
+        let section = || section_of(self.grammar, &head.name).filter(|_| head.by_colon);
+        let found = match Field::named(&head.name, head.number.is_some()) {
+            Some(field) => match section().filter(|_| self.has_sections) {
+                Some(heading) => Opens::Section(heading),
+                None => Opens::Field(field),
+            },
+            None => Opens::Section(section()?),
+        };
+        (self.answered.is_empty() || !self.answered.contains(&clean(self.line(at)))).then_some(found)
+    }
+
+    fn field(&self, at: usize, field: &'static Field, head: &Head) -> Item {
+        let next = match field.reach {
+            Reach::Line => at + 1,
+            Reach::Paragraph => {
+                self.run_on(at + 1, |reader, at| reader.is_blank(at) || reader.begins(at, true))
+            }
+            Reach::End => self.end,
+        };
+        let typed = self.text(at, next, head);
+        Item {
+            next,
+            meaning: read_value(field, head.number, &typed, self.grammar.zone, self.now),
+            stays: field.kind == Kind::Unavailable,
+            is_open: field.reach == Reach::End,
+        }
+    }
+
+    fn section(&self, at: usize, heading: &str, head: &Head) -> Item {
+        let next = self.run_on(at + 1, |reader, at| reader.begins(at, false));
+        let text = self.text(at, next, head).trim().to_owned();
+        let meaning = Ok(Command::Section { heading: heading.to_owned(), text });
+        Item { next, meaning, stays: false, is_open: true }
+    }
+
+    fn run_on(&self, from: usize, ends: impl Fn(&Self, usize) -> bool) -> usize {
+        (from..self.end).find(|at| ends(self, *at)).unwrap_or(self.end)
+    }
+
+    /// Whether something else begins on this line. A section of the postmortem may hold lines such
+    /// as `Decision: …`, which nothing would read but its reader, and a word that is a sentence
+    /// only where the section is handed in.
+    fn begins(&self, at: usize, in_field: bool) -> bool {
+        match read_sentence(self.line(at)) {
+            Some(Ok(Command::Submit | Command::Publish)) => return true,
+            Some(_) if in_field => return true,
+            _ => {}
+        }
+        let opened = Head::read(self.line(at)).and_then(|head| self.opens(at, &head));
+        match opened {
+            Some(Opens::Field(field)) => in_field || field.kind != Kind::Unavailable,
+            Some(Opens::Section(_)) => true,
+            None => false,
+        }
+    }
+
+    /// The value of a field: what stands behind its separator, and its further lines.
+    fn text(&self, at: usize, next: usize, head: &Head) -> String {
+        let first = self.line(at).get(head.value_at..).unwrap_or_default().trim();
+        let more = self.raw.get(at + 1..next).unwrap_or_default();
+        let mut text = first.to_owned();
+        for line in more {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(line.trim_end());
+        }
+        text
+    }
+
+    /// A line that nearly is a field.
+    fn near_miss(&mut self, at: usize) -> Option<Item> {
+        let item = self.nearly(at)?;
+        if self.near_misses == NEAR_MISSES_MAX {
+            self.gave_up = true;
+        }
+        self.near_misses += 1;
+        Some(item)
+    }
+
+    /// The same for `Private` and `Drill` alone, which count wherever they stand.
+    fn near_miss_of_kind(&self, at: usize) -> Option<Item> {
+        self.nearly(at).filter(|item| item.meaning.as_ref().is_err_and(is_of_kind))
+    }
+
+    fn nearly(&self, at: usize) -> Option<Item> {
+        let line = self.line(at);
+        let typed = sentence(line).unwrap_or_default();
+        let misread = |why: String, instead: String, field: &str| {
+            let meaning = Err(Misread { why, instead: Some(instead), field: Some(field.to_owned()) });
+            Some(Item { next: at + 1, meaning, stays: false, is_open: false })
+        };
+        let is_answered = || self.answered.contains(&clean(line));
+        for (word, field) in [("private", "Private"), ("drill", "Drill")] {
+            if typed == word {
+                return misread(format!("`{field}` needs an answer."), format!("{field}: yes"), field);
+            }
+        }
+        if !is_answered() && nearest(&typed, std::iter::once("i have command")).is_some() {
+            let why = "That is nearly the line which takes command.".to_owned();
+            return misread(why, "I have command".to_owned(), "I have command");
+        }
+        let head = Head::read(line).filter(|head| head.by_colon)?;
+        let is_words = head.name.chars().all(|c| c.is_alphabetic() || c == ' ');
+        if !is_words || HEADER_FIELDS.contains(&head.name.as_str()) || is_answered() {
+            return None;
+        }
+        let fields = FIELDS.iter().flat_map(|field| field.spellings).copied();
+        let headings = self.grammar.sections.iter().map(|section| section.heading.as_str());
+        let spelling = nearest(&head.name, fields.chain(headings))?;
+        let name = Field::named(spelling, true)
+            .or_else(|| Field::named(spelling, false))
+            .map_or(spelling, |field| field.name);
+        let number = head.number.map(|number| format!(" #{number}")).unwrap_or_default();
+        let value = line.get(head.value_at..).unwrap_or_default().trim();
+        let why = format!("There is no field `{}`.", head.shown);
+        misread(why, format!("{name}{number}: {value}").trim().to_owned(), name)
+    }
+
+    fn line(&self, at: usize) -> &'a str {
+        self.raw.get(at).copied().unwrap_or_default()
+    }
+
+    fn is_blank(&self, at: usize) -> bool {
+        is_blank(self.line(at))
+    }
+
+    fn after_blanks(&self, from: usize) -> usize {
+        (from..self.end).find(|at| !self.is_blank(*at)).unwrap_or(self.end)
+    }
+
+    fn keep(&mut self, at: usize) {
+        let line = self.line(at).trim_end();
+        let is_blank = is_blank(line);
+        let is_after_blank = self.prose.last().is_none_or(|last| last.is_empty());
+        if !(is_blank && is_after_blank) {
+            self.prose.push(if is_blank { "" } else { line });
+        }
+    }
+
+    fn finish(mut self) -> Written {
+        // "Hi Bob," and "Thanks, Alice" are no text of an entry, and no reason.
+        if self.lines.iter().any(|line| !matches!(line.meaning, Ok(Command::Unavailable(_))))
+            && is_courtesy(&self.prose)
+        {
+            let courtesy = std::mem::take(&mut self.prose);
+            self.unwritten.extend(courtesy.into_iter().filter(|line| !line.is_empty()));
+        }
+        let unwritten = self.unwritten.join("\n");
+        match self.lines.last_mut() {
+            Some(last) if !unwritten.trim().is_empty() => {
+                last.typed = format!("{}\n{}", last.typed, unwritten.trim());
+            }
+            Some(_) => {}
+            None => self.prose.extend(self.unwritten),
+        }
+        let prose = self.prose.join("\n").trim().to_owned();
+        Written { lines: self.lines, prose, gave_up: self.gave_up }
+    }
+}
+
+fn is_of_kind(misread: &Misread) -> bool {
+    matches!(misread.field.as_deref(), Some("Private" | "Drill"))
+}
+
+/// The lines that work alone.
+fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
+    let sentence = sentence(line)?;
+    let command = match sentence.as_str() {
+        "ack" | "acknowledge" | "acknowledged" | "ok" | "okay" | "yes" | "on it" | "got it" => {
+            Command::Ack
+        }
+        "i have command" | "i have the command" | "i'm ic" | "i am ic" | "im ic" | "i'm the ic"
+        | "i am the ic" => Command::TakeCommand,
+        "join" => Command::Join,
+        "leave" => Command::Leave,
+        "confirm" | "confirmed" => Command::Confirm,
+        "status" => Command::Status,
+        "help" => Command::Help,
+        "submit" => Command::Submit,
+        "publish" => Command::Publish,
+        "approve" | "approved" => Command::Unavailable("Approve".to_owned()),
+        other => Command::Unavailable(unavailable_sentence(other)?.to_owned()),
+    };
+    Some(Ok(command))
+}
+
+/// `done`, `done #3`, `fund 3`.
+fn unavailable_sentence(sentence: &str) -> Option<&'static str> {
+    let (word, number) = sentence.split_once(' ').unwrap_or((sentence, ""));
+    let is_number = !number.is_empty()
+        && number.trim_start_matches('#').chars().all(|c| c.is_ascii_digit())
+        && number.ends_with(|c: char| c.is_ascii_digit());
+    match word {
+        "done" if number.is_empty() || is_number => Some("Done"),
+        "fund" if is_number => Some("Fund"),
+        "drop" if is_number => Some("Drop"),
+        _ => None,
+    }
+}
+
+/// `Hi Bob,` and the like: a line that greets and says nothing.
+fn is_greeting(line: &str) -> bool {
+    let cleaned = clean(line).to_lowercase();
+    let words: Vec<&str> = cleaned.split(' ').collect();
+    if words.len() > 5 || cleaned.contains([':', '=', '?']) {
+        return false;
+    }
+    let first = words.first().map_or("", |word| word.trim_end_matches([',', '!', '.']));
+    let greets = matches!(
+        first,
+        "hi" | "hello"
+            | "hey"
+            | "hallo"
+            | "dear"
+            | "morning"
+            | "good"
+            | "greetings"
+            | "moin"
+            | "servus"
+            | "bonjour"
+            | "hola"
+            | "ciao"
+            | "liebe"
+            | "lieber"
+            | "guten"
+            | "all"
+            | "team"
+            | "folks"
+            | "everyone"
+            | "everybody"
+    );
+    let ends = cleaned.ends_with([',', '!']);
+    (greets && (ends || words.len() <= 3)) || (ends && cleaned.ends_with(',') && words.len() <= 2)
+}
+
+/// Whether the prose is a greeting and a farewell, with a name of up to three words below it.
+fn is_courtesy(prose: &[&str]) -> bool {
+    let lines: Vec<&str> = prose.iter().copied().filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() || lines.len() > 4 {
+        return false;
+    }
+    let mut is_farewell = false;
+    lines.iter().enumerate().all(|(at, line)| {
+        let words = clean(line).to_lowercase();
+        let says_farewell = matches!(
+            words.trim_end_matches([',', '!', '.']),
+            "thanks"
+                | "thank you"
+                | "thx"
+                | "cheers"
+                | "regards"
+                | "best regards"
+                | "kind regards"
+                | "best"
+                | "br"
+                | "many thanks"
+                | "best wishes"
+                | "gru\u{df}"
+                | "viele gr\u{fc}\u{df}e"
+        );
+        let is_name = is_farewell && words.split(' ').count() <= 3;
+        is_farewell |= says_farewell;
+        says_farewell || is_name || (at == 0 && is_greeting(line))
+    })
+}
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;

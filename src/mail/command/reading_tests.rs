@@ -1,0 +1,362 @@
+//! Tests of [`super`]: one table a rule.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::incident::{Phase, Role, Severity};
+use crate::learning::postmortem::Section;
+use crate::mail::command::Promise;
+use crate::roster::zone::Zone;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-21T11:00:00Z".parse().unwrap()
+}
+
+fn sections() -> Vec<Section> {
+    [("What happened", ""), ("Contributing factors", "Root cause"), ("Impact", ""), ("Actions", "")]
+        .map(|(heading, alias)| Section {
+            heading: heading.into(),
+            aliases: if alias.is_empty() { Vec::new() } else { vec![alias.into()] },
+            asks: String::new(),
+            required: true,
+        })
+        .into()
+}
+
+fn read_answering(text: &str, answered_text: Option<&str>) -> Written {
+    let zone = Zone::named("Europe/Berlin").unwrap();
+    let sections = sections();
+    read_commands(text, &Grammar { zone: &zone, sections: &sections, answered_text }, now())
+}
+
+fn read(text: &str) -> Written {
+    read_answering(text, None)
+}
+
+/// What the text asks for, all of it understood.
+fn commands(text: &str) -> Vec<Command> {
+    read(text).lines.into_iter().map(|line| line.meaning.expect(text)).collect()
+}
+
+fn misread(text: &str) -> Misread {
+    let written = read(text);
+    written.lines.into_iter().next().and_then(|line| line.meaning.err()).expect(text)
+}
+
+fn text_of(text: &str) -> String {
+    text.to_owned()
+}
+
+#[test]
+fn a_field_is_read_however_a_client_dresses_it() {
+    for text in [
+        "Severity: SEV-2",
+        "severity: sev2",
+        "SEVERITY:2",
+        "Sev: 2",
+        "*Severity:* 2",
+        "**Severity**: 2",
+        "**Severity:** SEV-2",
+        "*Severity: 2*",
+        "- severity = SEV2",
+        "\u{2022} Severity: 2",
+        "Severity\u{ff1a} 2",
+        "Severity:\u{a0}SEV\u{2011}2.",
+        "\u{feff}Severity: Sev 2!",
+        "\u{200b}Severity : \u{ff12}",
+        "Severity: \u{201c}SEV-2\u{201d}",
+    ] {
+        assert_eq!(commands(text), [Command::Severity(Severity::Sev2)], "{text:?}");
+        assert_eq!(read(text).prose, "", "{text:?}");
+    }
+    for text in ["Severity - 2", "Severity 2", "The severity: 2", "Severity is 2: yes"] {
+        assert_eq!(read(text).prose, text);
+        assert!(read(text).lines.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn every_field_of_the_table_is_read() {
+    let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let role = |role, person: &str, remark: Option<&str>| Command::Role {
+        role,
+        person: person.into(),
+        remark: remark.map(str::to_owned),
+    };
+    for (text, expected) in [
+        ("Phase: monitoring", Command::Phase(Phase::Monitoring)),
+        ("Phase: size-up", Command::Phase(Phase::Investigating)),
+        ("Title: Checkout is failing", Command::Title(text_of("Checkout is failing"))),
+        ("Summary: it is down", Command::Summary(text_of("it is down"))),
+        ("Impact: nobody can pay", Command::Impact(text_of("nobody can pay"))),
+        ("Service: payments, search", Command::Service(vec!["payments".into(), "search".into()])),
+        ("Started: 11:30", Command::Started(instant("2026-11-21T10:30:00Z"))),
+        ("Detected: 14:30 UTC", Command::Detected(instant("2026-11-20T14:30:00Z"))),
+        ("Link: <https://x.example/a>", Command::Link(text_of("https://x.example/a"))),
+        ("Doc: https://x.example/a <https://x.example/a>", Command::Doc(text_of("https://x.example/a"))),
+        ("Bridge: tel:+49-30-1234567", Command::Bridge(text_of("tel:+49-30-1234567"))),
+        ("Chat: #incident", Command::Chat(text_of("#incident"))),
+        ("Customers affected: yes", Command::CustomersAffected(true)),
+        ("Customers affected: No.", Command::CustomersAffected(false)),
+        ("IC: bob", Command::OfferCommand(text_of("bob"))),
+        ("Incident commander: bob", Command::OfferCommand(text_of("bob"))),
+        ("Commander: bob", Command::OfferCommand(text_of("bob"))),
+        (
+            "Handover: bob@x.example <mailto:bob@x.example>",
+            Command::OfferCommand(text_of("bob@x.example")),
+        ),
+        ("Deputy: bob", role(Role::Deputy, "bob", None)),
+        ("Scribe: bob", role(Role::Scribe, "bob", None)),
+        ("Liaison: bob", role(Role::Liaison, "bob", None)),
+        ("Expert: carol (database)", role(Role::Expert, "carol", Some("database"))),
+        ("Responder: carol", role(Role::Responder, "carol", None)),
+        ("Release: bob", Command::Release(text_of("bob"))),
+        ("Update: all well", Command::Update(text_of("all well"))),
+        ("Note: seen it before", Command::Note(text_of("seen it before"))),
+        ("Next update: 45m", Command::NextUpdate(Promise::Within(chrono::TimeDelta::minutes(45)))),
+        ("Next update: 14:30", Command::NextUpdate(Promise::At(instant("2026-11-21T13:30:00Z")))),
+        ("Resolved: a restart", Command::Resolved(text_of("a restart"))),
+        ("Reopen: it is back", Command::Reopen(text_of("it is back"))),
+        ("Cancel: false alarm", Command::Cancel(text_of("false alarm"))),
+        ("Private: yes", Command::Private(true)),
+        ("Drill: yes", Command::Drill(true)),
+        ("Correct #12: it was db2", Command::Correct { seq: 12, text: text_of("it was db2") }),
+        ("Correct 12: it was db2", Command::Correct { seq: 12, text: text_of("it was db2") }),
+        ("Postmortem owner: dana", Command::PostmortemOwner(text_of("dana"))),
+        ("Waive postmortem: a drill", Command::WaivePostmortem(text_of("a drill"))),
+        ("ack", Command::Ack),
+        ("OK.", Command::Ack),
+        ("Yes!", Command::Ack),
+        ("on it", Command::Ack),
+        ("Got it", Command::Ack),
+        ("I have command.", Command::TakeCommand),
+        ("  I have command", Command::TakeCommand),
+        ("I\u{2019}m IC", Command::TakeCommand),
+        ("i am ic", Command::TakeCommand),
+        ("Join", Command::Join),
+        ("leave", Command::Leave),
+        ("confirm", Command::Confirm),
+        ("status", Command::Status),
+        ("help", Command::Help),
+        ("Submit", Command::Submit),
+        ("publish.", Command::Publish),
+    ] {
+        assert_eq!(commands(text), [expected], "{text}");
+        assert_eq!(read(text).prose, "", "{text}");
+    }
+}
+
+#[test]
+fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
+    for (text, name) in [
+        ("Task: bob check replica lag by 10m", "Task"),
+        ("Reassign #3: carol", "Reassign"),
+        ("Done #3", "Done"),
+        ("done", "Done"),
+        ("More time #3: 20m", "More time"),
+        ("Propose: roll back", "Propose"),
+        ("Action (later): rewrite it", "Action"),
+        ("Statement: we are sorry\n\nSeverity: 1", "Statement"),
+        ("Fund 3", "Fund"),
+        ("approve", "Approve"),
+    ] {
+        let written = read(text);
+        assert_eq!(commands(text), [Command::Unavailable(name.into())], "{text}");
+        assert_eq!(written.prose, text);
+    }
+}
+
+#[test]
+fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
+    let severity = || Command::Severity(Severity::Sev1);
+    let monitoring = || Command::Phase(Phase::Monitoring);
+    for (text, expected, prose) in [
+        ("Severity: 1\n\nPhase: monitoring\n\nIt is bad.", vec![severity(), monitoring()], "It is bad."),
+        ("Hi Bob,\n\nSeverity: 1\nIt is bad.", vec![severity()], "Hi Bob,\nIt is bad."),
+        ("It is bad.\nSeverity: 1", vec![], "It is bad.\nSeverity: 1"),
+        ("It is bad.\n\nSeverity: 1\nPhase: monitoring", vec![severity(), monitoring()], "It is bad."),
+        ("It is bad.\n\nSeverity: 1\nsaid Bob", vec![], "It is bad.\n\nSeverity: 1\nsaid Bob"),
+        ("It is bad.\n\nSeverity: high", vec![], "It is bad.\n\nSeverity: high"),
+        ("Looking.\n\nack", vec![Command::Ack], "Looking."),
+        ("ok will look", vec![], "ok will look"),
+        ("ok, will look\nack", vec![], "ok, will look\nack"),
+        ("error: disk full\nSeverity: 1", vec![], "error: disk full\nSeverity: 1"),
+        ("Hello all,\nok\n\nThanks,\nAlice", vec![Command::Ack], ""),
+        ("Thanks for looking.\n\nok", vec![Command::Ack], "Thanks for looking."),
+    ] {
+        assert_eq!(commands(text), expected, "{text}");
+        assert_eq!(read(text).prose, prose, "{text}");
+    }
+}
+
+#[test]
+fn a_text_runs_on_as_far_as_its_field_says() {
+    assert_eq!(
+        commands("Impact: checkout fails for\n20 % of customers\nNext update: 30m"),
+        [
+            Command::Impact(text_of("checkout fails for\n20 % of customers")),
+            Command::NextUpdate(Promise::Within(chrono::TimeDelta::minutes(30))),
+        ]
+    );
+    let written = read("Resolved: a restart\nof db1\n\nWe watch it.");
+    assert_eq!(written.prose, "We watch it.");
+    assert_eq!(
+        commands("Update: first\n\nSeverity: 1\nlast"),
+        [Command::Update(text_of("first\n\nSeverity: 1\nlast"))]
+    );
+    assert_eq!(
+        commands("Impact: all\nI have command"),
+        [Command::Impact(text_of("all")), Command::TakeCommand]
+    );
+}
+
+#[test]
+fn a_section_of_the_postmortem_runs_to_the_next() {
+    let section =
+        |heading: &str, text: &str| Command::Section { heading: heading.into(), text: text.into() };
+    assert_eq!(
+        commands(
+            "What happened:\nThe disk filled.\n\nDecision: we waited.\n\nRoot cause: no alert\n\n\
+             Impact:\n20 % could not pay\n\nand more\n\nsubmit"
+        ),
+        [
+            section("What happened", "The disk filled.\n\nDecision: we waited."),
+            section("Contributing factors", "no alert"),
+            section("Impact", "20 % could not pay\n\nand more"),
+            Command::Submit,
+        ]
+    );
+    // A skeleton that came back half filled asks for nothing where it is empty.
+    let written = read("Here it is.\n\nWhat happened:\n\nActions:\nAn alert.\n\nRoot cause:\n");
+    assert_eq!(written.prose, "Here it is.");
+    assert_eq!(written.lines.len(), 1);
+    assert_eq!(written.lines[0].meaning, Ok(section("Actions", "An alert.")));
+    assert_eq!(written.lines[0].typed, "What happened:\n\nActions:\nAn alert.\nRoot cause:");
+}
+
+#[test]
+fn below_a_forwarded_header_nothing_is_read() {
+    let text = "Severity: 1\nfyi\n\n*From:* Bob <b@x.example>\nSent: today\nPhase: monitoring\n\nack";
+    let written = read(text);
+    assert_eq!(written.lines.len(), 1);
+    assert!(written.prose.ends_with("Phase: monitoring\n\nack"));
+    // One alone is no header.
+    assert_eq!(commands("From: the database\n\nack"), [Command::Ack]);
+    let update = read("Update: see below\n\nFrom: x\nTo: y\n\nBye");
+    assert_eq!(update.lines[0].meaning, Ok(Command::Update(text_of("see below"))));
+    assert_eq!(update.prose, "From: x\nTo: y\n\nBye");
+}
+
+#[test]
+fn a_line_of_the_mail_being_answered_is_no_command() {
+    let answered = Some("Facts\n  Severity:  SEV-1\n  I have command\n");
+    assert!(read_answering("Severity: SEV-1", answered).lines.is_empty());
+    assert_eq!(read_answering("Severity: SEV-2", answered).lines.len(), 1);
+    assert_eq!(read_answering("I have command", answered).lines.len(), 1);
+}
+
+#[test]
+fn a_near_miss_is_reported_and_not_guessed_at() {
+    let found = misread("Severty: 1");
+    assert_eq!(found.why, "There is no field `Severty`.");
+    assert_eq!(found.instead.as_deref(), Some("Severity: 1"));
+    assert_eq!(found.field.as_deref(), Some("Severity"));
+    assert_eq!(misread("Privat: yes").field.as_deref(), Some("Private"));
+    assert_eq!(misread("Dril: yes").field.as_deref(), Some("Drill"));
+    assert_eq!(misread("Private").field.as_deref(), Some("Private"));
+    assert_eq!(misread("Private: please").field.as_deref(), Some("Private"));
+    assert_eq!(misread("I have comand").instead.as_deref(), Some("I have command"));
+    assert_eq!(misread("Corect #12: x").instead.as_deref(), Some("Correct #12: x"));
+    // Elsewhere it is prose, but for the two that keep a mail from going out.
+    assert!(read("It is bad.\n\nSeverty: 1").lines.is_empty());
+    assert_eq!(read("It is bad.\n\nPrivat: yes").lines.len(), 1);
+}
+
+#[test]
+fn after_five_near_misses_reading_stops() {
+    let text = "Severty: 1\n".repeat(5);
+    assert!(!read(&text).gave_up);
+    let text = format!("{text}Severty: 6\nSeverity: 1\n\nack");
+    let written = read(&text);
+    assert!(written.gave_up);
+    assert_eq!(written.lines.len(), 5);
+    assert_eq!(written.prose, "Severty: 6\nSeverity: 1\n\nack");
+}
+
+#[test]
+fn a_wrong_value_comes_back_with_a_line_that_works() {
+    for (text, why, instead) in [
+        ("Severity: high", "one of SEV-1 to SEV-5", "Severity: SEV-2"),
+        ("Severity:", "Nothing stands behind", "Severity: SEV-2"),
+        ("Phase: resolved", "saying what fixed it", "Resolved: what fixed it"),
+        ("Phase: fine", "no phase", "Phase: monitoring"),
+        ("Next update: soon", "no time that can be read", "Next update: 45m"),
+        ("Next update: 0m", "later than now", "Next update: 45m"),
+        ("Next update: 90 days", "within 31 days", "Next update: 45m"),
+        ("Next update: 2026-11-20 10:00", "has passed already", "Next update: 45m"),
+        ("Started: 2026-11-23 10:00", "has not come yet", "Started: 14:05"),
+        ("Customers affected: some", "neither yes nor no", "Customers affected: yes"),
+        ("Correct: no number", "Which entry", "Correct #12: what is right"),
+        ("Update:", "Nothing stands behind", "Update: what is new"),
+    ] {
+        let found = misread(text);
+        assert!(found.why.contains(why), "{text}: {}", found.why);
+        assert_eq!(found.instead.as_deref(), Some(instead), "{text}");
+    }
+}
+
+#[test]
+fn a_megabyte_of_anything_is_read_in_one_pass() {
+    let million = 1_000_000;
+    for piece in [
+        "x",
+        "\n",
+        "a b ",
+        "Impact: x\n",
+        "What happened:\n",
+        "What happened: x\nSeverity: bogus\n\n",
+        "x\n\nSeverity: 1\nno\n\n",
+        "Severity: ",
+        "1",
+        ":",
+        "*",
+        "\u{ff1a}",
+        "Actions: a\n\n",
+        "ack\n",
+        "Severty: 1\n",
+        "From: x\n\n",
+        "Title: x\ny\n",
+    ] {
+        let text = piece.repeat(million / piece.len());
+        let written = read(&text);
+        assert!(written.lines.len() <= LINES_MAX, "{piece:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn reading_is_total(text in any::<String>()) {
+        read_answering(&text, Some(&text));
+    }
+
+    #[test]
+    fn no_word_is_lost(pieces in proptest::collection::vec(prop_oneof![
+        Just("Severity: 1"), Just("Severity: high"), Just("Severty: 2"), Just("Impact: none"),
+        Just("Impact:"), Just("What happened:"), Just("Root cause: x"), Just("ack"), Just(""),
+        Just("Hi Bob,"), Just("Thanks,"), Just("Bob"), Just("From: a"), Just("To: b"), Just("Update: u"),
+        Just("I have command"), Just("Task: do it"), Just("prose of some words"), Just("done #3"),
+        Just("Statement: s"), Just("Actions:"), Just("submit"), Just("\u{a0}"), Just("Privat: yes"),
+    ], 0..24)) {
+        let text = pieces.join("\n");
+        let written = read(&text);
+        let mut kept = written.prose.clone();
+        for line in &written.lines {
+            kept.push('\n');
+            kept.push_str(&line.typed);
+        }
+        let count = |text: &str, word: &str| text.split_whitespace().filter(|found| *found == word).count();
+        for word in text.split_whitespace() {
+            prop_assert!(count(&kept, word) >= count(&text, word), "{word} of {text:?} in {kept:?}");
+        }
+    }
+}

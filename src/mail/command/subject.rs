@@ -1,0 +1,108 @@
+//! The subject of a declaration: the severity it states, and the title.
+
+use super::text::clean;
+use crate::incident::Severity;
+
+/// A title must fit on a line of a mail and of a telephone.
+const TITLE_CHARS_MAX: usize = 200;
+
+/// What stands for a title where the subject has none.
+const NO_SUBJECT: &str = "(no subject)";
+
+/// What clients of several languages put before the subject of an answer or a forwarded mail.
+const ANSWER_WORDS: [&str; 12] =
+    ["re", "fwd", "fw", "aw", "wg", "sv", "vs", "vb", "antw", "tr", "rv", "r"];
+
+/// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
+pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
+    let cleaned = clean(subject);
+    let mut rest = without_prefixes(&cleaned);
+    let mut severity = None;
+    if let Some((found, after)) = leading_severity(rest) {
+        severity = Some(found);
+        rest = without_prefixes(after);
+    }
+    let title: String = rest.chars().take(TITLE_CHARS_MAX).collect();
+    let title = title.trim();
+    (severity, if title.is_empty() { NO_SUBJECT.to_owned() } else { title.to_owned() })
+}
+
+/// The subject without `Re:`, `Fwd:` and `[INC-42]` at its start. Every round takes a prefix off, so
+/// it ends with the text.
+fn without_prefixes(subject: &str) -> &str {
+    let mut rest = subject.trim();
+    loop {
+        let shorter = without_answer_word(rest).or_else(|| without_tag(rest));
+        match shorter {
+            Some(shorter) => rest = shorter.trim_start(),
+            None => return rest,
+        }
+    }
+}
+
+fn without_answer_word(subject: &str) -> Option<&str> {
+    let (word, rest) = subject.split_once(':')?;
+    // `Re[2]:` counts.
+    let word = word.trim_end().split_once('[').map_or(word.trim_end(), |(word, _)| word);
+    ANSWER_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)).then_some(rest)
+}
+
+fn without_tag(subject: &str) -> Option<&str> {
+    let (tag, rest) = subject.strip_prefix('[')?.split_once(']')?;
+    let digits =
+        tag.get(4..).filter(|_| tag.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("inc-")))?;
+    (!digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())).then_some(rest)
+}
+
+fn leading_severity(subject: &str) -> Option<(Severity, &str)> {
+    let start = subject.trim_start_matches(['[', '(', '*']);
+    let word = ["severity", "sev"]
+        .iter()
+        .find(|word| start.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))?;
+    let after = start.get(word.len()..)?.trim_start_matches(['-', ' ', '_', ':', '.']);
+    let digit = after.get(..1)?;
+    let rest = after.get(1..)?;
+    if rest.starts_with(|c: char| c.is_alphanumeric()) {
+        return None;
+    }
+    let severity = Severity::read(digit)?;
+    Some((severity, rest.trim_start_matches([']', ')', '*', ':', ',', '-', '|', '!', '.', ' '])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_states_severity_and_title() {
+        for (subject, severity, title) in [
+            ("SEV-1 Checkout is failing", Some(Severity::Sev1), "Checkout is failing"),
+            ("SEV1: checkout is down", Some(Severity::Sev1), "checkout is down"),
+            ("Sev 1: checkout is down", Some(Severity::Sev1), "checkout is down"),
+            ("sev\u{2011}2 \u{2013} slow", Some(Severity::Sev2), "slow"),
+            ("[SEV3] slow", Some(Severity::Sev3), "slow"),
+            ("Re: Fwd: SEV-1 down", Some(Severity::Sev1), "down"),
+            ("AW: WG: [INC-42] SEV-1: down", Some(Severity::Sev1), "down"),
+            ("Severity: 2 down", Some(Severity::Sev2), "down"),
+            ("SEV-12 is a model", None, "SEV-12 is a model"),
+            ("SEV-9 down", None, "SEV-9 down"),
+            ("SEV2nd floor", None, "SEV2nd floor"),
+            ("Several hosts down", None, "Several hosts down"),
+            ("Checkout SEV-1", None, "Checkout SEV-1"),
+            ("Reply rate: low", None, "Reply rate: low"),
+            ("SEV-1", Some(Severity::Sev1), "(no subject)"),
+            ("", None, "(no subject)"),
+            (" \u{200b}\r\n", None, "(no subject)"),
+            ("Re:", None, "(no subject)"),
+            ("a\r\nBcc: x@y.example\u{7}", None, "a Bcc: x@y.example"),
+        ] {
+            assert_eq!(read_subject(subject), (severity, title.to_owned()), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_never_longer_than_a_line() {
+        let (_, title) = read_subject(&"\u{e9}".repeat(5_000));
+        assert_eq!(title.chars().count(), TITLE_CHARS_MAX);
+    }
+}

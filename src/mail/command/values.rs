@@ -1,0 +1,190 @@
+//! The value of a field: what it must be, and what to say where it is not.
+//!
+//! Never looks anybody up and never decides who may write it. Start with [`read_value`].
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::fields::{Field, Kind};
+use super::text::{clean, short};
+use super::times::{TimeError, Toward, read_span, read_time};
+use super::{Command, Misread, Promise};
+use crate::incident::{Phase, Severity};
+use crate::roster::zone::Zone;
+
+/// A longer promise is a mistake.
+const PROMISE_DAYS_MAX: i64 = 31;
+
+/// A longer name, link or time is a mistake, or an attack; texts have no limit of their own.
+const SHORT_CHARS_MAX: usize = 1_000;
+
+/// Reads the value of a field, as typed behind its colon.
+pub(super) fn read_value(
+    field: &'static Field,
+    number: Option<i64>,
+    typed: &str,
+    zone: &Zone,
+    now: DateTime<Utc>,
+) -> Result<Command, Misread> {
+    let misread = |why: String, instead: &str| {
+        Err(Misread { why, instead: Some(instead.to_owned()), field: Some(field.name.to_owned()) })
+    };
+    if field.kind == Kind::Unavailable {
+        return Ok(Command::Unavailable(field.name.to_owned()));
+    }
+    let text = typed.trim();
+    let word = short(typed);
+    if text.is_empty() || (word.is_empty() && !is_text(field.kind)) {
+        return misread(format!("Nothing stands behind `{}:`.", field.name), field.example);
+    }
+    if !is_text(field.kind) && word.len() > SHORT_CHARS_MAX {
+        return misread(format!("What stands behind `{}:` is too long.", field.name), field.example);
+    }
+    let yes_or_no = |make: fn(bool) -> Command| match read_yes(&word) {
+        Some(answer) => Ok(make(answer)),
+        None => misread(format!("`{word}` is neither yes nor no."), field.example),
+    };
+    let fact = |make: fn(DateTime<Utc>) -> Command| match read_time(&word, zone, Toward::Past, now) {
+        Ok(at) => Ok(make(at)),
+        Err(TimeError::WrongSide(at)) => misread(
+            format!("{} has not come yet; write when it was.", zone.format_full(at)),
+            field.example,
+        ),
+        Err(TimeError::Unknown) => misread(
+            format!("`{word}` is no time that can be read, such as 14:05 or 2026-11-20 14:05 UTC."),
+            field.example,
+        ),
+    };
+    match field.kind {
+        Kind::Severity => match Severity::read(&word) {
+            Some(severity) => Ok(Command::Severity(severity)),
+            None => {
+                misread(format!("`{word}` is no severity; write one of SEV-1 to SEV-5."), field.example)
+            }
+        },
+        Kind::Phase => read_phase(&word, field),
+        Kind::Title => Ok(Command::Title(clean(text))),
+        Kind::Summary => Ok(Command::Summary(text.to_owned())),
+        Kind::Impact => Ok(Command::Impact(text.to_owned())),
+        Kind::Service => {
+            let names = word.split([',', ';']).map(str::trim).filter(|name| !name.is_empty());
+            Ok(Command::Service(names.map(str::to_owned).collect()))
+        }
+        Kind::Started => fact(Command::Started),
+        Kind::Detected => fact(Command::Detected),
+        Kind::Link => Ok(Command::Link(word)),
+        Kind::Bridge => Ok(Command::Bridge(word)),
+        Kind::Chat => Ok(Command::Chat(word)),
+        Kind::Doc => Ok(Command::Doc(word)),
+        Kind::CustomersAffected => yes_or_no(Command::CustomersAffected),
+        Kind::OfferCommand => Ok(Command::OfferCommand(word)),
+        Kind::Role(role) => {
+            let (person, remark) = split_remark(&word);
+            Ok(Command::Role { role, person, remark })
+        }
+        Kind::Release => Ok(Command::Release(word)),
+        Kind::Update => Ok(Command::Update(text.to_owned())),
+        Kind::Note => Ok(Command::Note(text.to_owned())),
+        Kind::NextUpdate => read_promise(&word, field, zone, now),
+        Kind::Resolved => Ok(Command::Resolved(text.to_owned())),
+        Kind::Reopen => Ok(Command::Reopen(text.to_owned())),
+        Kind::Cancel => Ok(Command::Cancel(text.to_owned())),
+        Kind::Private => yes_or_no(Command::Private),
+        Kind::Drill => yes_or_no(Command::Drill),
+        Kind::Correct => match number {
+            Some(seq) => Ok(Command::Correct { seq, text: text.to_owned() }),
+            None => misread(
+                "Which entry is corrected? Its number stands before it in the timeline.".to_owned(),
+                field.example,
+            ),
+        },
+        Kind::PostmortemOwner => Ok(Command::PostmortemOwner(word)),
+        Kind::WaivePostmortem => Ok(Command::WaivePostmortem(text.to_owned())),
+        Kind::Unavailable => Ok(Command::Unavailable(field.name.to_owned())),
+    }
+}
+
+/// Whether the value is kept as it was typed.
+fn is_text(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Title
+            | Kind::Summary
+            | Kind::Impact
+            | Kind::Update
+            | Kind::Note
+            | Kind::Resolved
+            | Kind::Reopen
+            | Kind::Cancel
+            | Kind::Correct
+            | Kind::WaivePostmortem
+    )
+}
+
+fn read_yes(word: &str) -> Option<bool> {
+    match word.to_lowercase().as_str() {
+        "yes" | "y" | "true" | "on" => Some(true),
+        "no" | "n" | "false" | "off" | "none" => Some(false),
+        _ => None,
+    }
+}
+
+fn read_phase(word: &str, field: &Field) -> Result<Command, Misread> {
+    if let Some(phase) = Phase::read(word) {
+        return Ok(Command::Phase(phase));
+    }
+    let (why, instead) = match word.to_lowercase().as_str() {
+        "resolved" | "resolve" | "review" | "postmortem" | "prevent" | "fixed" | "done" => {
+            ("An incident is resolved by saying what fixed it.".to_owned(), "Resolved: what fixed it")
+        }
+        "cancelled" | "canceled" | "cancel" => {
+            ("An incident is cancelled by saying why.".to_owned(), "Cancel: false alarm")
+        }
+        "closed" | "close" => (
+            "An incident closes by itself when its postmortem is published or waived.".to_owned(),
+            "Resolved: what fixed it",
+        ),
+        _ => (
+            format!("`{word}` is no phase; write one of triage, investigating, identified, monitoring."),
+            field.example,
+        ),
+    };
+    Err(Misread { why, instead: Some(instead.to_owned()), field: Some(field.name.to_owned()) })
+}
+
+fn read_promise(word: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> Result<Command, Misread> {
+    let misread = |why: String| {
+        let instead = Some(field.example.to_owned());
+        Err(Misread { why, instead, field: Some(field.name.to_owned()) })
+    };
+    let longest = TimeDelta::days(PROMISE_DAYS_MAX);
+    let too_far = || misread(format!("An update is promised within {PROMISE_DAYS_MAX} days."));
+    match read_span(word) {
+        Some(span) if span <= TimeDelta::zero() => {
+            return misread("An update is promised for later than now.".to_owned());
+        }
+        Some(span) if span > longest => return too_far(),
+        Some(span) => return Ok(Command::NextUpdate(Promise::Within(span))),
+        None => {}
+    }
+    match read_time(word.trim_start_matches("by "), zone, Toward::Future, now) {
+        Ok(at) if at - now > longest => too_far(),
+        Ok(at) => Ok(Command::NextUpdate(Promise::At(at))),
+        Err(TimeError::WrongSide(at)) => {
+            misread(format!("{} has passed already.", zone.format_full(at)))
+        }
+        Err(TimeError::Unknown) => misread(format!(
+            "`{word}` is no time that can be read, such as 45m, 14:30 or tomorrow 09:00."
+        )),
+    }
+}
+
+/// `carol (database)`: the person, and what of.
+fn split_remark(word: &str) -> (String, Option<String>) {
+    match word.strip_suffix(')').and_then(|word| word.split_once('(')) {
+        Some((person, remark)) if !person.trim().is_empty() => {
+            let remark = remark.trim();
+            (person.trim().to_owned(), (!remark.is_empty()).then(|| remark.to_owned()))
+        }
+        _ => (word.to_owned(), None),
+    }
+}
