@@ -1,0 +1,202 @@
+//! An incident as programs and terminals see it: the object of `incident show --json`, whose keys
+//! are stable, and the same as text.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::incident::deadlines::{missing_fields, obligations, update_due};
+use crate::incident::state::Person;
+use crate::incident::{Entry, Incident, Policy, Role};
+
+/// The head of an incident, for lists.
+#[derive(Debug, Serialize)]
+pub struct IncidentHead {
+    pub key: String,
+    pub title: String,
+    pub severity: String,
+    pub severity_assumed: bool,
+    pub phase: String,
+    pub drill: bool,
+    pub private: bool,
+    pub declared_at: String,
+    pub resolved_at: Option<String>,
+    pub roles: Roles,
+    pub missing: Vec<&'static str>,
+    pub next_update_due: Option<String>,
+}
+
+/// Who has which role: addresses.
+#[derive(Debug, Serialize)]
+pub struct Roles {
+    pub commander: Option<String>,
+    pub deputy: Option<String>,
+    pub scribe: Option<String>,
+    pub liaison: Option<String>,
+}
+
+/// All of an incident.
+#[derive(Debug, Serialize)]
+pub struct IncidentShown {
+    #[serde(flatten)]
+    pub head: IncidentHead,
+    pub summary: Option<String>,
+    pub impact: Option<String>,
+    pub timeline: Vec<EntryShown>,
+    pub obligations: Vec<ObligationShown>,
+    pub tasks: Vec<()>,
+    pub proposals: Vec<()>,
+    pub postmortem: Option<PostmortemShown>,
+    pub actions: Vec<()>,
+}
+
+/// A line of the timeline.
+#[derive(Debug, Serialize)]
+pub struct EntryShown {
+    pub seq: i64,
+    pub at: String,
+    pub recorded_at: String,
+    pub author: String,
+    pub verified: bool,
+    pub kind: &'static str,
+    pub text: String,
+    pub elided: String,
+    pub attachments: Vec<String>,
+    pub message_id: Option<String>,
+}
+
+/// Something owed.
+#[derive(Debug, Serialize)]
+pub struct ObligationShown {
+    pub kind: &'static str,
+    pub owed_by: Vec<String>,
+    pub due_at: Option<String>,
+    pub stage: u32,
+}
+
+/// The postmortem.
+#[derive(Debug, Serialize)]
+pub struct PostmortemShown {
+    pub owner: String,
+    pub due_at: Option<String>,
+    pub submitted_at: Option<String>,
+    pub published_at: Option<String>,
+    pub waived: Option<String>,
+    pub sections: std::collections::BTreeMap<String, String>,
+}
+
+/// The head of an incident.
+pub fn incident_head(incident: &Incident, policy: &Policy) -> IncidentHead {
+    let address = |person: Option<&Person>| person.map(|person| person.address.to_string());
+    IncidentHead {
+        key: incident.key(),
+        title: incident.title.clone(),
+        severity: incident.severity.to_string(),
+        severity_assumed: incident.severity_assumed,
+        phase: incident.phase.to_string(),
+        drill: incident.drill,
+        private: incident.private,
+        declared_at: rfc3339(incident.declared_at),
+        resolved_at: incident.resolved_at.map(rfc3339),
+        roles: Roles {
+            commander: address(incident.commander()),
+            deputy: address(incident.holder(Role::Deputy)),
+            scribe: address(incident.holder(Role::Scribe)),
+            liaison: address(incident.holder(Role::Liaison)),
+        },
+        missing: missing_fields(incident, policy),
+        next_update_due: update_due(incident, policy).map(rfc3339),
+    }
+}
+
+/// All of an incident.
+pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
+    IncidentShown {
+        head: incident_head(incident, policy),
+        summary: incident.summary.clone(),
+        impact: incident.impact.clone(),
+        timeline: timeline.iter().map(entry_shown).collect(),
+        obligations: obligations(incident, policy)
+            .into_iter()
+            .map(|owed| ObligationShown {
+                kind: owed.kind.name(),
+                owed_by: owed.owed_by.iter().map(|person| person.address.to_string()).collect(),
+                due_at: owed.due_at.map(rfc3339),
+                stage: owed.stage,
+            })
+            .collect(),
+        tasks: Vec::new(),
+        proposals: Vec::new(),
+        postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {
+            owner: postmortem.owner.address.to_string(),
+            due_at: postmortem.due_at.map(rfc3339),
+            submitted_at: postmortem.submitted_at.map(rfc3339),
+            published_at: postmortem.published_at.map(rfc3339),
+            waived: postmortem.waived.clone(),
+            sections: postmortem.sections.clone(),
+        }),
+        actions: Vec::new(),
+    }
+}
+
+fn entry_shown(entry: &Entry) -> EntryShown {
+    EntryShown {
+        seq: entry.seq,
+        at: rfc3339(entry.at),
+        recorded_at: rfc3339(entry.recorded_at),
+        author: entry.author.as_ref().map_or_else(|| "firebell".to_owned(), ToString::to_string),
+        verified: entry.verified,
+        kind: entry.kind.name(),
+        text: entry.text.clone(),
+        elided: entry.elided.clone(),
+        attachments: entry.attachments.clone(),
+        message_id: entry.message_id.clone(),
+    }
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// An incident for a terminal.
+pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy) -> String {
+    let zone = &policy.calendar.zone;
+    let mut text = format!("{}  {}\n", incident.key(), incident.title);
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name:<14}{value}");
+        }
+    };
+    let assumed = if incident.severity_assumed { "  (assumed)" } else { "" };
+    fact("Severity", format!("{}{assumed}", incident.severity));
+    fact("Phase", incident.phase.to_string());
+    fact("Commander", incident.commander().map_or_else(|| "nobody yet".to_owned(), |by| by.shown().to_owned()));
+    for held in &incident.roles {
+        let asked = if held.accepted_at.is_none() { "  (asked)" } else { "" };
+        fact(held.role.name(), format!("{}{asked}", held.person.shown()));
+    }
+    fact("Impact", incident.impact.clone().unwrap_or_default());
+    fact("Missing", missing_fields(incident, policy).join(", "));
+    for owed in obligations(incident, policy) {
+        let by: Vec<&str> = owed.owed_by.iter().map(Person::shown).collect();
+        let due = owed.due_at.map(|at| format!(" by {}", zone.format_full(at))).unwrap_or_default();
+        fact("Owed", format!("{} from {}{due}", owed.kind.name(), by.join(", ")));
+    }
+    for entry in timeline {
+        let author = if entry.author_name.is_empty() {
+            entry.author.as_ref().map_or_else(|| "firebell".to_owned(), ToString::to_string)
+        } else {
+            entry.author_name.clone()
+        };
+        let _ = write!(text, "\n#{} {} {} ({})", entry.seq, zone.format_full(entry.at), author, entry.kind.name());
+        text.push('\n');
+        for line in entry.text.lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        for name in &entry.attachments {
+            let _ = writeln!(text, "    [{name}]");
+        }
+    }
+    text.trim_end().to_owned()
+}
