@@ -70,7 +70,8 @@ pub struct EntryShown {
 #[derive(Debug, Serialize)]
 pub struct ObligationShown {
     pub kind: &'static str,
-    pub owed_by: Vec<String>,
+    /// An address; several, separated by commas, while command is offered to several.
+    pub owed_by: String,
     pub due_at: Option<String>,
     pub stage: u32,
 }
@@ -121,7 +122,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
             .into_iter()
             .map(|owed| ObligationShown {
                 kind: owed.kind.name(),
-                owed_by: owed.owed_by.iter().map(|person| person.address.to_string()).collect(),
+                owed_by: joined(&owed.owed_by),
                 due_at: owed.due_at.map(rfc3339),
                 stage: owed.stage,
             })
@@ -153,6 +154,11 @@ fn entry_shown(entry: &Entry) -> EntryShown {
         attachments: entry.attachments.clone(),
         message_id: entry.message_id.clone(),
     }
+}
+
+fn joined(people: &[Person]) -> String {
+    let addresses: Vec<String> = people.iter().map(|person| person.address.to_string()).collect();
+    addresses.join(", ")
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {
