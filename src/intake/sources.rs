@@ -166,15 +166,15 @@ fn read_mbox(
     loop {
         let line = read_line(reader, path)?;
         let begins = behind_empty && line.starts_with(b"From ");
-        if line.is_empty() || begins {
-            if let Some(mut found) = current.take() {
-                // The empty line before the next `From ` belongs to the mbox.
-                if found.octets.ends_with(b"\r\n\r\n") {
-                    found.octets.truncate(found.octets.len() - 2);
-                }
-                if !take(found) {
-                    return Ok(false);
-                }
+        if (line.is_empty() || begins)
+            && let Some(mut found) = current.take()
+        {
+            // The empty line before the next `From ` belongs to the mbox.
+            if found.octets.ends_with(b"\r\n\r\n") {
+                found.octets.truncate(found.octets.len() - 2);
+            }
+            if !take(found) {
+                return Ok(false);
             }
         }
         if line.is_empty() {
