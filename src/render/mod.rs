@@ -1,11 +1,30 @@
-//! The words of every mail and page: one askama struct for each, filled from an incident.
+//! The words of every mail: filled from an incident, never deciding anything.
 //!
-//! Pure: what it shows of time it is given. Start with [`render_mailing`].
+//! Pure: what it shows of time it is given. A mail is written once, as blocks ([`paper`]), and
+//! printed as text and as HTML, so its two parts cannot differ. Start with [`render_mailing`].
+
+mod aftermath;
+mod answer;
+mod context;
+pub mod digest;
+mod duty;
+mod news;
+mod paper;
+mod quick;
+mod reminder;
+pub mod when;
+mod wrap;
 
 use chrono::{DateTime, Utc};
 
-use crate::incident::{Entry, Incident, Mailing, Policy};
+pub use answer::{render_guide, render_held, render_on_call, render_unreadable};
+pub use digest::render_digest;
+pub use reminder::render_reminders;
+
+use crate::incident::state::Person;
+use crate::incident::{Entry, Incident, Mailing, Policy, Role, Says};
 use crate::mail::compose::Letter;
+use context::{Context, first_name};
 
 /// Words a mailing for persons, or for lists.
 pub fn render_mailing(
@@ -16,6 +35,49 @@ pub fn render_mailing(
     timeline: &[Entry],
     now: DateTime<Utc>,
 ) -> Letter {
-    let _ = (mailing, to_persons, incident, policy, timeline, now);
-    unreachable!("replaced before use")
+    let context = &Context { incident, policy, to_persons, now };
+    match &mailing.says {
+        Says::Declaration => news::render_declaration(context),
+        Says::FollowUp { by, changes, text, update_overdue } => {
+            news::render_follow_up(context, by.as_ref(), changes, text, *update_overdue)
+        }
+        Says::Resolution { by, text } => news::render_resolution(context, by, text),
+        Says::Note { seq, by, text, attachments } => {
+            news::render_note(context, *seq, by, text, attachments)
+        }
+        Says::Page => news::render_page(context, &mailing.to),
+        Says::TakeCommand { asked, by, answer_by, then } => {
+            duty::render_take_command(context, asked, by, *answer_by, then)
+        }
+        Says::RoleOffer { role, by, remark } => {
+            let asked = asked_for_role(context, mailing, *role).map(first_name);
+            duty::render_role_offer(context, *role, by, remark.as_deref(), asked.as_deref())
+        }
+        Says::Reminder(reminder) => reminder::render_reminder(context, reminder),
+        Says::Receipt { results, hint } => answer::render_receipt(context, results, hint.as_deref()),
+        Says::Confirmation { lines } => {
+            answer::render_confirmation(context, only_reader(context, mailing).as_ref(), lines)
+        }
+        Says::Status => news::render_status(context, timeline),
+        Says::Guide => answer::render_incident_guide(context),
+        Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
+        Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
+        Says::PostmortemPublished => aftermath::render_published(context, timeline),
+        Says::Undeliverable { to, purpose, reason } => {
+            duty::render_undeliverable(context, to, *purpose, reason)
+        }
+    }
+}
+
+/// Who was asked to take a role, when the mail goes to them alone.
+fn asked_for_role<'a>(context: &Context<'a>, mailing: &Mailing, role: Role) -> Option<&'a Person> {
+    let [reader] = mailing.to.as_slice() else { return None };
+    let mut held = context.incident.roles.iter().filter(|held| held.role == role);
+    held.find(|held| held.person.address == *reader.address()).map(|held| &held.person)
+}
+
+/// The one person a mail goes to, where it is one.
+fn only_reader(context: &Context<'_>, mailing: &Mailing) -> Option<Person> {
+    let [reader] = mailing.to.as_slice() else { return None };
+    Some(context.policy.roster.person(reader.address(), ""))
 }

@@ -1,0 +1,311 @@
+//! Answers to one person: receipt, confirmation, guide, who is on call; and the notices about mail
+//! that nobody has taken on yet.
+
+use chrono::{DateTime, Utc};
+
+use super::context::{Context, first_name, shown};
+use super::paper::{Paper, fact, facts};
+use super::quick::action;
+use super::when;
+use super::wrap::{Span, clipped, foreign_lines, one_line, spans};
+use crate::incident::decision::Purpose;
+use crate::incident::event::{LineResult, Outcome};
+use crate::incident::state::Person;
+use crate::incident::{Policy, Severity};
+use crate::mail::Address;
+use crate::mail::compose::{Letter, TOKEN_MARK};
+
+/// Lines of one answer; a mail has five unknown lines at most, and not many known ones.
+const LINES_MAX: usize = 60;
+
+/// What became of each line.
+pub fn render_receipt(
+    context: &Context<'_>,
+    results: &[LineResult],
+    hint: Option<&str>,
+) -> Letter {
+    let refused =
+        results.iter().filter(|result| matches!(result.outcome, Outcome::Refused { .. })).count();
+    let lead = match refused {
+        0 => "What you wrote is done".to_owned(),
+        _ if refused == results.len() => format!("{} not done", counted(refused)),
+        _ => format!("{refused} of {} not done", counted(results.len())),
+    };
+    let subject = context.duty_subject(&match refused {
+        0 => "Receipt".to_owned(),
+        _ => format!("Receipt: {} not done", counted(refused)),
+    });
+    let mut paper = Paper::new(lead, context.about());
+    if refused > 0 {
+        paper.prose(
+            "Send the lines that were not done again as they stand below, in a reply to this mail. \
+             The others are done, and your words are in the timeline; without a reply it stays so.",
+        );
+    }
+    let steps = results.iter().take(LINES_MAX).map(step).collect();
+    paper.transcript(steps);
+    if let Some(hint) = hint {
+        paper.prose(&one_line_keeping_marks(hint));
+    }
+    paper.foot("Only you get this. Every command on one page? Reply with the one word `help`.");
+    context.on_duty(Purpose::Receipt, subject, "receipt", &paper)
+}
+
+fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
+    let typed = foreign_lines(&result.line.typed, 6, 600);
+    let words = match &result.outcome {
+        Outcome::Done(what) if what.is_empty() => spans("Done."),
+        Outcome::Done(what) => spans(&format!("Done. {}", ended(what))),
+        Outcome::Refused { why, instead: None } => spans(&format!("Not done. {}", ended(why))),
+        Outcome::Refused { why, instead: Some(instead) } => {
+            spans(&format!("Not done. {} Send instead `{}`", ended(why), one_line(instead)))
+        }
+    };
+    (typed, words)
+}
+
+fn ended(words: &str) -> String {
+    let words = one_line_keeping_marks(words);
+    let mut chars = words.chars();
+    let mut words: String =
+        chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect());
+    if !words.ends_with(['.', '!', '?']) {
+        words.push('.');
+    }
+    words
+}
+
+/// Our own sentence, which may have lines to type in backquotes.
+fn one_line_keeping_marks(words: &str) -> String {
+    words.split('`').map(one_line_loose).collect::<Vec<_>>().join("`")
+}
+
+fn one_line_loose(part: &str) -> String {
+    let inner = one_line(part);
+    let start = if part.starts_with(char::is_whitespace) { " " } else { "" };
+    let end = if part.ends_with(char::is_whitespace) && !inner.is_empty() { " " } else { "" };
+    format!("{start}{inner}{end}")
+}
+
+fn counted(lines: usize) -> String {
+    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
+}
+
+/// "Did you write this?", with the lines and never the prose.
+pub fn render_confirmation(context: &Context<'_>, asked: Option<&Person>, lines: &[String]) -> Letter {
+    let name = asked.map_or_else(|| "You".to_owned(), first_name);
+    let subject = context.duty_subject(&format!("{name}: did you write this?"));
+    let mut paper = Paper::new("Did you write this? Nothing is done until you confirm", context.about());
+    paper.prose(
+        "A mail with your address as its sender asks for what stands below, and nothing proves \
+         that it is yours. If you wrote it, confirm. If you did not, do nothing: none of it happens.",
+    );
+    let shown_lines: Vec<String> =
+        lines.iter().take(LINES_MAX).flat_map(|line| foreign_lines(line, 6, 600)).collect();
+    let nothing = shown_lines.is_empty();
+    if nothing {
+        paper.prose("It declares this incident and asks for nothing else.");
+    } else {
+        paper.transcript(vec![(shown_lines, spans("Not done yet."))]);
+    }
+    paper.actions(vec![context.action("To confirm", "confirm", &subject)]);
+    paper.facts(context.summary_facts());
+    context.on_duty(Purpose::Confirmation, subject, "confirmation", &paper)
+}
+
+/// The guide for somebody who asked within an incident.
+pub fn render_incident_guide(context: &Context<'_>) -> Letter {
+    let mut paper = guide_paper(context.policy);
+    paper.about = context.about();
+    let subject = context.duty_subject("Guide: what you can write");
+    context.on_duty(Purpose::Guide, subject, "guide", &paper)
+}
+
+/// The one-page guide of the commands that this version has.
+pub fn render_guide(policy: &Policy, now: DateTime<Utc>) -> Letter {
+    let mut paper = guide_paper(policy);
+    paper.foot(&format!("Sent at {}.", when::full(now, policy)));
+    letter(Purpose::Guide, &one_line(&policy.name), "Guide: how to declare and what to write", &paper)
+}
+
+fn guide_paper(policy: &Policy) -> Paper {
+    let own = policy.address.address();
+    let mut paper = Paper::new(format!("To declare an incident, mail {own}"), one_line(&policy.name));
+    paper.prose(
+        "A subject is enough. Add the severity if you know it, such as SEV-1 at the beginning of \
+         the subject. Everything else can come later, by replying.",
+    );
+    paper.prose(&format!("What counts as an incident here  {}", one_line(&policy.incident_means)));
+    paper.facts(
+        Severity::ALL
+            .iter()
+            .map(|severity| fact(severity.name(), one_line(&policy.severity(*severity).meaning)))
+            .collect(),
+    );
+    paper.heading("Reply in plain words");
+    paper.prose(
+        "Your words go into the timeline. Lines at the top of your reply can change things; each \
+         stands alone, and quotations below it are ignored.",
+    );
+    paper.heading("Words that work alone");
+    paper.facts(vec![
+        fact("I have command", "you are the incident commander"),
+        fact("ack", "yes, to what the mail asked"),
+        fact("join, leave", "you work on it; you do not any more"),
+        fact("status", "how it stands"),
+        fact("confirm", "I did write that"),
+        fact("help", "this page"),
+    ]);
+    paper.heading("Lines with a field");
+    paper.prose(
+        "Write the name, a colon and the value, such as `Severity: SEV-2`. In the table the colon \
+         is left out.",
+    );
+    paper.facts(field_rows());
+    paper.heading("After the incident");
+    paper.facts(after_rows(policy));
+    paper.prose(
+        "Times such as 14:30, tomorrow 09:00 or 2026-12-04 10:00 UTC, and spans such as 20m or 1h30 \
+         are understood; without a zone, the organisation's.",
+    );
+    paper.foot(&format!("Who is on call? Mail {}", policy.address.tagged("oncall")));
+    paper
+}
+
+fn field_rows() -> Vec<super::paper::Fact> {
+    vec![
+        fact("Severity", "SEV-1 to SEV-5; anybody may raise, the commander lowers with a reason"),
+        fact("Phase", "triage, investigating, identified, monitoring"),
+        fact("Title, Summary", "what is wrong"),
+        fact("Impact", "how customers are affected"),
+        fact("Customers affected", "yes or no"),
+        fact("Service, Link", "what it is about, where to look"),
+        fact("Started, Detected", "when, such as 14:05"),
+        fact("Bridge, Chat, Doc", "where the team coordinates"),
+        fact("IC, Handover", "offers command; it passes when they take it"),
+        facts(
+            "Deputy, Scribe,",
+            vec!["a person by name, alias or address;".to_owned(), "they accept by ack".to_owned()],
+        ),
+        fact("Liaison, Expert,", "an expert of what, in brackets"),
+        fact("Responder", "anybody else who works on it"),
+        fact("Release", "who need not stay"),
+        fact("Update", "an official update to everybody"),
+        fact("Note", "for the timeline and responders only"),
+        fact("Next update", "45m or a time; a promise"),
+        fact("Correct #12", "a correction beside entry 12"),
+        fact("Resolved", "what fixed it"),
+        fact("Reopen, Cancel", "why"),
+    ]
+}
+
+fn after_rows(policy: &Policy) -> Vec<super::paper::Fact> {
+    let mut rows = vec![
+        fact("Postmortem owner", "who writes it"),
+        fact("Waive postmortem", "why none is needed"),
+    ];
+    let headings: Vec<String> =
+        policy.postmortem.sections.iter().take(20).map(|section| one_line(&section.heading)).collect();
+    if !headings.is_empty() {
+        rows.push(fact("Its headings", headings.join(", ")));
+    }
+    rows.push(fact("Submit, Publish", "each alone; checks it, sends it to everybody"));
+    rows
+}
+
+/// A report of somebody we do not know, for a known person to accept.
+///
+/// The reply goes to `incidents+held.ID.TOKEN@`, with the general mark for the token.
+pub fn render_held(
+    policy: &Policy,
+    id: i64,
+    subject: &str,
+    from: &Address,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Letter {
+    let own_subject = format!("Held report: {}", clipped(subject, 100));
+    let mut paper = Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
+    paper.prose(
+        "Nobody else has seen this. The sender is not known here and nothing proves who they are. \
+         If it is an incident, accept it: it is declared in that moment, with your name beside it. \
+         If not, do nothing; it stays on file and the sender hears nothing.",
+    );
+    let to = policy.address.tagged(&format!("held.{id}.{TOKEN_MARK}"));
+    paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
+    paper.facts(vec![
+        fact("From", from.as_str()),
+        fact("Their subject", clipped(subject, 200)),
+        fact("Received", when::full(now, policy)),
+    ]);
+    paper.words(text);
+    letter(Purpose::Held, "Held report", &own_subject, &paper)
+}
+
+/// Who is on call.
+pub fn render_on_call(policy: &Policy, now: DateTime<Utc>) -> Letter {
+    let on_call = policy.roster.commander_on_call(now);
+    let lead = match &on_call {
+        Some(person) => format!("{} is on call now", shown(person)),
+        None => "Nobody is on call".to_owned(),
+    };
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    paper.prose(&format!("As of {}.", when::full(now, policy)));
+    let mut rows = Vec::new();
+    if let Some(person) = &on_call {
+        rows.push(fact("On call", format!("{}  {}", shown(person), person.address)));
+    }
+    if let Some(rotation) = &policy.roster.command_rotation {
+        let next: Vec<String> = rotation
+            .order(now)
+            .into_iter()
+            .skip(1)
+            .take(10)
+            .map(|address| shown(&policy.roster.person(address, "")))
+            .collect();
+        if !next.is_empty() {
+            rows.push(facts("Asked next", next));
+        }
+    }
+    paper.facts(rows);
+    paper.prose(&format!(
+        "To reach them about something that is wrong, declare an incident: mail {}. A subject is \
+         enough.",
+        policy.address.address()
+    ));
+    letter(Purpose::Guide, "Who is on call", "Who is on call", &paper)
+}
+
+/// For the operator: a message was stored and could not be read.
+pub fn render_unreadable(
+    policy: &Policy,
+    inbound_id: i64,
+    from: &str,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Letter {
+    let mut paper = Paper::new("A message could not be read", one_line(&policy.name));
+    paper.prose(
+        "It is stored whole and nothing was done with it. Please look at it and tell its sender, \
+         who has heard nothing; if it reports an incident, declare it yourself.",
+    );
+    paper.facts(vec![
+        fact("Message", format!("number {inbound_id} of the inbound mail")),
+        fact("From", clipped(from, 200)),
+        fact("Noticed", when::full(now, policy)),
+        fact("Why", clipped(why, 400)),
+    ]);
+    letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
+}
+
+fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {
+    Letter {
+        purpose,
+        display_name: super::wrap::ascii(&clipped(display_name, 60)),
+        text: paper.text(),
+        html: paper.html(subject),
+        subject: subject.to_owned(),
+        duty: None,
+        to_persons: true,
+    }
+}

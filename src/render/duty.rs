@@ -1,0 +1,201 @@
+//! Mail that asks a person to take something on: command, a role; and the news that mail of ours
+//! does not reach somebody.
+
+use chrono::{DateTime, Utc};
+
+use super::context::{Context, first_name, shown};
+use super::news::{asked_full, asked_names};
+use super::paper::{Paper, fact, facts};
+use super::wrap::{clipped, one_line};
+use crate::incident::Role;
+use crate::incident::decision::{OfferedBy, Purpose};
+use crate::incident::state::Person;
+use crate::mail::Address;
+use crate::mail::compose::Letter;
+
+/// "Will you command?"
+pub fn render_take_command(
+    context: &Context<'_>,
+    asked: &[Person],
+    by: &OfferedBy,
+    answer_by: Option<DateTime<Utc>>,
+    then: &str,
+) -> Letter {
+    let subject = context.duty_subject(&format!("{}: take command?", asked_names(asked)));
+    let when = answer_by.map_or_else(String::new, |at| format!(" by {}", context.brief(at)));
+    let lead = format!("Take command of this {}? Answer{when}", context.incident.severity);
+    let mut paper = Paper::new(lead.trim_end().to_owned(), context.about());
+    paper.prose(&why_asked(context, asked, by));
+    let answer = match answer_by {
+        Some(at) => format!("Please answer by {}.", context.until(at)),
+        None => "Please answer as soon as you can.".to_owned(),
+    };
+    paper.prose(&format!("{answer}{}", otherwise(then)));
+    paper.actions(vec![context.action("To take command", "I have command", &subject)]);
+    if asked.len() > 1 {
+        paper.prose(&format!("{} are asked; the first to answer has it.", asked_full(asked)));
+    }
+    paper.prose(
+        "To command is to coordinate, not to fix: name who does what, keep the severity right, and \
+         see that an update goes out on time. You can hand over at any moment.",
+    );
+    let mut rows = context.summary_facts();
+    rows.push(facts("Involved", context.involved_lines()));
+    rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(context.times());
+    paper.facts(rows);
+    context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
+}
+
+fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String {
+    let you = if asked.len() == 1 { "you" } else { "one of you" };
+    match by {
+        OfferedBy::Declaration => format!(
+            "{} declared this incident at {} and nobody commands it. Will {you}?",
+            shown(&context.incident.reporter),
+            context.clock(context.incident.declared_at),
+        ),
+        OfferedBy::Silence => format!(
+            "Nobody commands this incident, declared at {}. Whoever was asked before you did not \
+             answer. Will {you}?",
+            context.clock(context.incident.declared_at),
+        ),
+        OfferedBy::Commander(commander) => format!(
+            "{} commands this incident and asks you to take over. Until you answer, {} stays in \
+             command.",
+            shown(commander),
+            first_name(commander),
+        ),
+        OfferedBy::CommanderSilent(commander) => format!(
+            "{} commands this incident and has not answered the reminders for an update. Will {you} \
+             take over? Until then {} stays in command.",
+            shown(commander),
+            first_name(commander),
+        ),
+    }
+}
+
+/// `then` is a clause, such as "it is offered to Bob Okafor".
+fn otherwise(then: &str) -> String {
+    let then = one_line(then);
+    let then = then.trim_end_matches('.');
+    if then.is_empty() {
+        " If you cannot, you need not answer.".to_owned()
+    } else {
+        format!(" If you cannot, you need not answer: without an answer by then, {then}.")
+    }
+}
+
+/// "Will you be the deputy?"
+pub fn render_role_offer(
+    context: &Context<'_>,
+    role: Role,
+    by: &Person,
+    remark: Option<&str>,
+    asked: Option<&str>,
+) -> Letter {
+    let name = asked.map_or_else(|| "You".to_owned(), one_line);
+    let subject = context.duty_subject(&format!("{name}: {}", question(role)));
+    let of = remark.map_or_else(String::new, |remark| format!(" ({})", clipped(remark, 100)));
+    let mut paper =
+        Paper::new(format!("{} asks you to be {}", shown(by), article(role)), context.about());
+    paper.prose(&format!(
+        "{} asks you to be {}{of}. {} Please answer now: until you do, the role counts as open.",
+        shown(by),
+        article(role),
+        what_it_means(role),
+    ));
+    paper.actions(vec![context.action("To accept", "ack", &subject)]);
+    paper.prose(&format!("If you cannot, say so in plain words; {} sees it.", first_name(by)));
+    let mut rows = context.summary_facts();
+    rows.push(fact("Next update", context.next_update_line()));
+    paper.facts(rows);
+    context.on_duty(Purpose::RoleOffer, subject, &format!("role-{role}"), &paper)
+}
+
+fn question(role: Role) -> &'static str {
+    match role {
+        Role::Deputy => "be the deputy?",
+        Role::Scribe => "be the scribe?",
+        Role::Liaison => "be the liaison?",
+        Role::Expert => "help as an expert?",
+        Role::Responder => "help with this?",
+    }
+}
+
+fn article(role: Role) -> &'static str {
+    match role {
+        Role::Deputy => "the deputy",
+        Role::Scribe => "the scribe",
+        Role::Liaison => "the liaison",
+        Role::Expert => "an expert",
+        Role::Responder => "a responder",
+    }
+}
+
+fn what_it_means(role: Role) -> &'static str {
+    match role {
+        Role::Deputy => "The deputy keeps the commander's back free and takes command when they cannot.",
+        Role::Scribe => "The scribe writes down what happens; every reply of yours is an entry.",
+        Role::Liaison => "The liaison speaks for the incident to customers and stakeholders.",
+        Role::Expert => "Join where the team coordinates and report to the commander.",
+        Role::Responder => {
+            "Join where the team coordinates, report to the commander, and do not start fixing \
+             before that."
+        }
+    }
+}
+
+/// A mail of ours did not reach somebody with a role.
+pub fn render_undeliverable(context: &Context<'_>, to: &Address, purpose: Purpose, reason: &str) -> Letter {
+    let person = context.policy.roster.person(to, "");
+    let name = shown(&person);
+    let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));
+    let mut paper = Paper::new(format!("{name} does not get our mail"), context.about());
+    paper.prose(&format!(
+        "{} for {name} could not be delivered. Reach them another way now, or give what they have \
+         to somebody else. Without that, nobody does it: {} does not know.",
+        capital(purpose_words(purpose)),
+        first_name(&person),
+    ));
+    paper.facts(vec![
+        fact("Person", name),
+        fact("Address", to.as_str()),
+        fact("What was sent", purpose_words(purpose)),
+        fact("Reason", clipped(reason, 400)),
+    ]);
+    context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
+}
+
+fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn purpose_words(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Declaration => "the declaration",
+        Purpose::FollowUp => "a follow-up",
+        Purpose::Resolution => "the resolution",
+        Purpose::Note => "the copy of a note",
+        Purpose::Page => "a page",
+        Purpose::TakeCommand => "the question whether they take command",
+        Purpose::RoleOffer => "the question whether they take a role",
+        Purpose::ReminderUpdate => "the reminder that an update is due",
+        Purpose::ReminderMissing => "the question for missing facts",
+        Purpose::ReminderPostmortemOwner => "the question who writes the postmortem",
+        Purpose::ReminderPostmortem => "the reminder of the postmortem",
+        Purpose::Reminders => "several reminders",
+        Purpose::Receipt => "the receipt for what they wrote",
+        Purpose::Confirmation => "the question whether they wrote something",
+        Purpose::Held => "a held report",
+        Purpose::Status => "an answer about how it stands",
+        Purpose::Guide => "the guide",
+        Purpose::PostmortemSkeleton => "the skeleton of the postmortem",
+        Purpose::PostmortemGaps => "the gaps of the postmortem",
+        Purpose::PostmortemPublished => "the postmortem",
+        Purpose::Undeliverable => "the news that a mail does not arrive",
+        Purpose::Digest => "a digest",
+        Purpose::Operator => "a notice to the operator",
+    }
+}

@@ -1,0 +1,343 @@
+//! How an incident stands, for everybody: declaration, follow-up, resolution, status, note copies,
+//! and the one line to a pager.
+//!
+//! The declaration has its six fields and the follow-up its four, always in the same order; what
+//! nobody said is shown as not stated and never left out.
+
+use super::context::{Context, NOT_STATED, listed, shown};
+use super::paper::{Paper, fact, facts};
+use super::when;
+use super::wrap::{ascii, clipped, one_line};
+use crate::incident::decision::{Change, Entry, Purpose, Recipient};
+use crate::incident::state::{Command, Person};
+use crate::incident::{Phase, Severity};
+use crate::mail::compose::Letter;
+
+/// A text message of the usual length.
+const PAGE_CHARS_MAX: usize = 160;
+/// Lines of the timeline that a status answer shows.
+const STATUS_ENTRIES: usize = 10;
+
+/// The six fields, in their present state.
+pub fn render_declaration(context: &Context<'_>) -> Letter {
+    let incident = context.incident;
+    let fresh = incident.updates.first_at.is_none() && incident.phase <= Phase::Investigating;
+    let state = if fresh { "declared".to_owned() } else { incident.phase.to_string() };
+    let lead = format!("{} {state}, {}", incident.severity, context.next_update_brief());
+    let mut paper = Paper::new(lead, context.about());
+    let subject = context.thread_subject();
+    if incident.commander().is_none() && incident.phase.is_active() {
+        paper.prose(
+            "Nobody commands this incident yet. If you can, take command now: the first to answer \
+             has it.",
+        );
+        paper.actions(vec![context.action("To take command", "I have command", &subject)]);
+    }
+    paper.prose(
+        "If you know something, reply in plain words: it goes into the timeline. If you come to \
+         help, join. Otherwise you need do nothing; the updates come to you.",
+    );
+    paper.actions(vec![context.action("To join", "join", &subject)]);
+    paper.facts(vec![
+        facts("1 What is wrong", context.what_lines()),
+        fact("2 Severity", context.severity_line()),
+        fact("3 Phase", context.phase_line()),
+        fact("4 Commander", context.commander_line()),
+        facts("5 Coordination", context.coordination_lines()),
+        facts("6 Involved", context.involved_lines()),
+    ]);
+    let mut more = vec![facts("Customer impact", context.impact_lines())];
+    more.extend(context.times());
+    more.push(fact("Next update", context.next_update_line()));
+    if !incident.links.is_empty() {
+        more.push(facts("Links", incident.links.iter().take(10).map(|link| one_line(link)).collect()));
+    }
+    paper.facts(more);
+    add_raise(&mut paper, context, &subject);
+    paper.foot(&format!("What counts as an incident here  {}", one_line(&context.policy.incident_means)));
+    paper.foot("Every command on one page? Reply with the one word `help`.");
+    context.in_thread(Purpose::Declaration, &paper)
+}
+
+/// Anyone may raise the severity; nobody has to know how.
+fn add_raise(paper: &mut Paper, context: &Context<'_>, subject: &str) {
+    let worse = Severity::ALL.into_iter().rev().find(|severity| *severity < context.incident.severity);
+    if let (Some(worse), true) = (worse, context.incident.phase.is_active()) {
+        paper.prose("Is it worse than stated here? Anybody may raise the severity.");
+        paper.actions(vec![context.action(
+            &format!("To raise it to {worse}"),
+            &format!("Severity: {worse}"),
+            subject,
+        )]);
+    }
+}
+
+/// The four fields, what changed, and the author's words.
+pub fn render_follow_up(
+    context: &Context<'_>,
+    by: Option<&Person>,
+    changes: &[Change],
+    text: &str,
+    update_overdue: bool,
+) -> Letter {
+    let incident = context.incident;
+    let mut paper = Paper::new(follow_up_lead(context, changes, update_overdue), context.about());
+    if update_overdue {
+        paper.prose(&overdue_words(context));
+    } else {
+        paper.prose("For your information; nothing is asked of you.");
+    }
+    let mut members = vec![context.commander_line()];
+    members.extend(context.role_lines());
+    paper.facts(vec![
+        fact("1 Severity", context.severity_line()),
+        fact("2 Phase", context.phase_line()),
+        facts("3 Commander", members),
+        facts("4 What changed", changed_lines(context, by, changes, text)),
+    ]);
+    paper.words(text);
+    paper.facts(vec![
+        facts("Customer impact", context.impact_lines()),
+        fact("Next update", context.next_update_line()),
+        facts("Coordination", context.coordination_lines()),
+    ]);
+    paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
+    let mut letter = context.in_thread(Purpose::FollowUp, &paper);
+    if incident.phase == Phase::Cancelled {
+        letter.display_name = format!("{} cancelled", context.key());
+    }
+    letter
+}
+
+fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: bool) -> String {
+    let incident = context.incident;
+    let cancelled = changes.iter().find_map(|change| match change {
+        Change::Cancelled { why } => Some(format!("Cancelled, no incident after all: {}", clipped(why, 60))),
+        _ => None,
+    });
+    if let Some(lead) = cancelled {
+        return lead;
+    }
+    let reopened = changes.iter().any(|change| matches!(change, Change::Reopened { .. }));
+    let state = if reopened { "reopened".to_owned() } else { incident.phase.to_string() };
+    match context.update_due() {
+        Some(at) if update_overdue => {
+            format!("{} {state}, update overdue since {}", incident.severity, context.brief(at))
+        }
+        _ => format!("{} {state}, {}", incident.severity, context.next_update_brief()),
+    }
+}
+
+fn overdue_words(context: &Context<'_>) -> String {
+    let since = match context.update_due() {
+        Some(at) => format!("The update that was due at {} has not come.", context.full(at)),
+        None => "No update has come.".to_owned(),
+    };
+    let chased = match context.incident.commander() {
+        Some(commander) => {
+            format!("Firebell has reminded {} and goes on reminding.", shown(commander))
+        }
+        None => "Nobody commands; Firebell goes on asking.".to_owned(),
+    };
+    format!(
+        "{since} {chased} What stands below is the last that was stated. If you know more, reply \
+         in plain words."
+    )
+}
+
+fn changed_lines(context: &Context<'_>, by: Option<&Person>, changes: &[Change], text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = changes.iter().map(|change| change_line(context, change)).collect();
+    if !text.trim().is_empty() {
+        lines.push(match by {
+            Some(by) => format!("{} writes, below", shown(by)),
+            None => "see below".to_owned(),
+        });
+    }
+    if lines.is_empty() {
+        lines.push("nothing that was stated".to_owned());
+    }
+    lines
+}
+
+fn change_line(context: &Context<'_>, change: &Change) -> String {
+    match change {
+        Change::Severity { from, to } if to < from => format!("severity raised from {from} to {to}"),
+        Change::Severity { from, to } if to > from => format!("severity lowered from {from} to {to}"),
+        Change::Severity { to, .. } => format!("severity stated, {to}"),
+        Change::Phase { from, to } => format!("phase from {from} to {to}"),
+        Change::Commander { from: Some(from), to } => {
+            format!("{} commands, after {}", shown(to), shown(from))
+        }
+        Change::Commander { from: None, to } => format!("{} commands", shown(to)),
+        Change::RoleTaken { role, person } => format!("{} is {role}", shown(person)),
+        Change::Impact => "customer impact, below".to_owned(),
+        Change::CustomersAffected(true) => "customers are affected".to_owned(),
+        Change::CustomersAffected(false) => "no customers are affected".to_owned(),
+        Change::NextUpdate(at) => format!("next update promised for {}", context.full(*at)),
+        Change::Reopened { why } => format!("reopened, because {}", clipped(why, 300)),
+        Change::Cancelled { why } => format!("cancelled, because {}", clipped(why, 300)),
+    }
+}
+
+/// Duration, impact, what fixed it, who owes the postmortem by when.
+pub fn render_resolution(context: &Context<'_>, by: &Person, text: &str) -> Letter {
+    let incident = context.incident;
+    let began = incident.started_at.unwrap_or(incident.declared_at);
+    let ended = incident.resolved_at.unwrap_or(context.now);
+    let lead = format!("{} resolved after {}", incident.severity, when::span(ended - began));
+    let mut paper = Paper::new(lead, context.about());
+    paper.prose(
+        "It is over; nothing is asked of you. If you see that it is not over, reply in plain \
+         words at once: the commander can reopen it.",
+    );
+    let fixed = incident.outcome.as_deref().map_or_else(|| NOT_STATED.to_owned(), one_line);
+    let mut rows = vec![
+        fact("What fixed it", fixed),
+        fact("Severity", context.severity_line()),
+        facts("Customer impact", context.impact_lines()),
+    ];
+    rows.extend(context.times());
+    rows.push(fact("Resolved", format!("{} by {}", context.full(ended), shown(by))));
+    rows.push(fact("Duration", when::span(ended - began)));
+    rows.push(fact("Commander", context.commander_line()));
+    rows.push(facts("Afterwards", afterwards_lines(context)));
+    paper.facts(rows);
+    let outcome = incident.outcome.as_deref().unwrap_or_default().trim();
+    if text.trim() != outcome {
+        paper.words(text);
+    }
+    context.in_thread(Purpose::Resolution, &paper)
+}
+
+fn afterwards_lines(context: &Context<'_>) -> Vec<String> {
+    let name = one_line(&context.policy.postmortem.name);
+    match &context.incident.postmortem {
+        Some(postmortem) if postmortem.is_owed() => {
+            let owner = if postmortem.owner_named { "" } else { " until somebody else is named" };
+            let due = match postmortem.due_at {
+                Some(at) => format!("due {}", context.full(at)),
+                None => "without a date".to_owned(),
+            };
+            vec![format!("{name} {due}"), format!("{} writes it{owner}", shown(&postmortem.owner))]
+        }
+        Some(_) => vec![format!("{name} done or waived")],
+        None => vec![format!("no {name} is owed for {}", context.incident.severity_highest)],
+    }
+}
+
+/// Somebody's note, for responders.
+pub fn render_note(
+    context: &Context<'_>,
+    seq: i64,
+    by: &Person,
+    text: &str,
+    attachments: &[String],
+) -> Letter {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("a note without words");
+    let lead = format!("{} {}", clipped(by.shown(), 24), clipped(first, 60));
+    let mut paper = Paper::new(lead, context.about());
+    paper.words(text);
+    let mut rows = vec![fact("Note", format!("#{seq} by {}", shown(by)))];
+    if !attachments.is_empty() {
+        let names = attachments.iter().take(20).map(|name| clipped(name, 100)).collect();
+        rows.push(facts("Attached", names));
+    }
+    rows.push(fact("Severity", context.incident.severity.to_string()));
+    rows.push(fact("Phase", context.phase_line()));
+    rows.push(fact("Commander", context.commander_line()));
+    paper.facts(rows);
+    paper.foot(
+        "You get this because you work on the incident. Nothing is asked of you; a reply goes into \
+         the timeline and to the other responders. No more of these? Reply with the one word \
+         `leave`.",
+    );
+    let mut letter = context.in_thread(Purpose::Note, &paper);
+    letter.display_name = context.via(by);
+    letter
+}
+
+/// One line of at most 160 characters.
+pub fn render_page(context: &Context<'_>, to: &[Recipient]) -> Letter {
+    let incident = context.incident;
+    let drill = if incident.drill { "DRILL " } else { "" };
+    let head = format!("{drill}{} {} ", context.key(), incident.severity);
+    let bridge = incident.coordination.bridge.as_ref().or(context.policy.bridge.as_ref());
+    let join = match bridge {
+        Some(bridge) => format!("Join {}, report", clipped(&ascii(bridge), 40)),
+        None => "Report".to_owned(),
+    };
+    let reply = if asks_for_command(context, to) { "I have command" } else { "ack" };
+    let tail = format!(" {join} to IC, do not start fixing. Reply: {reply}");
+    let title = if incident.private { "Restricted incident" } else { incident.title.as_str() };
+    let room = PAGE_CHARS_MAX.saturating_sub(head.len() + tail.len() + 1);
+    let line = format!("{head}{}.{tail}", clipped(&ascii(title), room).trim_end_matches('.'));
+    let paper = Paper::new(line.clone(), "");
+    let subject = format!("{drill}{} {}", context.key(), incident.severity);
+    let mut letter = context.on_duty(Purpose::Page, subject, "page", &paper);
+    // A gateway to pagers sends what it gets: one line, not one of 72 columns.
+    letter.text = format!("{line}\n");
+    letter
+}
+
+fn asks_for_command(context: &Context<'_>, to: &[Recipient]) -> bool {
+    let Command::Offered { to: asked, .. } = &context.incident.command else {
+        return false;
+    };
+    to.iter().any(|recipient| {
+        let member = context.policy.roster.member(recipient.address());
+        let address = member.map_or(recipient.address(), |member| &member.address);
+        asked.iter().any(|person| person.address == *address)
+    })
+}
+
+/// How it stands, for somebody who asked.
+pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
+    let incident = context.incident;
+    let lead = format!("{} {}, {}", incident.severity, incident.phase, context.next_update_brief());
+    let mut paper = Paper::new(lead, context.about());
+    paper.prose(&format!("You asked how it stands; this is {}.", context.full(context.now)));
+    let mut rows = context.summary_facts();
+    rows.push(facts("Involved", context.involved_lines()));
+    rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(context.times());
+    rows.push(fact("Next update", context.next_update_line()));
+    if incident.postmortem.is_some() || !incident.phase.is_active() {
+        rows.push(facts("Afterwards", afterwards_lines(context)));
+    }
+    paper.facts(rows);
+    let recent = timeline.iter().rev().take(STATUS_ENTRIES).rev();
+    let lines: Vec<_> = recent.map(|entry| entry_fact(context, entry, 200)).collect();
+    if !lines.is_empty() {
+        paper.heading("The last entries of the timeline").facts(lines);
+    }
+    context.in_thread(Purpose::Status, &paper)
+}
+
+/// An entry as a row: when, who, what.
+pub fn entry_fact(context: &Context<'_>, entry: &Entry, chars: usize) -> super::paper::Fact {
+    let zone = &context.policy.calendar.zone;
+    let label = zone.local(entry.at).format("%m-%d %H:%M").to_string();
+    let author = match (&entry.author, entry.author_name.is_empty()) {
+        (None, _) => String::new(),
+        (Some(_), false) => format!("{}  ", clipped(&entry.author_name, 60)),
+        (Some(address), true) => format!("{}  ", clipped(address.as_str(), 60)),
+    };
+    let doubt = if entry.verified { "" } else { " (unverified sender)" };
+    fact(&label, format!("{author}{}{doubt}  #{}", clipped(&entry.text, chars), entry.seq))
+}
+
+/// Names for a subject: `Alice`, `Alice, Bob`, `everybody trained`.
+pub fn asked_names(people: &[Person]) -> String {
+    let names: Vec<String> = people.iter().map(super::context::first_name).collect();
+    match names.len() {
+        0 => "Anybody".to_owned(),
+        1..=3 => names.join(", "),
+        _ => "All commanders".to_owned(),
+    }
+}
+
+/// The full names in a sentence.
+pub fn asked_full(people: &[Person]) -> String {
+    let names: Vec<String> = people.iter().take(10).map(shown).collect();
+    listed(&names)
+}

@@ -1,0 +1,372 @@
+//! Reminders: what is owed, by whom, since when, the reply that settles it, and what happens
+//! without one. Several to one person at one time are one mail.
+
+use chrono::{DateTime, Utc};
+
+use super::context::{Context, first_name, shown};
+use super::paper::{Paper, fact, facts};
+use super::when;
+use super::wrap::one_line;
+use crate::incident::decision::{Owed, Purpose, Reminder};
+use crate::incident::policy::{Ladder, Party, RungAt};
+use crate::incident::state::Person;
+use crate::incident::{Incident, Policy, Role, deadlines};
+use crate::learning::postmortem::missing_sections;
+use crate::mail::compose::{Letter, token_mark_of};
+
+/// One consolidated mail: more than this waits in the digest.
+const SECTIONS_MAX: usize = 20;
+
+/// A reminder of one thing.
+pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
+    let subject = context.duty_subject(&subject_words(context, reminder));
+    let mut paper = Paper::new(headline(context, reminder), context.about());
+    add_reminder(&mut paper, context, reminder, &subject);
+    let mut rows = context.summary_facts();
+    rows.push(facts("Customer impact", context.impact_lines()));
+    paper.facts(rows);
+    let (purpose, duty) = match reminder.owed {
+        Owed::Update { .. } => (Purpose::ReminderUpdate, "update"),
+        Owed::Missing { .. } => (Purpose::ReminderMissing, "missing"),
+        Owed::PostmortemOwner => (Purpose::ReminderPostmortemOwner, "postmortem-owner"),
+        Owed::Postmortem { .. } => (Purpose::ReminderPostmortem, "postmortem"),
+    };
+    context.on_duty(purpose, subject, duty, &paper)
+}
+
+/// Everything that waits for one person, in one mail.
+///
+/// Each incident has its own address for the reply, with a token of its own: the mark of incident
+/// `n` is [`token_mark_of`]`(n)`, to be filled before the mail is stored.
+pub fn render_reminders(
+    person: &Person,
+    items: &[(&Incident, &Reminder)],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Letter {
+    let context = |incident| Context { incident, policy, to_persons: true, now };
+    if let [(incident, reminder)] = items {
+        return render_reminder(&context(incident), reminder);
+    }
+    let subject = format!("{}: {} things are waiting for you", first_name(person), items.len());
+    let name = one_line(&policy.name);
+    let mut paper = Paper::new(format!("{} things are waiting for you", items.len()), name);
+    paper.prose(&format!(
+        "These are all the reminders for you as of {}, the most urgent first. Each can be settled \
+         by a reply of its own: write to the address that stands with it. A reply to this mail \
+         itself would not say which one it means.",
+        when::full(now, policy),
+    ));
+    for (incident, reminder) in items.iter().take(SECTIONS_MAX) {
+        let context = context(incident);
+        let own = context.duty_subject(&subject_words(&context, reminder));
+        let mark = token_mark_of(incident.number);
+        paper.heading(&format!("{}  {}", context.about(), headline(&context, reminder)));
+        let mut section = Paper::default();
+        add_reminder(&mut section, &context, reminder, &own);
+        paper.append_marked(section, &mark);
+        let address = policy.address.of_incident(incident.number, Some(&mark));
+        paper.facts(vec![
+            fact("Reply to", address.as_str()),
+            fact("Severity", incident.severity.to_string()),
+            fact("Phase", incident.phase.to_string()),
+        ]);
+    }
+    if items.len() > SECTIONS_MAX {
+        paper.prose(&format!("And {} more, which come again.", items.len() - SECTIONS_MAX));
+    }
+    Letter {
+        purpose: Purpose::Reminders,
+        display_name: format!("{} reminders", items.len()),
+        text: paper.text(),
+        html: paper.html(&subject),
+        subject,
+        duty: Some("reminders".to_owned()),
+        to_persons: true,
+    }
+}
+
+fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
+    let name = first_name(&reminder.owed_by);
+    match reminder.owed {
+        Owed::Update { .. } => format!("{name}: update due"),
+        Owed::Missing { .. } => format!("{name}: a few facts are missing"),
+        Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
+        Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
+    }
+}
+
+fn postmortem_name(context: &Context<'_>) -> String {
+    one_line(&context.policy.postmortem.name)
+}
+
+fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
+    let name = postmortem_name(context);
+    let (what, due_at) = match &reminder.owed {
+        Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
+        Owed::Missing { fields } => return format!("Still missing {}", field_names(fields)),
+        Owed::PostmortemOwner => (format!("choice who writes the {name}"), reminder.due_at),
+        Owed::Postmortem { due_at } => (name, *due_at),
+    };
+    let whose = if reminder.escalated {
+        format!("{}'s {what}", first_name(&reminder.owed_by))
+    } else {
+        capital(&what)
+    };
+    due_words(context, &whose, due_at)
+}
+
+fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -> String {
+    match due_at {
+        None => format!("{what} wanted"),
+        Some(at) if (at - context.now).num_seconds() > 59 => format!("{what} due {}", context.brief(at)),
+        Some(at) if (context.now - at).num_seconds() < 60 => format!("{what} due now, {}", context.brief(at)),
+        Some(at) => format!("{what} overdue since {}", context.brief(at)),
+    }
+}
+
+fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subject: &str) {
+    match &reminder.owed {
+        Owed::Update { due_at } => add_update(paper, context, reminder, *due_at, subject),
+        Owed::Missing { fields } => add_missing(paper, context, fields, subject),
+        Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
+        Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
+    }
+    if !matches!(reminder.owed, Owed::Missing { .. }) && !reminder.missing.is_empty() {
+        paper.prose("These facts nobody has stated yet; a line each in the same reply settles them.");
+        paper.items(&questions(context, &reminder.missing));
+    }
+}
+
+fn add_update(
+    paper: &mut Paper,
+    context: &Context<'_>,
+    reminder: &Reminder,
+    due_at: DateTime<Utc>,
+    subject: &str,
+) {
+    let owner = shown(&reminder.owed_by);
+    let due = if due_at > context.now { "is due" } else { "was due" };
+    if reminder.escalated {
+        paper.prose(&format!(
+            "{owner} commands {} and owes everybody an update, which {due} at {}. You get this \
+             because nobody has answered the reminders. Please reach {}, or write the update \
+             yourself if you know how things stand.",
+            context.key(),
+            context.until(due_at),
+            first_name(&reminder.owed_by),
+        ));
+    } else {
+        paper.prose(&format!(
+            "An update {due} at {}. Reply to this mail with two or three sentences: what changed, \
+             what you do next, how customers are affected. Your words go to everybody as they are. \
+             \"We do not know yet\" is an update too.",
+            context.until(due_at),
+        ));
+    }
+    let consequences = consequences(context, due_at);
+    if !consequences.is_empty() {
+        paper.prose(&format!("Without an update, {consequences}."));
+    }
+    let every = when_again(context);
+    paper.actions(vec![
+        context.action("To say that nothing has changed", "Update: No change. We are still working on it.", subject),
+        context.action("To promise it in 30 minutes instead", "Next update: 30m", subject),
+    ]);
+    paper.prose(&format!(
+        "Is the cause known, or is it over? Reply with `Phase: identified` or with `Resolved:` and \
+         what fixed it, in one line.{every}"
+    ));
+}
+
+fn when_again(context: &Context<'_>) -> String {
+    match deadlines::update_every(context.incident, context.policy) {
+        crate::incident::policy::Span::Clock(delta) => format!(
+            " While it is {} and {}, an update is due every {}.",
+            context.incident.severity,
+            context.incident.phase,
+            when::span(delta)
+        ),
+        _ => String::new(),
+    }
+}
+
+/// What the ladder does next, as far as it reaches anybody beyond who owes the update.
+fn consequences(context: &Context<'_>, due_at: DateTime<Utc>) -> String {
+    let ladder: &Ladder = deadlines::update_ladder(context.incident, context.policy);
+    let mut told: Vec<String> = Vec::new();
+    let mut named: Vec<Party> = vec![Party::Owner, Party::Commander, Party::Reporter];
+    for rung in &ladder.rungs {
+        let RungAt::Offset(offset) = rung.at else { continue };
+        let at = due_at + offset;
+        let fresh: Vec<Party> = rung.to.iter().copied().filter(|party| !named.contains(party)).collect();
+        named.extend(&fresh);
+        if at <= context.now {
+            continue;
+        }
+        for party in fresh {
+            if let Some(who) = party_words(context, party) {
+                told.push(format!("{who} at {}", context.brief(at)));
+            }
+        }
+    }
+    if told.is_empty() { String::new() } else { format!("Firebell tells {}", super::context::listed(&told)) }
+}
+
+fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
+    match party {
+        Party::Deputy => context.incident.holder(Role::Deputy).map(shown),
+        Party::Liaison => context.incident.holder(Role::Liaison).map(shown),
+        Party::Leadership => {
+            let exists = context.policy.roster.list("leadership").is_some();
+            (exists && context.incident.severity.is_major()).then(|| "leadership".to_owned())
+        }
+        Party::Owner | Party::Reporter | Party::Commander => None,
+    }
+}
+
+fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str], subject: &str) {
+    paper.prose(
+        "You declared or command this incident, and everybody reads its facts. Reply with what you \
+         know, one line each; a guess can be corrected. What you leave out stays marked as not \
+         stated and is asked for again with the next reminder of an update.",
+    );
+    paper.items(&questions(context, fields));
+    let mut actions = Vec::new();
+    if fields.contains(&"severity") {
+        let stated = context.incident.severity;
+        actions.push(context.action(
+            &format!("To confirm {stated}"),
+            &format!("Severity: {stated}"),
+            subject,
+        ));
+    }
+    if fields.contains(&"phase") {
+        actions.push(context.action("To say that you are on it", "Phase: investigating", subject));
+    }
+    if fields.contains(&"commander") {
+        actions.push(context.action("To take command", "I have command", subject));
+    }
+    paper.actions(actions);
+}
+
+/// What to write for each missing field.
+fn questions(context: &Context<'_>, fields: &[&'static str]) -> Vec<String> {
+    let policy = context.policy;
+    let severities = || {
+        let meanings = crate::incident::Severity::ALL
+            .iter()
+            .map(|severity| format!("{severity} is {}", one_line(&policy.severity(*severity).meaning)));
+        meanings.collect::<Vec<_>>().join(" ")
+    };
+    let question = |field: &&'static str| match *field {
+        "what" => "What is wrong? Reply with `Summary: one sentence`.".to_owned(),
+        "severity" => format!(
+            "How bad is it? {} is assumed. Reply with `Severity: SEV-2` or what fits. {}",
+            context.incident.severity,
+            severities()
+        ),
+        "phase" => "How far are you? Reply with `Phase: investigating` or `Phase: identified`, or \
+                    `Phase: monitoring`."
+            .to_owned(),
+        "commander" => {
+            "Who commands? Take it by the line `I have command`, or offer it: `IC: name`.".to_owned()
+        }
+        "coordination" => {
+            "Where do you meet? Reply with `Bridge: number or link` or `Chat: channel`.".to_owned()
+        }
+        "involved" => {
+            "Who else works on it? Reply with `Expert: name (what of)` or `Responder: name`.".to_owned()
+        }
+        other => format!("Please state {}.", one_line(other)),
+    };
+    fields.iter().map(question).collect()
+}
+
+fn field_names(fields: &[&'static str]) -> String {
+    let names: Vec<String> = fields
+        .iter()
+        .map(|field| match *field {
+            "what" => "what is wrong".to_owned(),
+            "involved" => "who is involved".to_owned(),
+            "coordination" => "where you meet".to_owned(),
+            other => other.to_owned(),
+        })
+        .collect();
+    super::context::listed(&names)
+}
+
+fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subject: &str) {
+    let name = postmortem_name(context);
+    let owner = &reminder.owed_by;
+    let by = reminder.due_at.map_or_else(String::new, |at| format!(" by {}", context.until(at)));
+    if reminder.escalated {
+        paper.prose(&format!(
+            "{} commanded {} and has not named who writes its {name}. You get this because the \
+             reminders were not answered. Please agree on somebody.",
+            shown(owner),
+            context.key(),
+        ));
+    } else {
+        paper.prose(&format!(
+            "{} is over; somebody must write the {name}. Please name them{by}. Reply with \
+             `Postmortem owner: name` and a name or an address.",
+            context.key(),
+        ));
+    }
+    paper.prose(&format!(
+        "Until somebody is named, {} owes it, and is asked each business morning.",
+        shown(owner)
+    ));
+    paper.actions(vec![context.action(
+        &format!("To name {}", shown(owner)),
+        &format!("Postmortem owner: {}", owner.address),
+        subject,
+    )]);
+}
+
+fn add_postmortem(
+    paper: &mut Paper,
+    context: &Context<'_>,
+    reminder: &Reminder,
+    due_at: Option<DateTime<Utc>>,
+) {
+    let name = postmortem_name(context);
+    let due = match due_at {
+        Some(at) if at > context.now => format!("is due at {}", context.until(at)),
+        Some(at) => format!("was due at {}", context.until(at)),
+        None => "has no date, and is asked for once".to_owned(),
+    };
+    if reminder.escalated {
+        paper.prose(&format!(
+            "{} owes the {name} of {}, which {due}. You get this because it is late. Please ask \
+             what is in the way, or give it to somebody else with `Postmortem owner: name`.",
+            shown(&reminder.owed_by),
+            context.key(),
+        ));
+    } else {
+        paper.prose(&format!(
+            "The {name} of {} {due}. Reply with one heading or several, each followed by its text; \
+             when all is there, submit it.",
+            context.key(),
+        ));
+    }
+    if let Some(postmortem) = &context.incident.postmortem {
+        let missing = missing_sections(postmortem, &context.policy.postmortem.sections);
+        if missing.is_empty() {
+            paper.prose("Every required section is written. What is left is the line `Submit`.");
+        } else {
+            paper.prose("These required sections nobody has written yet.");
+            paper.items(&missing.iter().map(|heading| one_line(heading)).collect::<Vec<_>>());
+        }
+    }
+    paper.prose(&format!(
+        "Without it, reminders go on to two business days after the date, then to leadership. If no \
+         {name} is needed, reply with `Waive postmortem: why`."
+    ));
+}
+
+fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
