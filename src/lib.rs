@@ -1,5 +1,6 @@
 //! Firebell, an e-mail-first incident coordination server.
 
+pub mod cli;
 pub mod clock;
 pub mod delivery;
 pub mod ids;

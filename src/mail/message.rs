@@ -6,7 +6,23 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Address, Origin};
+use mail_parser::{Message, MessageParser};
+use ring::digest::{Context, SHA256};
+
+use super::header::{self, Fields};
+use super::origin::{self, Signs};
+use super::{Address, Origin, body, limits, quote};
+
+/// Ancestors that are kept of a message, as many as GitHub's longest threads name.
+const ANCESTORS_MAX: usize = 500;
+/// Recipients that are kept of a message, as Postfix's `smtpd_recipient_limit`.
+const RECIPIENTS_MAX: usize = 1_000;
+
+/// Where an address can stand to which a message was sent.
+const RECIPIENT_FIELDS: [&str; 7] =
+    ["to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"];
+/// The fields that its author made and no route changes.
+const KEY_FIELDS: [&str; 7] = ["from", "date", "subject", "to", "cc", "in-reply-to", "references"];
 
 /// A mailbox of a header field: display name, if any, and address (RFC 5322 section 3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +73,8 @@ pub struct InboundMail {
     /// SHA-256 by which a second copy of the same message is known: over Message-ID and content,
     /// not over what a route adds.
     pub content_key: [u8; 32],
+    /// Why the body was not read; what the header alone tells is there nevertheless.
+    pub unreadable: Option<&'static str>,
 }
 
 /// Reads the octets of a message (RFC 5322, MIME).
@@ -64,6 +82,168 @@ pub struct InboundMail {
 /// `null_reverse_path` says that the envelope's reverse-path was `<>`, which only machines use
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
-    let _ = (octets, null_reverse_path);
-    unreachable!("replaced before use")
+    let fields = Fields::read(octets);
+    let (message, unreadable) = parse(octets);
+    let from = read_from(&fields);
+    let subject = fields.first("subject").map(header::decode).unwrap_or_default();
+    let lines = message.as_ref().map(body::read_body).unwrap_or_default();
+    let origin = {
+        let text = quote::whole_text(&lines);
+        let (message, from) = (message.as_ref(), from.as_ref());
+        let subject = &subject;
+        origin::read_origin(&Signs {
+            fields: &fields,
+            from,
+            subject,
+            message,
+            text: &text,
+            null_reverse_path,
+        })
+    };
+    let author = from.as_ref().map_or("", |from| from.name.as_str());
+    let quote::Split { new_text, elided } = quote::split(lines, author);
+    InboundMail {
+        message_id: read_message_id(&fields),
+        ancestors: read_ancestors(&fields),
+        recipients: read_recipients(&fields),
+        date: fields.first("date").and_then(header::read_date),
+        through_list: origin::came_through_list(&fields),
+        attachments: message.as_ref().map(body::read_attachments).unwrap_or_default(),
+        content_key: content_key(&fields, message.as_ref(), octets),
+        from,
+        subject,
+        origin,
+        new_text,
+        elided,
+        unreadable,
+    }
+}
+
+/// The whole text of a message, quotations and all: of one of our own letters, the lines that
+/// are no commands when they come back.
+pub fn text_of(octets: &[u8]) -> String {
+    parse(octets).0.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+}
+
+/// What the parser makes of the octets, if they are harmless to it.
+fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
+    match limits::check(octets) {
+        Ok(()) => (MessageParser::default().parse(octets), None),
+        Err(why) => (None, Some(why)),
+    }
+}
+
+/// RFC 5322 section 3.6.2 allows a list of authors; of several none has a claim to be the one.
+fn read_from(fields: &Fields) -> Option<Mailbox> {
+    let mut all = fields.all("from");
+    match (all.next(), all.next()) {
+        (Some(only), None) => header::read_author(only),
+        _ => None,
+    }
+}
+
+fn read_message_id(fields: &Fields) -> Option<String> {
+    let mut all = fields.all("message-id");
+    match (all.next(), all.next()) {
+        (Some(only), None) => header::read_message_id(only),
+        _ => None,
+    }
+}
+
+fn read_ancestors(fields: &Fields) -> Vec<String> {
+    let replied = fields.all("in-reply-to").flat_map(header::read_message_ids);
+    let referred: Vec<String> = fields.all("references").flat_map(header::read_message_ids).collect();
+    let mut seen = std::collections::HashSet::new();
+    let all = replied.chain(referred.into_iter().rev());
+    all.filter(|id| seen.insert(id.clone())).take(ANCESTORS_MAX).collect()
+}
+
+fn read_recipients(fields: &Fields) -> Vec<Address> {
+    let mut seen = std::collections::HashSet::new();
+    let values = RECIPIENT_FIELDS.iter().flat_map(|name| fields.all(name));
+    let mailboxes = values.flat_map(header::read_mailboxes).flatten();
+    let addresses = mailboxes.map(|mailbox| mailbox.address);
+    addresses.filter(|address| seen.insert(address.key())).take(RECIPIENTS_MAX).collect()
+}
+
+/// The same for every copy of a message, whatever its route added and however it ends its lines.
+fn content_key(fields: &Fields, message: Option<&Message<'_>>, octets: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    // Each piece with its length, so that no two messages run together to the same octets.
+    let mut add = |piece: &str| {
+        context.update(&(piece.len() as u64).to_be_bytes());
+        context.update(piece.as_bytes());
+    };
+    add(&read_message_id(fields).unwrap_or_default());
+    for name in KEY_FIELDS {
+        for value in fields.all(name) {
+            add(&value.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        add("");
+    }
+    match message {
+        Some(message) => {
+            body::decoded_texts(message).for_each(|text| add(&without_trailing_space(text)))
+        }
+        None => {
+            let body = octets.get(header::header_end(octets)..).unwrap_or_default();
+            add(&without_trailing_space(&String::from_utf8_lossy(body)));
+        }
+    }
+    let digest = context.finish();
+    let mut key = [0; 32];
+    key.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    key
+}
+
+fn without_trailing_space(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIL: &str = "From: Dana <dana@ops.example>\r\nTo: incidents+42@example.org, Incidents+42@Example.org\r\n\
+        Cc: Team: a@x.example, b@x.example;\r\nMessage-ID: <m1@ops.example>\r\nIn-Reply-To: <p@x>\r\n\
+        References: <r@x> <q@x>\r\n <p@x>\r\nSubject: Re: =?utf-8?q?caf=C3=A9?=\r\n\
+        Date: Mon, 6 Jan 2025 10:00:00 +0100\r\n\r\nIt works. \r\nBye\r\n";
+
+    #[test]
+    fn the_clues_of_a_reply_are_read() {
+        let mail = read_mail(MAIL.as_bytes(), false);
+        assert_eq!(mail.message_id.as_deref(), Some("m1@ops.example"));
+        assert_eq!(mail.ancestors, ["p@x", "q@x", "r@x"]);
+        let recipients: Vec<&str> = mail.recipients.iter().map(Address::as_str).collect();
+        assert_eq!(recipients, ["incidents+42@example.org", "a@x.example", "b@x.example"]);
+        assert_eq!(mail.subject, "Re: café");
+        assert_eq!(mail.date.map(|date| date.timestamp()), Some(1_736_154_000));
+        assert_eq!(mail.unreadable, None);
+    }
+
+    #[test]
+    fn of_two_from_fields_neither_is_believed() {
+        let mail = format!("From: eve@evil.example\r\n{MAIL}");
+        assert_eq!(read_mail(mail.as_bytes(), false).from, None);
+    }
+
+    #[test]
+    fn a_route_does_not_change_the_key_of_a_message() {
+        let key = read_mail(MAIL.as_bytes(), false).content_key;
+        let routed = format!("Received: from x by y\r\nDKIM-Signature: v=1\r\nX-Spam: no\r\n{MAIL}\r\n");
+        assert_eq!(read_mail(routed.as_bytes(), false).content_key, key);
+        assert_eq!(read_mail(MAIL.replace("\r\n", "\n").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("Bye", "Buy").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("m1@", "m2@").as_bytes(), false).content_key, key);
+    }
+
+    #[test]
+    fn a_bomb_is_read_by_its_header_and_kept_from_the_parser() {
+        let bomb = format!("{MAIL}{}", "Content-Type: message/rfc822\r\n\r\n".repeat(30_000));
+        let mail = read_mail(bomb.as_bytes(), false);
+        assert!(mail.unreadable.is_some());
+        assert_eq!(mail.subject, "Re: café");
+        assert!(mail.from.is_some());
+    }
 }

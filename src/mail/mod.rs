@@ -4,9 +4,12 @@
 //! Inwards start with [`message::read_mail`], which never fails; outwards with [`compose`].
 
 pub mod address;
+mod body;
 pub mod command;
 pub mod compose;
+mod header;
 pub mod ids;
+mod limits;
 pub mod message;
 pub mod origin;
 pub mod quote;

@@ -1,4 +1,15 @@
 //! Whether a person or a machine wrote a message, and which kind of machine.
+//!
+//! Only the signs of the message itself are weighed; the caps that stand behind them when a machine
+//! hides all of them are elsewhere. Start with [`Origin`]; [`read_origin`] weighs the signs.
+
+use mail_parser::{Message, MimeHeaders, PartType};
+
+use super::header::{Fields, decode};
+use super::message::Mailbox;
+
+/// The field that marks our own mail, whatever its value.
+pub const OWN_MARK: &str = "X-Firebell-Loop";
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,5 +34,387 @@ impl Origin {
     /// Everything but a person: filed, and without any effect.
     pub fn is_automatic(self) -> bool {
         self != Self::Person
+    }
+}
+
+/// What stands before the `@` of the machines that report on deliveries.
+const REPORTERS: &[&str] = &[
+    "mailer-daemon",
+    "mailerdaemon",
+    "mail-daemon",
+    "maildaemon",
+    "postmaster",
+    "mmdf",
+    "uucp",
+    "mail_delivery_subsystem",
+    "mdaemon",
+    "bounce",
+    "bounces",
+    "smtp-daemon",
+    "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e",
+];
+
+/// Display names of such machines.
+const REPORTER_NAMES: &[&str] = &[
+    "mail delivery",
+    "mailer-daemon",
+    "mailer daemon",
+    "mail administrator",
+    "mail system",
+    "postmaster",
+    "delivery subsystem",
+    "internet mail connector",
+    "système de messagerie",
+];
+
+/// How subjects of delivery reports begin, without their case.
+const REPORT_SUBJECTS: &[&str] = &[
+    "undelivered mail returned",
+    "undeliverable",
+    "undelivered:",
+    "delivery status notification",
+    "delivery failure",
+    "delivery failed",
+    "delivery notification:",
+    "delivery has failed",
+    "delivery report",
+    "delivery delayed",
+    "mail delivery failed",
+    "mail delivery failure",
+    "mail delivery problem",
+    "mail could not be delivered",
+    "mail system error",
+    "mail failure",
+    "returned mail",
+    "failure notice",
+    "failed mail",
+    "message delivery failure",
+    "non-delivery",
+    "nondeliverable mail",
+    "unable to deliver",
+    "could not send message",
+    "warning: message",
+    "warning: could not send",
+    "your message to",
+    "unzustellbar",
+    "nicht zustellbar",
+    "non remis",
+    "échec de la remise",
+    "no se puede entregar",
+    "non recapitabile",
+    "onbestelbaar",
+    "niet te bezorgen",
+    "kan inte levereras",
+    "não entregue",
+    "недоставленное сообщение",
+];
+
+/// Sentences of reports older than RFC 3464, looked for at the start of the text.
+const REPORT_SENTENCES: &[&str] = &[
+    "this is the qmail-send program",
+    "hi. this is the",
+    "this message was created automatically by mail delivery software",
+    "this message was created automatically by the mail system",
+    "a message that you sent could not be delivered",
+    "the following addresses had permanent",
+    "----- the following addresses had",
+    "----- transcript of session follows",
+    "your message was not delivered to",
+    "your message could not be delivered",
+    "your mail message to the following address",
+    "unable to deliver message to the following",
+    "did not reach the following recipient",
+    "was not delivered to the following",
+    "could not be delivered to the following",
+    "the following message could not be delivered",
+    "this is an automatically generated delivery status notification",
+    "the message you sent to",
+    "i'm sorry to have to inform you that the message returned",
+    "your message cannot be delivered to the following",
+    "delivery to the following recipients failed",
+    "failed to deliver to",
+    "message could not be delivered",
+    "mail delivery error",
+    "unknown local user",
+    "there is no such user",
+    "delivery attempts have failed",
+    "returned message follows",
+    "this message is automatically generated",
+];
+
+/// How subjects of automatic answers begin, in the languages of common clients.
+const REPLY_SUBJECTS: &[&str] = &[
+    "automatic reply",
+    "auto-reply",
+    "autoreply",
+    "auto reply",
+    "auto response",
+    "auto-response",
+    "autoresponse",
+    "out of office",
+    "out of the office",
+    "i am out of the office",
+    "vacation reply",
+    "automatische antwort",
+    "abwesenheitsnotiz",
+    "abwesenheitsassistent",
+    "abwesend:",
+    "réponse automatique",
+    "absence du bureau",
+    "respuesta automática",
+    "fuera de la oficina",
+    "risposta automatica",
+    "fuori sede",
+    "resposta automática",
+    "ausência temporária",
+    "automatisch antwoord",
+    "afwezigheidsbericht",
+    "niet aanwezig:",
+    "automatiskt svar",
+    "frånvaromeddelande",
+    "autosvar",
+    "automatisk svar",
+    "fraværende:",
+    "automaattinen vastaus",
+    "poissaoloviesti",
+    "autoodpowiedź",
+    "odpowiedź automatyczna",
+    "automatická odpověď",
+    "automatikus válasz",
+    "otomatik yanıt",
+    "автоматический ответ",
+    "автоматична відповідь",
+    "自動応答",
+    "自动回复",
+    "自動回覆",
+    "자동 회신",
+];
+
+/// How far into a text the sentences of old reports are looked for, in characters.
+const SENTENCE_WITHIN_CHARS: usize = 2_000;
+
+/// What is known of a message when its origin is asked.
+pub(super) struct Signs<'a> {
+    pub fields: &'a Fields,
+    pub from: Option<&'a Mailbox>,
+    pub subject: &'a str,
+    /// What the parser made of it, where it was given to the parser.
+    pub message: Option<&'a Message<'a>>,
+    pub text: &'a str,
+    pub null_reverse_path: bool,
+}
+
+/// Weighs the signs of a message: the surest first.
+pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
+    if signs.fields.has(&OWN_MARK.to_ascii_lowercase()) {
+        return Origin::Own;
+    }
+    if let Some(report) = report_type(signs) {
+        return report;
+    }
+    if is_meeting_reply(signs) {
+        return Origin::MeetingReply;
+    }
+    if is_delivery_report(signs) {
+        return Origin::DeliveryReport;
+    }
+    if is_automatic_answer(signs) { Origin::AutoReply } else { Origin::Person }
+}
+
+/// Whether the message came through a mailing list (RFC 2919, RFC 2369, and what lists did before).
+pub(super) fn came_through_list(fields: &Fields) -> bool {
+    let by_field =
+        ["list-id", "list-post", "list-unsubscribe", "x-mailing-list", "mailing-list", "x-loop"];
+    by_field.iter().any(|name| fields.has(name))
+        || fields.all("precedence").any(|value| value.trim().eq_ignore_ascii_case("list"))
+}
+
+/// `multipart/report` (RFC 6522) says itself what it reports.
+fn report_type(signs: &Signs<'_>) -> Option<Origin> {
+    let value = signs.fields.first("content-type")?.to_ascii_lowercase();
+    if !value.trim_start().starts_with("multipart/report") {
+        let is_alone = |kind: &str| value.trim_start().starts_with(kind);
+        return match () {
+            () if is_alone("message/delivery-status") => Some(Origin::DeliveryReport),
+            () if is_alone("message/disposition-notification") => Some(Origin::ReadReceipt),
+            () => None,
+        };
+    }
+    let kind = value.split_once("report-type").map_or("", |(_, rest)| rest);
+    let kind = kind.trim_start_matches([' ', '\t', '=', '"']);
+    Some(match () {
+        () if kind.starts_with("disposition-notification") => Origin::ReadReceipt,
+        () if kind.starts_with("feedback-report") => Origin::Complaint,
+        () => Origin::DeliveryReport,
+    })
+}
+
+/// A calendar part with a method that answers (RFC 5546 section 1.4). An invitation is a person's.
+fn is_meeting_reply(signs: &Signs<'_>) -> bool {
+    let Some(message) = signs.message else { return false };
+    message.parts.iter().any(|part| {
+        let Some(kind) = part.content_type() else { return false };
+        if !kind.ctype().eq_ignore_ascii_case("text")
+            || !kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("calendar"))
+        {
+            return false;
+        }
+        let answers = |method: &str| {
+            let method = method.trim();
+            ["reply", "counter", "declinecounter", "refresh"]
+                .iter()
+                .any(|m| method.eq_ignore_ascii_case(m))
+        };
+        let in_text = |text: &str| {
+            text.lines().take(50).any(|line| line.trim().strip_prefix("METHOD:").is_some_and(answers))
+        };
+        kind.attribute("method").is_some_and(answers)
+            || matches!(&part.body, PartType::Text(text) if in_text(text))
+    })
+}
+
+fn is_delivery_report(signs: &Signs<'_>) -> bool {
+    let has_report = signs.message.is_some_and(|message| {
+        message.parts.iter().any(|part| {
+            part.content_type().is_some_and(|kind| {
+                kind.ctype().eq_ignore_ascii_case("message")
+                    && kind
+                        .subtype()
+                        .is_some_and(|sub| sub.to_ascii_lowercase().ends_with("delivery-status"))
+            })
+        })
+    });
+    if has_report || signs.fields.has("x-failed-recipients") {
+        return true;
+    }
+    let subject = strip_reply_marks(signs.subject).to_lowercase();
+    let by_subject = begins_with_any(&subject, REPORT_SUBJECTS);
+    let by_text = has_report_sentence(signs.text);
+    let null = signs.null_reverse_path || null_return_path(signs.fields);
+    // A person may hold a postmaster's address and a person may quote a report: a name alone, or
+    // a text alone, is not enough where the message answers something of ours.
+    let answers = signs.fields.has("in-reply-to");
+    match (is_reporter(signs), by_subject || by_text) {
+        (true, true) => true,
+        (true, false) => null || !answers,
+        (false, true) => null || (by_subject && by_text && !answers) || (by_text && !answers),
+        (false, false) => false,
+    }
+}
+
+fn is_reporter(signs: &Signs<'_>) -> bool {
+    let from: String = signs.fields.all("from").map(|value| decode(value).to_lowercase()).collect();
+    let local = |text: &str| REPORTERS.iter().any(|reporter| text == *reporter);
+    signs.from.is_some_and(|from| local(&from.address.local_part().to_lowercase()))
+        || REPORTER_NAMES.iter().any(|name| from.contains(name))
+        || from.trim_start_matches(['<', '"', ' ']).split(['@', ' ', '>']).next().is_some_and(local)
+}
+
+fn has_report_sentence(text: &str) -> bool {
+    let start: String = text.chars().take(SENTENCE_WITHIN_CHARS).collect();
+    let own: String = start.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join(" ");
+    let words = own.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    REPORT_SENTENCES.iter().any(|sentence| words.contains(sentence))
+}
+
+/// RFC 3834 section 5, and what answered automatically before it or without it.
+fn is_automatic_answer(signs: &Signs<'_>) -> bool {
+    let fields = signs.fields;
+    let submitted = fields.all("auto-submitted").any(|value| {
+        let keyword = value.split([';', '(', ' ']).next().unwrap_or_default().trim();
+        !keyword.is_empty() && !keyword.eq_ignore_ascii_case("no")
+    });
+    let precedence = fields.all("precedence").any(|value| {
+        ["bulk", "junk", "auto_reply", "auto-reply"]
+            .iter()
+            .any(|kind| value.trim().eq_ignore_ascii_case(kind))
+    });
+    // `Precedence: bulk` is what Mailman 2 sets for a person's post.
+    let precedence = precedence && !came_through_list(fields);
+    let old =
+        ["x-autoreply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-mail-autoreply"];
+    let old =
+        old.iter().any(|name| fields.all(name).any(|value| !value.trim().eq_ignore_ascii_case("no")));
+    let subject = strip_reply_marks(signs.subject).to_lowercase();
+    submitted
+        || precedence
+        || old
+        || signs.null_reverse_path
+        || null_return_path(fields)
+        || begins_with_any(&subject, REPLY_SUBJECTS)
+}
+
+fn null_return_path(fields: &Fields) -> bool {
+    fields.all("return-path").any(|value| value.trim() == "<>")
+}
+
+fn begins_with_any(text: &str, table: &[&str]) -> bool {
+    table.iter().any(|phrase| text.starts_with(phrase))
+}
+
+/// The subject behind tags in square brackets, which lists and gateways put before it. `Re:` stays:
+/// a person who answers a report writes one.
+fn strip_reply_marks(subject: &str) -> &str {
+    let mut rest = subject.trim();
+    // Not more than three: tag of a list, of a gateway, of an incident.
+    for _ in 0..3 {
+        match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((_, behind)) => rest = behind.trim_start(),
+            None => break,
+        }
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::message::read_mail;
+
+    fn origin(header: &str) -> Origin {
+        let mail = format!("From: Dana <dana@ops.example>\r\n{header}\r\n\r\nIt works again.\r\n");
+        read_mail(mail.as_bytes(), false).origin
+    }
+
+    #[test]
+    fn what_only_asks_for_no_answer_is_no_sign_of_a_machine() {
+        assert_eq!(origin("X-Auto-Response-Suppress: All"), Origin::Person);
+        assert_eq!(origin("Auto-Submitted: no"), Origin::Person);
+        assert_eq!(origin("Auto-Submitted: auto-replied (vacation)"), Origin::AutoReply);
+        assert_eq!(origin("Precedence: bulk"), Origin::AutoReply);
+        assert_eq!(origin("Return-Path: <>"), Origin::AutoReply);
+        assert_eq!(origin("Return-Path: <dana@ops.example>"), Origin::Person);
+    }
+
+    #[test]
+    fn a_post_through_a_list_is_a_persons_mail() {
+        for header in
+            ["List-Id: <ops.lists.example>\r\nPrecedence: list", "List-Id: <x.y>\r\nPrecedence: bulk"]
+        {
+            let mail = format!("From: dana@ops.example\r\n{header}\r\n\r\nHello.\r\n");
+            let mail = read_mail(mail.as_bytes(), false);
+            assert_eq!((mail.origin, mail.through_list), (Origin::Person, true));
+        }
+    }
+
+    #[test]
+    fn an_automatic_answer_is_known_by_its_subject_in_many_languages() {
+        for subject in
+            ["Automatic reply: x", "=?utf-8?q?R=C3=A9ponse_automatique?= : x", "Abwesenheitsnotiz"]
+        {
+            assert_eq!(origin(&format!("Subject: {subject}")), Origin::AutoReply, "{subject}");
+        }
+        assert_eq!(origin("Subject: Re: Automatic reply: x"), Origin::Person);
+    }
+
+    #[test]
+    fn our_own_mail_is_known_by_its_mark() {
+        assert_eq!(origin("X-Firebell-Loop: anything"), Origin::Own);
+    }
+
+    #[test]
+    fn a_postmaster_who_answers_by_hand_is_a_person() {
+        let mail = b"From: postmaster@ops.example\r\nIn-Reply-To: <a@b>\r\n\r\nI have looked at it.\r\n";
+        assert_eq!(read_mail(mail, false).origin, Origin::Person);
     }
 }

@@ -1,0 +1,261 @@
+//! Header fields read strictly: those by which a message says who and what it is.
+//!
+//! The MIME parser is lenient, takes the last of two From fields and joins what should be apart;
+//! identity is therefore read here, from the octets. Nothing here looks into the body. Start with
+//! [`Fields::read`].
+
+use mail_parser::{HeaderValue, MessageParser};
+
+use super::limits::{HEADER_FIELDS_MAX, HEADER_OCTETS_MAX};
+use super::{Address, Mailbox};
+
+/// RFC 5322 section 2.1.1 allows lines of 998; no Message-ID in use is longer than this.
+const MESSAGE_ID_OCTETS_MAX: usize = 250;
+/// The mailboxes of one field that are looked at.
+const MAILBOXES_MAX: usize = 1_000;
+
+/// Where the header ends: behind its last line, before the empty one.
+pub(super) fn header_end(octets: &[u8]) -> usize {
+    let mut at = 0;
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        if line == b"\n" || line == b"\r\n" {
+            break;
+        }
+        at += line.len();
+    }
+    at
+}
+
+/// The fields of a header in their order, unfolded; not more than the limits allow.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads the header at the start of a message.
+    pub(super) fn read(octets: &[u8]) -> Self {
+        let end = header_end(octets).min(HEADER_OCTETS_MAX);
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for line in octets.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
+            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            if line.starts_with([' ', '\t']) {
+                if let Some((_, value)) = fields.last_mut() {
+                    value.push_str(&line);
+                }
+            } else if let Some((name, value)) = line.split_once(':') {
+                if fields.len() == HEADER_FIELDS_MAX {
+                    break;
+                }
+                fields.push((name.trim_end().to_ascii_lowercase(), value.trim().to_owned()));
+            }
+        }
+        Self(fields)
+    }
+
+    /// The values of every field of this name, given in lower case.
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
+    }
+
+    /// The value of the first field of this name.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Whether there is a field of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+}
+
+/// Decodes encoded words (RFC 2047) and leaves one line without control characters.
+pub(super) fn decode(value: &str) -> String {
+    let mail = format!("Subject: {}\r\n\r\n", value.replace(['\r', '\n'], " "));
+    let decoded = MessageParser::new()
+        .parse_headers(mail.as_bytes())
+        .and_then(|message| message.subject().map(str::to_owned))
+        .unwrap_or_default();
+    one_line(&decoded)
+}
+
+/// Control characters and those that turn the direction of writing become spaces; runs one.
+pub(super) fn one_line(text: &str) -> String {
+    let harmless = |c: char| {
+        let turns =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }
+    };
+    let text: String = text.chars().map(harmless).collect();
+    text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The author's clock; nothing when it is no date.
+pub(super) fn read_date(value: &str) -> Option<chrono::DateTime<chrono::Utc>> {
+    let mail = format!("Date: {}\r\n\r\n", value.replace(['\r', '\n'], " "));
+    let message = MessageParser::new().parse_headers(mail.as_bytes())?;
+    match message.header("Date")? {
+        HeaderValue::DateTime(date) if date.is_valid() => {
+            chrono::DateTime::from_timestamp(date.to_timestamp(), 0)
+        }
+        _ => None,
+    }
+}
+
+/// A Message-ID that is fit to be an identifier: `[!-;=?-~]+@[!-;=?-~]+`, without brackets.
+pub(super) fn read_message_id(value: &str) -> Option<String> {
+    let id = value.trim();
+    let id = id.strip_prefix('<')?.strip_suffix('>')?;
+    let printable = |side: &str| {
+        !side.is_empty() && side.bytes().all(|o| matches!(o, b'!'..=b';' | b'=' | b'?'..=b'~'))
+    };
+    let (left, right) = id.split_once('@')?;
+    (id.len() <= MESSAGE_ID_OCTETS_MAX && printable(left) && printable(right)).then(|| id.to_owned())
+}
+
+/// The identifiers in a value, in its order. Words and commas between them are passed over.
+pub(super) fn read_message_ids(value: &str) -> impl DoubleEndedIterator<Item = String> {
+    let ids: Vec<String> = value
+        .split_inclusive('>')
+        .filter_map(|piece| piece.rfind('<').and_then(|at| piece.get(at..)))
+        .filter_map(read_message_id)
+        .collect();
+    ids.into_iter()
+}
+
+/// What a field of addresses holds (RFC 5322 section 3.4), each as it was written.
+///
+/// `None` for something in the place of a mailbox that is none.
+pub(super) fn read_mailboxes(value: &str) -> Vec<Option<Mailbox>> {
+    split_list(value).iter().take(MAILBOXES_MAX).map(|piece| read_mailbox(piece)).collect()
+}
+
+/// One mailbox, seen character by character.
+#[derive(Default)]
+struct Piece {
+    /// The phrase before the brackets, or the address without them.
+    outside: String,
+    /// What stood in angle brackets; a second pair makes it no mailbox.
+    inside: Option<String>,
+    comment: String,
+    broken: bool,
+}
+
+fn split_list(value: &str) -> Vec<Piece> {
+    let (mut pieces, mut piece) = (Vec::new(), Piece::default());
+    let (mut quoted, mut depth, mut angle) = (false, 0_u32, false);
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if quoted || depth > 0 => {
+                let next = chars.next().unwrap_or('\\');
+                if quoted { piece.outside.push(next) } else { piece.comment.push(next) }
+            }
+            '"' if depth == 0 => quoted = !quoted,
+            '@' if quoted => piece.outside.push('\u{1}'),
+            _ if quoted => piece.outside.push(c),
+            '(' if !angle => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 => piece.comment.push(c),
+            '<' => {
+                piece.broken |= angle || piece.inside.is_some();
+                angle = true;
+                piece.inside.get_or_insert_default();
+            }
+            '>' => {
+                piece.broken |= !angle;
+                angle = false;
+            }
+            _ if angle => piece.inside.get_or_insert_default().push(c),
+            // Behind the closing bracket nothing but the next mailbox may come.
+            _ if piece.inside.is_some() && !matches!(c, ',' | ';') => piece.broken |= !c.is_whitespace(),
+            // A comma in an unquoted name: `Doe, Jane <jane@…>`.
+            ',' if piece.inside.is_none() && !piece.outside.contains('@') => piece.outside.push(' '),
+            ',' | ';' => pieces.push(std::mem::take(&mut piece)),
+            ':' if !piece.outside.contains('@') => piece.outside.clear(),
+            _ => piece.outside.push(c),
+        }
+    }
+    piece.broken |= quoted || angle || depth > 0;
+    if piece.inside.is_some() || !piece.outside.trim().is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+fn read_mailbox(piece: &Piece) -> Option<Mailbox> {
+    if piece.broken {
+        return None;
+    }
+    let (name, address) = match &piece.inside {
+        // Two addresses in one mailbox: one to be seen, one to be used.
+        Some(_) if piece.outside.contains('@') => return None,
+        Some(inside) => (piece.outside.as_str(), inside.as_str()),
+        None => (piece.comment.as_str(), piece.outside.as_str()),
+    };
+    let address = Address::read(address).ok()?;
+    Some(Mailbox { name: decode(&name.replace('\u{1}', "@")), address })
+}
+
+/// Whether a value is a group (`Team: a@b, c@d;`), which names nobody as the author.
+pub(super) fn read_author(value: &str) -> Option<Mailbox> {
+    let mut mailboxes = read_mailboxes(value);
+    let outside_quotes = value.split('"').step_by(2).any(|part| part.contains(';'));
+    match (mailboxes.pop(), mailboxes.is_empty(), outside_quotes) {
+        (Some(only), true, false) => only,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn author(value: &str) -> Option<String> {
+        read_author(value).map(|found| format!("{}|{}", found.name, found.address))
+    }
+
+    #[test]
+    fn the_author_is_one_mailbox_or_nobody() {
+        assert_eq!(author("Dana <dana@ops.example>").as_deref(), Some("Dana|dana@ops.example"));
+        assert_eq!(author("\"Doe, Jane\" <j@x.example>").as_deref(), Some("Doe, Jane|j@x.example"));
+        assert_eq!(
+            author("Doe, Jane <j@x.example>").as_deref(),
+            Some("Doe, Jane|j@x.example").map(|_| "Doe Jane|j@x.example")
+        );
+        assert_eq!(author("j@x.example (Jane)").as_deref(), Some("Jane|j@x.example"));
+        assert_eq!(author("=?utf-8?q?J=C3=B6rg?= <j@x.example>").as_deref(), Some("Jörg|j@x.example"));
+        assert_eq!(
+            author("\"a@good.example\" <j@x.example>").as_deref(),
+            Some("a@good.example|j@x.example")
+        );
+        for nobody in [
+            "",
+            "Dana",
+            "<a@good.example><b@evil.example>",
+            "a@good.example, b@evil.example",
+            "a@good.example <b@evil.example>",
+            "Team: a@x.example;",
+            "Dana <dana@ops.example",
+            "Dana <dana@ops.example> b",
+            "a\u{0}@x.example",
+        ] {
+            assert_eq!(author(nobody), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_cannot_bring_a_line_of_its_own() {
+        let name = author("=?utf-8?q?Dana=0D=0ABcc:_x?= <dana@ops.example>");
+        assert_eq!(name.as_deref(), Some("Dana Bcc: x|dana@ops.example"));
+    }
+
+    #[test]
+    fn only_narrow_identifiers_are_identifiers() {
+        assert_eq!(read_message_id("<a.b@c>").as_deref(), Some("a.b@c"));
+        for id in ["a@b", "<a b@c>", "<a>", "<@c>", "<a\u{0}@c>", "<a@b@c", "<é@c>"] {
+            assert_eq!(read_message_id(id), None, "{id:?}");
+        }
+        assert_eq!(read_message_id(&format!("<{}@c>", "a".repeat(249))), None);
+        let ids: Vec<_> = read_message_ids("your mail of Monday <a@b>, <c@d><bad> <e@f>").collect();
+        assert_eq!(ids, ["a@b", "c@d", "e@f"]);
+    }
+}

@@ -1,1 +1,0 @@
-//! The new text of a reply: what the sender wrote now, without quotation and signature.

@@ -1,0 +1,377 @@
+//! HTML as lines with their depth of quotation, from the tokens alone.
+//!
+//! No tree is built: tree builders are quadratic on deep nesting, and mail closes its elements as it
+//! likes. Never runs, loads or shows anything. Start with [`read_lines`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
+
+use super::{Line, Mark};
+
+/// Open elements that are followed; below, everything belongs to the last of them.
+const OPEN_MAX: usize = 10_000;
+
+/// Classes and ids of the element in which a client writes who wrote what is quoted.
+const ATTRIBUTIONS: &[&str] = &["gmail_attr", "moz-cite-prefix", "moz-email-headers-table"];
+/// Of the element behind which there is nothing but the mail that is answered.
+const CUTS: &[&str] =
+    &["divrplyfwdmsg", "appendonsend", "x_divrplyfwdmsg", "mail-editor-reference-message-container"];
+/// Of the element that holds the quotation.
+const QUOTES: &[&str] = &[
+    "gmail_quote",
+    "gmail_extra_quote",
+    "yahoo_quoted",
+    "protonmail_quote",
+    "zmail_extra",
+    "olk_src_body_section",
+    "isforwardcontent",
+    "tutanota_quote",
+    "moz-forward-container",
+    "quotedtext",
+    "wmquote",
+    "__plain_text_quote__",
+];
+/// Of the element that holds the signature.
+const SIGNATURES: &[&str] = &[
+    "gmail_signature",
+    "moz-signature",
+    "ms-outlook-mobile-signature",
+    "protonmail_signature_block",
+    "x_signature",
+    "yahoo-signature",
+    "applemailsignature",
+];
+
+/// The lines that a mail client shows.
+pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
+    let input = BufferQueue::default();
+    input.push_back(html.replace('\0', "").into());
+    let tokenizer = Tokenizer::new(Sink(RefCell::default()), TokenizerOpts::default());
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    let mut writer = tokenizer.sink.0.into_inner();
+    writer.close_down_to(0);
+    writer.finish_line();
+    writer.lines
+}
+
+struct Sink(RefCell<Writer>);
+
+impl TokenSink for Sink {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut writer = self.0.borrow_mut();
+        match token {
+            Token::CharacterTokens(text) => writer.write(&text),
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => return writer.open(&tag),
+            Token::TagToken(tag) => writer.end(&tag.name),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+/// What an open element does to the lines within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Nothing,
+    Blockquote,
+    /// Everything up to the first blockquote within is quoted; everything, if there is none.
+    Quote {
+        first_line: usize,
+        quotes_before: usize,
+    },
+    Marked(Mark),
+    Hidden,
+    Preformatted,
+}
+
+#[derive(Default)]
+struct Writer {
+    lines: Vec<Line>,
+    text: String,
+    space: bool,
+    depth: usize,
+    hidden: usize,
+    preformatted: usize,
+    marks: Vec<Mark>,
+    open: Vec<(String, Effect)>,
+    open_by_name: HashMap<String, usize>,
+    /// Where each blockquote began, by line.
+    blockquotes: Vec<usize>,
+}
+
+impl Writer {
+    fn write(&mut self, text: &str) {
+        if self.hidden > 0 {
+            return;
+        }
+        for c in text.chars() {
+            match c {
+                '\n' if self.preformatted > 0 => self.break_line(),
+                ' ' | '\t' | '\n' | '\r' | '\u{c}' if self.preformatted == 0 => {
+                    self.space = !self.text.is_empty();
+                }
+                '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}' if self.text.is_empty() => {}
+                _ => {
+                    if std::mem::take(&mut self.space) {
+                        self.text.push(' ');
+                    }
+                    self.text.push(c);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, tag: &Tag) -> TokenSinkResult<()> {
+        let name: &str = &tag.name;
+        match name {
+            "style" | "script" | "title" | "noframes" | "textarea" | "xmp" | "iframe" => {
+                self.push(name, Effect::Hidden);
+                let kind = if name == "title" { RawKind::Rcdata } else { RawKind::Rawtext };
+                return TokenSinkResult::RawData(kind);
+            }
+            "br" => self.break_line(),
+            "hr" => {
+                self.finish_line();
+                self.push_line(Line { mark: Some(Mark::Rule), ..Line::plain("", self.depth) });
+            }
+            "img" => {}
+            "td" | "th" => {
+                if !self.text.is_empty() {
+                    self.space = true;
+                }
+                self.push(name, effect_of(tag, self));
+            }
+            _ if is_block(name) => {
+                self.finish_line();
+                if matches!(name, "p" | "h1" | "h2" | "h3" | "h4" | "ul" | "ol" | "table") {
+                    self.blank_line();
+                }
+                let effect = effect_of(tag, self);
+                self.push(name, effect);
+                if effect == Effect::Marked(Mark::Cut) {
+                    // An empty element may be all there is to mark it.
+                    self.push_line(Line { mark: Some(Mark::Cut), ..Line::plain("", self.depth) });
+                }
+                if name == "li" {
+                    self.write("- ");
+                }
+            }
+            "span" | "a" | "font" => match effect_of(tag, self) {
+                Effect::Nothing => {}
+                effect => self.push(name, effect),
+            },
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+
+    fn end(&mut self, name: &str) {
+        if is_block(name) {
+            self.finish_line();
+        }
+        if self.open_by_name.get(name).copied().unwrap_or(0) > 0
+            && let Some(at) = self.open.iter().rposition(|(open, _)| open == name)
+        {
+            self.close_down_to(at);
+        }
+        if matches!(name, "p" | "h1" | "h2" | "h3" | "h4" | "ul" | "ol" | "table") {
+            self.blank_line();
+        }
+    }
+
+    fn push(&mut self, name: &str, effect: Effect) {
+        if self.open.len() >= OPEN_MAX {
+            return;
+        }
+        match effect {
+            Effect::Blockquote => {
+                self.blockquotes.push(self.lines.len());
+                self.depth += 1;
+            }
+            Effect::Hidden => self.hidden += 1,
+            Effect::Preformatted => self.preformatted += 1,
+            Effect::Marked(mark) => self.marks.push(mark),
+            Effect::Nothing | Effect::Quote { .. } => {}
+        }
+        *self.open_by_name.entry(name.to_owned()).or_default() += 1;
+        self.open.push((name.to_owned(), effect));
+    }
+
+    fn close_down_to(&mut self, length: usize) {
+        while self.open.len() > length
+            && let Some((name, effect)) = self.open.pop()
+        {
+            if let Some(count) = self.open_by_name.get_mut(&name) {
+                *count = count.saturating_sub(1);
+            }
+            if effect != Effect::Nothing {
+                self.finish_line();
+            }
+            match effect {
+                Effect::Blockquote => self.depth = self.depth.saturating_sub(1),
+                Effect::Hidden => self.hidden = self.hidden.saturating_sub(1),
+                Effect::Preformatted => self.preformatted = self.preformatted.saturating_sub(1),
+                Effect::Marked(_) => {
+                    self.marks.pop();
+                }
+                Effect::Quote { first_line, quotes_before } => {
+                    self.close_quote(first_line, quotes_before)
+                }
+                Effect::Nothing => {}
+            }
+        }
+    }
+
+    /// Answers written between quotations lie within the client's element too: only what stands
+    /// before its first blockquote is surely not the sender's.
+    fn close_quote(&mut self, first_line: usize, quotes_before: usize) {
+        let end = self.blockquotes.get(quotes_before).copied();
+        let mark = end.map(|_| Mark::Attribution);
+        let end = end.unwrap_or(self.lines.len());
+        for line in self.lines.get_mut(first_line..end).unwrap_or_default() {
+            match mark {
+                Some(mark) => line.mark = line.mark.or(Some(mark)),
+                None => line.depth += 1,
+            }
+        }
+    }
+
+    fn break_line(&mut self) {
+        if self.hidden > 0 {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        self.space = false;
+        self.push_line(Line::plain(&text, self.depth));
+    }
+
+    fn finish_line(&mut self) {
+        if !self.text.is_empty() {
+            self.break_line();
+        }
+        self.space = false;
+    }
+
+    /// One blank line, whatever paragraphs end and begin here.
+    fn blank_line(&mut self) {
+        let needs =
+            self.lines.last().is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
+        if needs && self.hidden == 0 {
+            self.push_line(Line::plain("", self.depth));
+        }
+    }
+
+    fn push_line(&mut self, mut line: Line) {
+        line.mark = line.mark.or(self.marks.last().copied());
+        self.lines.push(line);
+    }
+}
+
+fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
+    let name: &str = &tag.name;
+    let mut classes = String::new();
+    for attribute in &tag.attrs {
+        match &*attribute.name.local {
+            "class" | "id" => {
+                classes.push(' ');
+                classes.push_str(&attribute.value.to_ascii_lowercase());
+            }
+            "style" => {
+                let style: String = attribute.value.split_whitespace().collect();
+                let style = style.to_ascii_lowercase();
+                if style.contains("display:none") || style.contains("mso-hide:all") {
+                    return Effect::Hidden;
+                }
+            }
+            _ => {}
+        }
+    }
+    let is = |table: &[&str]| classes.split_whitespace().any(|class| table.contains(&class));
+    let quote =
+        Effect::Quote { first_line: writer.lines.len(), quotes_before: writer.blockquotes.len() };
+    match name {
+        "blockquote" => Effect::Blockquote,
+        "pre" => Effect::Preformatted,
+        "head" => Effect::Hidden,
+        _ if is(CUTS) => Effect::Marked(Mark::Cut),
+        _ if is(ATTRIBUTIONS) => Effect::Marked(Mark::Attribution),
+        _ if is(SIGNATURES) => Effect::Marked(Mark::Signature),
+        _ if is(QUOTES) && !matches!(name, "a" | "font") => quote,
+        _ => Effect::Nothing,
+    }
+}
+
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "address"
+            | "article"
+            | "blockquote"
+            | "body"
+            | "center"
+            | "dd"
+            | "div"
+            | "dl"
+            | "dt"
+            | "fieldset"
+            | "footer"
+            | "form"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "head"
+            | "header"
+            | "html"
+            | "li"
+            | "main"
+            | "ol"
+            | "p"
+            | "pre"
+            | "section"
+            | "table"
+            | "tbody"
+            | "tr"
+            | "ul"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(html: &str) -> Vec<(usize, String)> {
+        let lines = read_lines(html).into_iter();
+        lines.filter(|line| !line.text.is_empty()).map(|line| (line.depth, line.text)).collect()
+    }
+
+    #[test]
+    fn blockquotes_are_depth_and_hidden_text_is_not_shown() {
+        let html = "<style>x{}</style><p>a<b>b</b> c</p><div style='display: none'>no</div>\
+            <blockquote>q<blockquote>r</blockquote></blockquote>d<br>e";
+        let lines = shown(html);
+        assert_eq!(
+            lines,
+            [(0, "ab c".into()), (1, "q".into()), (2, "r".into()), (0, "d".into()), (0, "e".into())]
+        );
+    }
+
+    #[test]
+    fn nesting_costs_no_more_than_its_length() {
+        for html in
+            ["<div>".repeat(200_000), "<blockquote><p>".repeat(100_000), "</div><p>".repeat(200_000)]
+        {
+            assert!(read_lines(&html).len() <= 200_001);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What stands around the sender's words without being theirs to say: signatures, lines of phones,
+//! small print, banners of gateways, footers of lists.
+//!
+//! Works on what is left when the quotations are gone. Start with [`elide`].
+
+use super::phrases::{
+    BANNER_WORDS, BANNERS, CONTACT, DEVICES, DISCLAIMERS, LIST_FOOTERS, SENT_FROM, SIGN_OFFS,
+};
+use super::{Line, Mark};
+
+/// Lines of a signature below its delimiter; what is longer is a text that somebody divided.
+const DELIMITED_LINES_MAX: usize = 40;
+/// Lines of a signature without delimiter, blank ones left out.
+const SIGNATURE_LINES_MAX: usize = 14;
+/// Characters in a line of a name or an address.
+const SHORT_CHARS: usize = 60;
+
+/// Takes signatures and their like off what is kept so far.
+pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
+    for (line, keep) in lines.iter().zip(keep.iter_mut()) {
+        if line.mark == Some(Mark::Signature) && line.is_own() {
+            *keep = false;
+        }
+    }
+    elide_banner(lines, keep);
+    let own = last_own_run(lines, keep);
+    let mut end = own.1;
+    // Footer below small print below signature below the line of a phone: each uncovers the next.
+    for _ in 0..6 {
+        let tail = Tail { lines, start: own.0, end, author };
+        let Some(start) = tail.cut() else { break };
+        for keep in keep.iter_mut().take(end).skip(start) {
+            *keep = false;
+        }
+        end = start;
+    }
+}
+
+/// The last lines in a row that are the sender's own, from and to.
+fn last_own_run(lines: &[Line], keep: &[bool]) -> (usize, usize) {
+    let is_own = |at: usize| lines.get(at).is_some_and(Line::is_own) && keep.get(at) == Some(&true);
+    let end = (0..lines.len()).rfind(|at| is_own(*at)).map_or(0, |at| at + 1);
+    let start = (0..end).rfind(|at| !is_own(*at)).map_or(0, |at| at + 1);
+    (start, end)
+}
+
+fn elide_banner(lines: &[Line], keep: &mut [bool]) {
+    let Some(first) = lines.iter().zip(keep.iter()).position(|(line, keep)| *keep && !line.is_blank())
+    else {
+        return;
+    };
+    let paragraph =
+        lines.iter().skip(first).take(8).take_while(|line| !line.is_blank() && line.is_own());
+    let texts: Vec<String> = paragraph.map(|line| line.text.trim().to_lowercase()).collect();
+    let whole = texts.join(" ");
+    let start =
+        texts.first().map(|text| text.trim_start_matches(['*', '_', '-', ' ', '⚠', '\u{fe0f}', '!']));
+    let is_banner = start.is_some_and(|start| BANNERS.iter().any(|banner| start.starts_with(banner)));
+    if is_banner && BANNER_WORDS.iter().any(|word| whole.contains(word)) && whole.len() < 700 {
+        // A gateway that forgets the blank line must not take the sender's first line along.
+        let alone = texts.len() <= 3 || texts.iter().all(|text| text.len() > 40);
+        let count = if alone { banner_lines(&texts) } else { 1 };
+        keep.iter_mut().skip(first).take(count).for_each(|keep| *keep = false);
+    }
+}
+
+/// The first line, and further ones as long as they speak of the same.
+fn banner_lines(texts: &[String]) -> usize {
+    let speaks = |text: &&String| {
+        BANNER_WORDS.iter().any(|word| text.contains(word))
+            || ["click", "recogni", "safe"].iter().any(|w| text.contains(w))
+    };
+    1 + texts.iter().skip(1).take_while(speaks).count()
+}
+
+/// The end of the sender's text, in which each kind of ending is looked for.
+struct Tail<'a> {
+    lines: &'a [Line],
+    start: usize,
+    end: usize,
+    author: &'a str,
+}
+
+impl Tail<'_> {
+    /// Where the outermost ending begins, if there is one.
+    fn cut(&self) -> Option<usize> {
+        let end = (self.start..self.end).rfind(|at| !self.text(*at).is_empty())? + 1;
+        let tail = Tail { end, ..*self };
+        tail.delimiter()
+            .or_else(|| tail.list_footer())
+            .or_else(|| tail.small_print())
+            .or_else(|| tail.tagline())
+            .or_else(|| tail.sign_off())
+            .or_else(|| tail.own_name())
+            .or_else(|| tail.contact_block())
+            .filter(|start| *start < self.end)
+    }
+
+    fn text(&self, at: usize) -> &str {
+        self.lines.get(at).map_or("", |line| line.text.trim())
+    }
+
+    fn lower(&self, at: usize) -> String {
+        self.text(at).trim_matches(['*', '_', ' ', '\u{a0}']).to_lowercase()
+    }
+
+    /// Lines that say something, from `at` to the end.
+    fn count_from(&self, at: usize) -> usize {
+        (at..self.end).filter(|at| !self.text(*at).is_empty()).count()
+    }
+
+    fn near_end(&self, lines: usize) -> std::ops::Range<usize> {
+        self.end.saturating_sub(lines).max(self.start)..self.end
+    }
+
+    /// `-- ` (RFC 3676 section 4.3), and what programmes make of it.
+    fn delimiter(&self) -> Option<usize> {
+        self.near_end(DELIMITED_LINES_MAX)
+            .find(|at| matches!(self.text(*at), "--" | "—" | "–" | "- -" | "--\u{a0}"))
+    }
+
+    /// A line of underscores, or a delimiter, above words that only a list's footer has.
+    fn list_footer(&self) -> Option<usize> {
+        let is_rule = |at: usize| {
+            let text = self.text(at);
+            text.len() >= 10 && text.chars().all(|c| matches!(c, '_' | '-' | '='))
+        };
+        let says = |at: usize| {
+            let text = self.lower(at);
+            LIST_FOOTERS.iter().any(|phrase| text.contains(phrase))
+        };
+        self.near_end(DELIMITED_LINES_MAX).find(|at| {
+            let below = (*at + 1)..self.end.min(*at + 5);
+            (is_rule(*at) && self.count_from(*at) <= 12 && below.clone().any(says))
+                || (self.starts_paragraph(*at)
+                    && self.count_from(*at) <= 8
+                    && says(*at)
+                    && self.text(*at).len() > 30)
+        })
+    }
+
+    /// Small print goes with everything below it.
+    fn small_print(&self) -> Option<usize> {
+        self.near_end(DELIMITED_LINES_MAX).find(|at| {
+            let text = self.lower(*at);
+            let text = text.trim_start_matches(['*', '-', '_', ' ']);
+            self.starts_paragraph(*at)
+                && DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
+                && (*at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+        })
+    }
+
+    fn starts_paragraph(&self, at: usize) -> bool {
+        at == self.start
+            || at.checked_sub(1).is_none_or(|above| self.text(above).len() < 3 || self.is_divider(above))
+    }
+
+    fn is_divider(&self, at: usize) -> bool {
+        self.text(at).chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | ' '))
+    }
+
+    /// "Sent from my iPhone": the last line, or the only one of its paragraph near the end.
+    fn tagline(&self) -> Option<usize> {
+        let last = self.end.checked_sub(1)?;
+        let at = self.near_end(4).find(|at| self.is_tagline(*at))?;
+        // The line of a programme may go on in the next line, with a link.
+        let is_link =
+            |at: usize| self.text(at).starts_with(['<', '(']) || self.text(at).starts_with("http");
+        ((at + 1)..=last)
+            .all(|at| is_link(at) || self.text(at).len() < 2 || self.is_tagline(at))
+            .then_some(at)
+    }
+
+    fn is_tagline(&self, at: usize) -> bool {
+        let text = self.lower(at);
+        let text = text.trim_start_matches(['(', '[', '-', '>', '~', '*', ' ']);
+        let words = text.split(['<', '(']).next().unwrap_or_default();
+        let starts = SENT_FROM
+            .iter()
+            .any(|phrase| text.starts_with(phrase) || text.contains(&format!("> {phrase}")));
+        let names = DEVICES.iter().any(|device| text.contains(device));
+        starts && names && words.chars().count() <= 90 && !words.contains(", ")
+    }
+
+    /// "Best regards" and the short lines below it.
+    fn sign_off(&self) -> Option<usize> {
+        let range = self.near_end(SIGNATURE_LINES_MAX * 2);
+        range.into_iter().find(|at| {
+            let below = self.count_from(*at).saturating_sub(1);
+            self.is_sign_off(*at)
+                && (1..=SIGNATURE_LINES_MAX).contains(&below)
+                && ((*at + 1)..self.end).all(|at| self.is_signature_line(at))
+        })
+    }
+
+    fn is_sign_off(&self, at: usize) -> bool {
+        let text = self.lower(at);
+        let text = text.trim_end_matches([',', '.', '!', ' ', ';', '-', '*', '，', '。']);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        SIGN_OFFS.contains(&words.as_str())
+    }
+
+    fn is_signature_line(&self, at: usize) -> bool {
+        let text = self.text(at);
+        let is_sentence = text.ends_with(['.', '?', '!']) && text.split_whitespace().count() > 5;
+        text.chars().count() <= SHORT_CHARS * 2 && !is_sentence && !is_field(text)
+    }
+
+    /// The sender's own name as the last line, or with contact lines below it.
+    fn own_name(&self) -> Option<usize> {
+        let at = self.near_end(SIGNATURE_LINES_MAX).find(|at| self.names_author(*at))?;
+        let below = self.count_from(at).saturating_sub(1);
+        let all = ((at + 1)..self.end)
+            .all(|at| self.is_signature_line(at) && self.text(at).len() <= SHORT_CHARS);
+        (at > self.start && below <= 8 && all).then_some(at)
+    }
+
+    /// Every word of the line is a word of the author's name.
+    fn names_author(&self, at: usize) -> bool {
+        let author = self.author.to_lowercase();
+        let of_author: Vec<&str> =
+            author.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 1).collect();
+        let text = self.lower(at);
+        let words: Vec<&str> =
+            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let own = |word: &&str| of_author.contains(word) || word.chars().count() == 1;
+        !words.is_empty()
+            && words.len() <= 4
+            && words.iter().all(own)
+            && words.iter().any(|w| of_author.contains(w))
+    }
+
+    /// A paragraph of short lines of which two at least are telephone numbers, addresses or links.
+    fn contact_block(&self) -> Option<usize> {
+        let range = self.near_end(SIGNATURE_LINES_MAX + 6);
+        range.into_iter().find(|at| {
+            *at > self.start
+                && self.starts_paragraph(*at)
+                && !self.text(*at).is_empty()
+                && self.looks_like_name(*at)
+                && self.count_from(*at) <= SIGNATURE_LINES_MAX
+                && ((*at)..self.end)
+                    .all(|at| self.is_signature_line(at) && self.text(at).len() <= SHORT_CHARS)
+                && ((*at + 1)..self.end).filter(|at| is_contact(self.text(*at))).count() >= 2
+        })
+    }
+
+    /// Two to four words, each with a capital.
+    fn looks_like_name(&self, at: usize) -> bool {
+        let text = self.text(at).split('|').next().unwrap_or_default();
+        let text = text.trim_matches(['*', ' ', '-', '_', ',']);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let capital = |word: &&str| word.chars().next().is_some_and(char::is_uppercase);
+        (2..=4).contains(&words.len()) && words.iter().all(capital) && !text.contains([':', '=', '.'])
+    }
+}
+
+/// `Severity: SEV-2` is a command, wherever it stands; `Tel: 1234` is none.
+fn is_field(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, _)| {
+        let name = name.trim_matches(['*', '-', ' ']).to_lowercase();
+        [
+            "severity",
+            "phase",
+            "update",
+            "resolved",
+            "impact",
+            "title",
+            "summary",
+            "next update",
+            "ic",
+            "note",
+            "task",
+        ]
+        .contains(&name.as_str())
+    })
+}
+
+fn is_contact(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let figures = text.chars().filter(char::is_ascii_digit).count();
+    let is_number = figures >= 7
+        && text.chars().filter(|c| !c.is_ascii_digit() && !" +-().x/".contains(*c)).count() <= 12;
+    let name =
+        lower.trim_start_matches(['*', ' ']).split([':', ' ', '.', '\u{a0}']).next().unwrap_or_default();
+    is_number
+        || lower.contains("www.")
+        || lower.contains("http")
+        || (lower.contains('@') && lower.split_whitespace().count() <= 3)
+        || (CONTACT.contains(&name)
+            && lower.contains([':', '.'])
+            && figures + lower.matches('@').count() > 0)
+}

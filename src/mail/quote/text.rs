@@ -1,0 +1,77 @@
+//! Plain text as lines with their depth of quotation, `format=flowed` (RFC 3676) joined.
+
+use super::Line;
+
+/// What RFC 3676 section 4 needs to know to join lines.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::mail) struct Flowed {
+    /// The space at a flowed line's end is not part of the text.
+    pub del_sp: bool,
+}
+
+/// Lines as a mail client shows them.
+pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Line> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut is_open = false;
+    for raw in text.split('\n') {
+        let raw = raw.strip_suffix('\r').unwrap_or(raw).replace(['\0', '\r'], "");
+        let (depth, content) = strip_marks(&raw);
+        let content =
+            if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
+        let is_delimiter = content == "-- ";
+        match lines.last_mut() {
+            Some(last) if is_open && last.depth == depth && !is_delimiter => last.text.push_str(content),
+            _ => lines.push(Line::plain(content, depth)),
+        }
+        is_open = flowed.is_some() && content.ends_with(' ') && !is_delimiter;
+        if is_open
+            && flowed.is_some_and(|flowed| flowed.del_sp)
+            && let Some(last) = lines.last_mut()
+        {
+            last.text.pop();
+        }
+    }
+    while lines.last().is_some_and(|line| line.text.is_empty() && line.depth == 0) {
+        lines.pop();
+    }
+    lines
+}
+
+/// Takes the `>` off a line, and the spaces between them; the text keeps its own indent.
+fn strip_marks(line: &str) -> (usize, &str) {
+    let (mut depth, mut rest) = (0, line);
+    loop {
+        let bare = if depth == 0 { rest } else { rest.strip_prefix(' ').unwrap_or(rest) };
+        match bare.strip_prefix('>') {
+            Some(behind) => (depth, rest) = (depth + 1, behind),
+            None if depth == 0 => return (0, line),
+            None => return (depth, bare),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, flowed: Option<Flowed>) -> Vec<(usize, String)> {
+        read_lines(text, flowed).into_iter().map(|line| (line.depth, line.text)).collect()
+    }
+
+    #[test]
+    fn flowed_lines_are_one_and_a_signature_is_none_of_them() {
+        let flowed = Some(Flowed { del_sp: false });
+        let lines = shown(">> a \r\n>> b\r\nc \r\n-- \r\n  d\r\n", flowed);
+        assert_eq!(lines, [(2, "a b".into()), (0, "c ".into()), (0, "-- ".into()), (0, " d".into())]);
+        assert_eq!(shown("ab \ncd", Some(Flowed { del_sp: true })), [(0, "abcd".into())]);
+    }
+
+    #[test]
+    fn marks_are_counted_with_and_without_spaces() {
+        assert_eq!(
+            shown("> > a\n>>  b\n x > y", None),
+            [(2, "a".into()), (2, " b".into()), (0, " x > y".into())]
+        );
+    }
+}
