@@ -8,15 +8,15 @@ use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::Engine;
+use crate::incident::Policy;
 use crate::incident::deadlines::deadlines;
 use crate::incident::decide::decide;
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Speaker, Trust};
 use crate::incident::state::{Incident, Person};
-use crate::incident::Policy;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
-use crate::mail::command::Command;
 use crate::mail::Address;
+use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
 use crate::store::rows::{InboundState, KnownId, NewInbound};
 use crate::store::{StoreError, Write};
@@ -110,7 +110,11 @@ impl<'e> Batch<'e> {
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
         let Some(incident) = decision.incident else { return Ok(()) };
-        let entry = self.loaded.entry(number).or_insert(Loaded { incident: incident.clone(), was: 0, version: 0 });
+        let entry = self.loaded.entry(number).or_insert(Loaded {
+            incident: incident.clone(),
+            was: 0,
+            version: 0,
+        });
         entry.incident = incident;
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
@@ -145,7 +149,8 @@ impl<'e> Batch<'e> {
         let (state, incident) = self.act(message, &mail, meaning, number).await?;
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
         if let Some(message_id) = &mail.message_id {
-            let known = KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            let known =
+                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
             self.write.save_known_id(&known).await?;
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
@@ -162,8 +167,11 @@ impl<'e> Batch<'e> {
         match meaning {
             Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
             Meaning::Say(said) => {
-                let state =
-                    if said.by.trust == Trust::Verified { InboundState::Read } else { InboundState::Filed };
+                let state = if said.by.trust == Trust::Verified {
+                    InboundState::Read
+                } else {
+                    InboundState::Filed
+                };
                 if let Some(number) = number {
                     self.step(number, &Event::Said(*said)).await?;
                 }
@@ -221,7 +229,12 @@ impl<'e> Batch<'e> {
     }
 
     /// Keeps a report for somebody known to accept, and tells the commander on call.
-    async fn hold(&mut self, message: &NewInbound, mail: &InboundMail, from: &Person) -> Result<(), StoreError> {
+    async fn hold(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        from: &Person,
+    ) -> Result<(), StoreError> {
         let told = self.write.count_use("held", self.now).await?;
         if told <= HELD_TOLD {
             self.send_held(message.id, mail, from).await?;
@@ -230,7 +243,9 @@ impl<'e> Batch<'e> {
     }
 
     async fn accept_held(&mut self, id: i64, by: Person) -> Result<Option<i64>, StoreError> {
-        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else { return Ok(None) };
+        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
+            return Ok(None);
+        };
         let mail = read_mail(&message.octets, message.reverse_path.is_none());
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
@@ -332,9 +347,11 @@ impl<'e> Batch<'e> {
         let Some(number) = found.number else { return Ok(BTreeMap::new()) };
         let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
         let waits = self.incident(number).is_some_and(|incident| {
-            incident.unconfirmed.iter().flat_map(|waiting| &waiting.lines).any(|line| {
-                matches!(line.meaning, Ok(Command::Correct { .. }))
-            })
+            incident
+                .unconfirmed
+                .iter()
+                .flat_map(|waiting| &waiting.lines)
+                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
         });
         if !mentions && !waits {
             return Ok(BTreeMap::new());

@@ -18,9 +18,9 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
-use crate::incident::Policy;
 use crate::mail::ids::Secret;
 use crate::store::{Store, StoreError};
 use batch::Batch;
@@ -53,7 +53,15 @@ impl Engine {
     /// An engine over an opened store.
     pub fn new(store: Store, clock: Clock, ids: Ids, secret: Secret, policy: Policy) -> Self {
         let (outgoing, changed) = (Arc::default(), Arc::default());
-        Self { store, clock, ids, secret, outgoing, changed, policy: Arc::new(RwLock::new(Arc::new(policy))) }
+        Self {
+            store,
+            clock,
+            ids,
+            secret,
+            outgoing,
+            changed,
+            policy: Arc::new(RwLock::new(Arc::new(policy))),
+        }
     }
 
     /// The policy in force.
@@ -102,7 +110,10 @@ impl Engine {
                 self.read_one().await
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "a batch of mail is read again one by one");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch of mail is read again one by one"
+                );
                 self.read_one().await
             }
         }
@@ -127,7 +138,12 @@ impl Engine {
         let Err(failure) = self.read_batch(1).await else { return Ok(1) };
         let mut batch = Batch::begin(self).await?;
         let attempts = batch.write.count_attempt(id).await?;
-        error!(inbound.id = id, attempts, error = &failure as &dyn std::error::Error, "mail {id} could not be read");
+        error!(
+            inbound.id = id,
+            attempts,
+            error = &failure as &dyn std::error::Error,
+            "mail {id} could not be read"
+        );
         if attempts >= ATTEMPTS_MAX {
             batch.set_aside(&inbound.message).await?;
         }
@@ -183,10 +199,11 @@ impl Engine {
     /// The store's.
     pub async fn send_digest(&self, name: &str, period_at: DateTime<Utc>) -> Result<bool, StoreError> {
         let policy = self.policy();
-        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else { return Ok(false) };
-        let sent = self
-            .in_batch(async |batch: &mut Batch<'_>| batch.digest(digest, period_at).await)
-            .await?;
+        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else {
+            return Ok(false);
+        };
+        let sent =
+            self.in_batch(async |batch: &mut Batch<'_>| batch.digest(digest, period_at).await).await?;
         Ok(sent)
     }
 
@@ -210,4 +227,3 @@ impl Engine {
         Err(StoreError::Conflict)
     }
 }
-
