@@ -16,6 +16,8 @@ const MESSAGE_ID_OCTETS_MAX: usize = 998;
 /// Tries at a configuration's number when other processes store theirs at the same moment.
 const NUMBER_TRIES: u32 = 5;
 const HOUR_MICROS: i64 = 3_600_000_000;
+/// Hours of a budget that are kept: more than any clock is wrong, and no more than a few rows a name.
+const BUDGET_HOURS: i64 = 24;
 
 statements! {
     SAVE_SECRET = "insert into meta (key, value) values ('secret', $1) on conflict (key) do nothing";
@@ -33,8 +35,29 @@ statements! {
         insert into budget (name, hour, uses) values ($1, $2, 1)
         on conflict (name, hour) do update set uses = budget.uses + 1
         returning uses";
+    FORGET_USES = "delete from budget where name = $1 and hour < $2";
     LOAD_LAST_CONFIGURATION = "select number, text from configuration order by number desc limit 1";
     SAVE_CONFIGURATION = "insert into configuration (number, text, stored_at) values ($1, $2, $3)";
+}
+
+#[derive(sqlx::FromRow)]
+struct KnownRow {
+    message_id: String,
+    incident: Option<i64>,
+    letter: Option<i64>,
+    purpose: Option<String>,
+}
+
+impl KnownRow {
+    fn read(self) -> Stored<KnownId> {
+        let purpose = self.purpose.map(|name| read_name(name, "Message-ID's purpose")).transpose()?;
+        Ok(KnownId {
+            message_id: self.message_id,
+            incident: self.incident,
+            letter: self.letter,
+            purpose,
+        })
+    }
 }
 
 impl Store {
@@ -83,12 +106,10 @@ impl Write {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let found: Vec<(String, Option<i64>, Option<i64>, Option<String>)> =
-            self.transaction.load(LOAD_KNOWN_IDS, vec![rows(&wanted)]).await?;
+        let found: Vec<KnownRow> = self.transaction.load(LOAD_KNOWN_IDS, vec![rows(&wanted)]).await?;
         let mut known = HashMap::with_capacity(found.len());
-        for (message_id, incident, letter, purpose) in found {
-            let purpose = purpose.map(|name| read_name(name, "Message-ID's purpose")).transpose()?;
-            known.insert(message_id.clone(), KnownId { message_id, incident, letter, purpose });
+        for row in found {
+            known.insert(row.message_id.clone(), row.read()?);
         }
         Ok(wanted.into_iter().filter_map(|(id,)| known.remove(&id)).collect())
     }
@@ -125,9 +146,15 @@ impl Write {
     /// lies in; returns how many there were in it.
     pub async fn count_use(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
         let hour = micros(now).div_euclid(HOUR_MICROS);
-        let values = vec![plain(budget).into(), hour.into()];
+        let budget = plain(budget);
+        let values = vec![budget.as_str().into(), hour.into()];
         let rows: Vec<(i64,)> = self.transaction.load(COUNT_USE, values).await?;
-        rows.first().map(|(uses,)| *uses).ok_or(StoreError::Damaged("budget"))
+        let uses = rows.first().map(|(uses,)| *uses).ok_or(StoreError::Damaged("budget"))?;
+        if uses == 1 {
+            let values = vec![budget.into(), (hour - BUDGET_HOURS).into()];
+            self.transaction.execute(FORGET_USES, values).await?;
+        }
+        Ok(uses)
     }
 }
 

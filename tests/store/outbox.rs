@@ -1,0 +1,194 @@
+//! The rules of finished mails: leased by one worker, ended in time, superseded, held.
+
+use chrono::TimeDelta;
+use firebell::incident::decision::Purpose;
+use firebell::store::Store;
+use firebell::store::rows::{NewLetter, NewOutbox, OperatorAction, OutboxState};
+
+use crate::{address, at, bases};
+
+fn letter(id: i64) -> NewLetter {
+    NewLetter {
+        id,
+        message_id: format!("{id}@example.org"),
+        incident: Some(7),
+        purpose: Purpose::FollowUp,
+        created_at: at(0),
+        subject: "[INC-7] Checkout \"fails\"".into(),
+        octets: format!("letter {id}\r\n").repeat(100).into_bytes(),
+    }
+}
+
+fn outbox(id: i64, letter: i64) -> NewOutbox {
+    NewOutbox {
+        id,
+        letter,
+        recipient: address(&format!("Person{id}@ops.example")),
+        token: (id % 2 == 0).then(|| "abcdefghijklmnop".to_owned()),
+        due_at: at(0),
+        expires_at: at(1_000),
+    }
+}
+
+/// Queues `rows` of a first letter.
+async fn queue(store: &Store, rows: &[NewOutbox]) {
+    let mut write = store.begin_write().await.unwrap();
+    write.save_letter(&letter(1)).await.unwrap();
+    write.save_outbox(rows).await.unwrap();
+    write.commit().await.unwrap();
+}
+
+async fn state_of(store: &Store, outbox: i64) -> OutboxState {
+    store.begin_write().await.unwrap().load_outbox_row(outbox).await.unwrap().unwrap().state
+}
+
+#[tokio::test]
+async fn a_leased_mail_has_its_letter_and_waits_for_nobody_else() {
+    for base in bases().await {
+        let store = base.store();
+        let later = NewOutbox { due_at: at(20), ..outbox(12, 1) };
+        queue(store, &[outbox(11, 1), NewOutbox { due_at: at(-1), ..outbox(10, 1) }, later]).await;
+        assert_eq!(store.earliest_outbox().await.unwrap(), Some(at(-1)));
+        let jobs = store.lease_outbox(10, at(5), at(1)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [10, 11]);
+        let job = &jobs[0];
+        assert_eq!((job.letter, job.incident, job.purpose), (1, Some(7), Purpose::FollowUp));
+        assert_eq!((job.attempts, job.expires_at), (1, at(1_000)));
+        assert_eq!(job.recipient.as_str(), "Person10@ops.example");
+        assert_eq!(job.token.as_deref(), Some("abcdefghijklmnop"));
+        assert_eq!(jobs[1].token, None);
+        assert_eq!(*job.octets, letter(1).octets);
+        assert!(std::sync::Arc::ptr_eq(&job.octets, &jobs[1].octets));
+        assert_eq!(store.lease_outbox(10, at(5), at(2)).await.unwrap(), []);
+        assert_eq!(store.earliest_outbox().await.unwrap(), Some(at(5)));
+        let lapsed = store.lease_outbox(1, at(9), at(5)).await.unwrap();
+        assert_eq!((lapsed[0].outbox, lapsed[0].attempts), (10, 2));
+        assert_eq!(store.load_letter(1).await.unwrap(), Some(letter(1)));
+        let mut write = store.begin_write().await.unwrap();
+        assert_eq!(write.load_letter(1).await.unwrap(), Some(letter(1)));
+        assert_eq!(write.load_letter(2).await.unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_workers_never_lease_the_same_mail() {
+    for base in bases().await {
+        let rows: Vec<_> = (1..=10_000).map(|id| outbox(id, 1)).collect();
+        queue(base.store(), &rows).await;
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let store = base.store().clone();
+                tokio::spawn(async move {
+                    let mut leased = Vec::new();
+                    loop {
+                        let jobs = store.lease_outbox(300, at(5), at(1)).await.unwrap();
+                        if jobs.is_empty() {
+                            return leased;
+                        }
+                        leased.extend(jobs.iter().map(|job| job.outbox));
+                    }
+                })
+            })
+            .collect();
+        let mut leased = Vec::new();
+        for worker in workers {
+            leased.extend(worker.await.unwrap());
+        }
+        leased.sort_unstable();
+        assert!(leased == (1..=10_000).collect::<Vec<_>>(), "{} leases", leased.len());
+    }
+}
+
+#[tokio::test]
+async fn mail_that_is_of_no_use_any_more_is_marked_and_not_leased() {
+    for base in bases().await {
+        let store = base.store();
+        let mut rows: Vec<_> =
+            (1..=5).map(|id| NewOutbox { expires_at: at(2), ..outbox(id, 1) }).collect();
+        rows.push(outbox(6, 1));
+        queue(store, &rows).await;
+        let jobs = store.lease_outbox(2, at(9), at(2)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [6]);
+        let expired = store.load_outbox(Some(OutboxState::Expired), 10).await.unwrap();
+        assert_eq!(expired.iter().map(|row| row.id).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
+        assert_eq!(expired[0].attempts, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_the_relay_said_is_kept() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1), outbox(3, 1)]).await;
+        assert_eq!(store.lease_outbox(9, at(5), at(1)).await.unwrap().len(), 3);
+        store.mark_accepted(&[(1, "250 \"ok\"".into()), (3, "250".into())], at(2)).await.unwrap();
+        store.mark_accepted(&[], at(2)).await.unwrap();
+        store.mark_deferred(2, at(4_000), "451 later").await.unwrap();
+        store.mark_deferred(1, at(3), "451 too late").await.unwrap();
+        let rows = store.load_outbox(None, 2).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!((rows[1].state, rows[1].last_answer.as_str()), (OutboxState::Deferred, "451 later"));
+        assert_eq!(rows[1].due_at, at(1_000), "never later than its use ends");
+        let accepted = store.load_outbox(Some(OutboxState::Accepted), 9).await.unwrap();
+        assert_eq!(accepted[1].accepted_at, Some(at(2)));
+        assert_eq!(accepted[1].last_answer, "250 \"ok\"");
+        assert_eq!((accepted[1].message_id.as_str(), accepted[1].incident), ("1@example.org", Some(7)));
+        assert_eq!(accepted[1].subject, letter(1).subject);
+        let mut write = store.begin_write().await.unwrap();
+        assert!(write.mark_refused(1, "5.1.1 by report").await.unwrap());
+        assert!(!write.mark_refused(1, "5.1.1 by report").await.unwrap(), "told once");
+        let refused = write.load_outbox_row(1).await.unwrap().unwrap();
+        assert_eq!(
+            (refused.state, refused.last_answer.as_str()),
+            (OutboxState::Refused, "5.1.1 by report")
+        );
+        assert_eq!(write.load_outbox_row(9).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_mail_supersedes_what_waits_for_the_same_person_alone() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1)]).await;
+        let mut write = store.begin_write().await.unwrap();
+        write.save_letter(&NewLetter { purpose: Purpose::Page, ..letter(2) }).await.unwrap();
+        write.save_letter(&NewLetter { incident: Some(8), ..letter(3) }).await.unwrap();
+        let same = |id, letter| NewOutbox { recipient: outbox(1, 1).recipient, ..outbox(id, letter) };
+        write.save_outbox(&[same(3, 2), same(4, 3)]).await.unwrap();
+        let person = address("PERSON1@ops.example");
+        let purposes = [Purpose::FollowUp, Purpose::Reminders];
+        assert_eq!(write.supersede(7, &person, &purposes).await.unwrap(), 1);
+        assert_eq!(write.supersede(7, &person, &purposes).await.unwrap(), 0);
+        assert_eq!(write.supersede(7, &person, &[]).await.unwrap(), 0);
+        write.commit().await.unwrap();
+        assert_eq!(state_of(store, 1).await, OutboxState::Superseded);
+        let jobs = store.lease_outbox(9, at(5), at(1)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_holds_and_retries_what_was_not_accepted() {
+    for base in bases().await {
+        let store = base.store();
+        let short = NewOutbox { expires_at: at(3), ..outbox(2, 1) };
+        queue(store, &[outbox(1, 1), short, outbox(3, 1)]).await;
+        store.mark_accepted(&[(3, String::new())], at(1)).await.unwrap();
+        assert!(store.operate_outbox(1, OperatorAction::Hold, at(1)).await.unwrap());
+        assert_eq!(store.lease_outbox(9, at(2), at(4)).await.unwrap(), []);
+        assert_eq!(state_of(store, 1).await, OutboxState::Held);
+        assert_eq!(state_of(store, 2).await, OutboxState::Expired);
+        for id in [1, 2] {
+            assert!(store.operate_outbox(id, OperatorAction::Retry, at(5)).await.unwrap());
+        }
+        for (id, action) in
+            [(3, OperatorAction::Retry), (3, OperatorAction::Hold), (9, OperatorAction::Retry)]
+        {
+            assert!(!store.operate_outbox(id, action, at(5)).await.unwrap());
+        }
+        let jobs = store.lease_outbox(9, at(9), at(5)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(jobs[1].expires_at, at(5) + TimeDelta::days(1));
+    }
+}
