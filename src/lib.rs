@@ -1,5 +1,6 @@
 //! Firebell, an e-mail-first incident coordination server.
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod deadlines;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::Engine;
+use super::{Engine, Work};
 use crate::incident::Policy;
 use crate::incident::deadlines::deadlines;
 use crate::incident::decide::decide;
@@ -30,8 +30,8 @@ const ANSWERS_AN_ADDRESS: i64 = 5;
 const HELD_TOLD: i64 = 5;
 
 /// A transaction.
-pub(super) struct Batch<'e> {
-    pub(super) engine: &'e Engine,
+pub(super) struct Batch {
+    pub(super) engine: Engine,
     pub(super) write: Write,
     pub(super) policy: Arc<Policy>,
     pub(super) now: DateTime<Utc>,
@@ -50,11 +50,11 @@ struct Loaded {
     version: i64,
 }
 
-impl<'e> Batch<'e> {
-    pub(super) async fn begin(engine: &'e Engine) -> Result<Self, StoreError> {
+impl Batch {
+    pub(super) async fn begin(engine: &Engine) -> Result<Self, StoreError> {
         let write = engine.store.begin_write().await?;
         Ok(Self {
-            engine,
+            engine: engine.clone(),
             write,
             policy: engine.policy(),
             now: engine.clock.now(),
@@ -86,6 +86,20 @@ impl<'e> Batch<'e> {
             self.engine.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// Does what a transaction is for; whether there was anything to do.
+    pub(super) async fn perform(&mut self, work: &Work) -> Result<bool, StoreError> {
+        match work {
+            Work::Events(events) => {
+                for (number, event) in events {
+                    self.step(*number, event).await?;
+                }
+                Ok(!events.is_empty())
+            }
+            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|()| true),
+            Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+        }
     }
 
     async fn load(&mut self, number: i64) -> Result<bool, StoreError> {

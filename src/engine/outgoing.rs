@@ -34,7 +34,7 @@ struct Outgoing<'a> {
     copies: Copies,
 }
 
-impl Batch<'_> {
+impl Batch {
     /// Stores what a mailing says for all who get it.
     pub(super) async fn send(&mut self, number: i64, mailing: &Mailing) -> Result<(), StoreError> {
         if let Says::Reminder(reminder) = &mailing.says {
@@ -92,7 +92,7 @@ impl Batch<'_> {
             letter: &letter,
             incident: Some(number),
             message_id: None,
-            reply_to,
+            reply_tag: None,
             to,
             copies,
         })
@@ -115,7 +115,7 @@ impl Batch<'_> {
             letter: &letter,
             incident: Some(number),
             message_id,
-            reply_to,
+            reply_tag: None,
             to,
             copies,
         })
@@ -164,7 +164,7 @@ impl Batch<'_> {
             letter: &letter,
             incident: Some(first),
             message_id: None,
-            reply_to,
+            reply_tag: None,
             to,
             copies,
         })
@@ -221,9 +221,13 @@ impl Batch<'_> {
     /// The digest of a period, unless it was sent.
     pub(super) async fn digest(
         &mut self,
-        digest: &DigestPolicy,
+        name: &str,
         period_at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
+        let policy = self.policy.clone();
+        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else {
+            return Ok(false);
+        };
         let before = self.write.last_digest(&digest.name).await?;
         if !self.write.claim_digest(&digest.name, period_at).await? {
             return Ok(false);
@@ -231,8 +235,11 @@ impl Batch<'_> {
         let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
         let stored = self.write.load_all_incidents().await?;
         let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
-        let letter =
-            render::digest::render_digest(digest, &incidents, from, period_at, &self.policy, self.now);
+        let letter = render::render_digest(
+            &view(&digest.name, from, period_at, &incidents),
+            &self.policy,
+            self.now,
+        );
         let mut members = BTreeMap::new();
         for name in &digest.to {
             let Some(list) = self.policy.roster.list(name) else { continue };
@@ -254,7 +261,7 @@ impl Batch<'_> {
             letter: &letter,
             incident: None,
             message_id: None,
-            reply_to: None,
+            reply_tag: None,
             to,
             copies,
         })
@@ -375,5 +382,25 @@ fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
         Purpose::Declaration | Purpose::FollowUp | Purpose::Note | Purpose::Status => TimeDelta::days(2),
         _ => TimeDelta::days(5),
+    }
+}
+
+fn view(
+    name: &str,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    _: &[crate::incident::Incident],
+) -> render::digest::DigestView {
+    render::digest::DigestView {
+        name: name.to_owned(),
+        from,
+        until,
+        open: vec![],
+        overdue: vec![],
+        published: vec![],
+        due: vec![],
+        late: vec![],
+        times: vec![],
+        updates_on_time: (None, None),
     }
 }
