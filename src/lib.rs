@@ -1,6 +1,7 @@
 //! Firebell, an e-mail-first incident coordination server.
 
 pub mod clock;
+pub mod config;
 pub mod incident;
 pub mod interpret;
 pub mod learning;
