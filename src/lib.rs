@@ -1,6 +1,7 @@
 //! Firebell, an e-mail-first incident coordination server.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod deadlines;

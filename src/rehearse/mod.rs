@@ -116,7 +116,7 @@ struct Rehearsal {
 
 impl Rehearsal {
     async fn start(config: Config, script: &Script, database: &str) -> Result<Self, RehearsalError> {
-        let policy = config.policy(1);
+        let policy = config.policy();
         let first = script.parts.iter().find_map(|part| match part {
             Part::Step(step) => Some(step.at),
             _ => None,
