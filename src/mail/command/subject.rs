@@ -4,7 +4,7 @@ use super::text::clean;
 use crate::incident::Severity;
 
 /// A title must fit on a line of a mail and of a telephone.
-const TITLE_CHARS_MAX: usize = 200;
+pub(super) const TITLE_CHARS_MAX: usize = 200;
 
 /// What stands for a title where the subject has none.
 const NO_SUBJECT: &str = "(no subject)";
