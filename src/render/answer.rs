@@ -7,7 +7,7 @@ use super::context::{Context, first_name, shown};
 use super::paper::{Paper, fact, facts};
 use super::quick::action;
 use super::when;
-use super::wrap::{Span, clipped, foreign_lines, one_line, spans};
+use super::wrap::{Span, clipped, foreign_lines, one_line, own_sentence, spans};
 use crate::incident::decision::Purpose;
 use crate::incident::event::{LineResult, Outcome};
 use crate::incident::state::Person;
@@ -19,11 +19,7 @@ use crate::mail::compose::{Letter, TOKEN_MARK};
 const LINES_MAX: usize = 60;
 
 /// What became of each line.
-pub fn render_receipt(
-    context: &Context<'_>,
-    results: &[LineResult],
-    hint: Option<&str>,
-) -> Letter {
+pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Option<&str>) -> Letter {
     let refused =
         results.iter().filter(|result| matches!(result.outcome, Outcome::Refused { .. })).count();
     let lead = match refused {
@@ -37,15 +33,16 @@ pub fn render_receipt(
     });
     let mut paper = Paper::new(lead, context.about());
     if refused > 0 {
-        paper.prose(
-            "Send the lines that were not done again as they stand below, in a reply to this mail. \
-             The others are done, and your words are in the timeline; without a reply it stays so.",
-        );
+        let others = if refused < results.len() { "The other lines are done. " } else { "" };
+        paper.prose(&format!(
+            "Please send what was not done once more, in a reply to this mail, mended as shown \
+             below. {others}Whatever you wrote is in the timeline; without a reply it stays at that.",
+        ));
     }
     let steps = results.iter().take(LINES_MAX).map(step).collect();
     paper.transcript(steps);
     if let Some(hint) = hint {
-        paper.prose(&one_line_keeping_marks(hint));
+        paper.prose(&own_sentence(hint));
     }
     paper.foot("Only you get this. Every command on one page? Reply with the one word `help`.");
     context.on_duty(Purpose::Receipt, subject, "receipt", &paper)
@@ -65,7 +62,7 @@ fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
 }
 
 fn ended(words: &str) -> String {
-    let words = one_line_keeping_marks(words);
+    let words = own_sentence(words);
     let mut chars = words.chars();
     let mut words: String =
         chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect());
@@ -73,18 +70,6 @@ fn ended(words: &str) -> String {
         words.push('.');
     }
     words
-}
-
-/// Our own sentence, which may have lines to type in backquotes.
-fn one_line_keeping_marks(words: &str) -> String {
-    words.split('`').map(one_line_loose).collect::<Vec<_>>().join("`")
-}
-
-fn one_line_loose(part: &str) -> String {
-    let inner = one_line(part);
-    let start = if part.starts_with(char::is_whitespace) { " " } else { "" };
-    let end = if part.ends_with(char::is_whitespace) && !inner.is_empty() { " " } else { "" };
-    format!("{start}{inner}{end}")
 }
 
 fn counted(lines: usize) -> String {
@@ -124,7 +109,7 @@ pub fn render_incident_guide(context: &Context<'_>) -> Letter {
 /// The one-page guide of the commands that this version has.
 pub fn render_guide(policy: &Policy, now: DateTime<Utc>) -> Letter {
     let mut paper = guide_paper(policy);
-    paper.foot(&format!("Sent at {}.", when::full(now, policy)));
+    paper.foot(&format!("As of {}.", when::full(now, policy)));
     letter(Purpose::Guide, &one_line(&policy.name), "Guide: how to declare and what to write", &paper)
 }
 
@@ -183,12 +168,9 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Started, Detected", "when, such as 14:05"),
         fact("Bridge, Chat, Doc", "where the team coordinates"),
         fact("IC, Handover", "offers command; it passes when they take it"),
-        facts(
-            "Deputy, Scribe,",
-            vec!["a person by name, alias or address;".to_owned(), "they accept by ack".to_owned()],
-        ),
-        fact("Liaison, Expert,", "an expert of what, in brackets"),
-        fact("Responder", "anybody else who works on it"),
+        fact("Deputy, Scribe", "a person by name, alias or address; they accept by ack"),
+        fact("Liaison, Responder", "the same"),
+        fact("Expert", "the same, and of what in brackets, such as carol (database)"),
         fact("Release", "who need not stay"),
         fact("Update", "an official update to everybody"),
         fact("Note", "for the timeline and responders only"),
@@ -200,10 +182,8 @@ fn field_rows() -> Vec<super::paper::Fact> {
 }
 
 fn after_rows(policy: &Policy) -> Vec<super::paper::Fact> {
-    let mut rows = vec![
-        fact("Postmortem owner", "who writes it"),
-        fact("Waive postmortem", "why none is needed"),
-    ];
+    let mut rows =
+        vec![fact("Postmortem owner", "who writes it"), fact("Waive postmortem", "why none is needed")];
     let headings: Vec<String> =
         policy.postmortem.sections.iter().take(20).map(|section| one_line(&section.heading)).collect();
     if !headings.is_empty() {
@@ -225,7 +205,8 @@ pub fn render_held(
     now: DateTime<Utc>,
 ) -> Letter {
     let own_subject = format!("Held report: {}", clipped(subject, 100));
-    let mut paper = Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
+    let mut paper =
+        Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
     paper.prose(
         "Nobody else has seen this. The sender is not known here and nothing proves who they are. \
          If it is an incident, accept it: it is declared in that moment, with your name beside it. \

@@ -22,9 +22,9 @@ pub fn render_take_command(
     then: &str,
 ) -> Letter {
     let subject = context.duty_subject(&format!("{}: take command?", asked_names(asked)));
-    let when = answer_by.map_or_else(String::new, |at| format!(" by {}", context.brief(at)));
-    let lead = format!("Take command of this {}? Answer{when}", context.incident.severity);
-    let mut paper = Paper::new(lead.trim_end().to_owned(), context.about());
+    let when = answer_by.map_or_else(String::new, |at| format!(" Answer by {}", context.brief(at)));
+    let lead = format!("Take command of this {}?{when}", context.incident.severity);
+    let mut paper = Paper::new(lead, context.about());
     paper.prose(&why_asked(context, asked, by));
     let answer = match answer_by {
         Some(at) => format!("Please answer by {}.", context.until(at)),
@@ -147,15 +147,20 @@ fn what_it_means(role: Role) -> &'static str {
 }
 
 /// A mail of ours did not reach somebody with a role.
-pub fn render_undeliverable(context: &Context<'_>, to: &Address, purpose: Purpose, reason: &str) -> Letter {
+pub fn render_undeliverable(
+    context: &Context<'_>,
+    to: &Address,
+    purpose: Purpose,
+    reason: &str,
+) -> Letter {
     let person = context.policy.roster.person(to, "");
     let name = shown(&person);
     let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));
     let mut paper = Paper::new(format!("{name} does not get our mail"), context.about());
     paper.prose(&format!(
-        "{} for {name} could not be delivered. Reach them another way now, or give what they have \
-         to somebody else. Without that, nobody does it: {} does not know.",
-        capital(purpose_words(purpose)),
+        "{name} did not get {}: it could not be delivered. Please reach them another way now, or \
+         give what they have to do to somebody else. Until then {} does not know of it.",
+        purpose_words(purpose),
         first_name(&person),
     ));
     paper.facts(vec![
@@ -165,11 +170,6 @@ pub fn render_undeliverable(context: &Context<'_>, to: &Address, purpose: Purpos
         fact("Reason", clipped(reason, 400)),
     ]);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
-}
-
-fn capital(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn purpose_words(purpose: Purpose) -> &'static str {

@@ -10,7 +10,7 @@ use super::wrap::one_line;
 use crate::incident::decision::{Owed, Purpose, Reminder};
 use crate::incident::policy::{Ladder, Party, RungAt};
 use crate::incident::state::Person;
-use crate::incident::{Incident, Policy, Role, deadlines};
+use crate::incident::{Incident, Policy, Role, Severity, deadlines};
 use crate::learning::postmortem::missing_sections;
 use crate::mail::compose::{Letter, token_mark_of};
 
@@ -104,8 +104,8 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let name = postmortem_name(context);
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
-        Owed::Missing { fields } => return format!("Still missing {}", field_names(fields)),
-        Owed::PostmortemOwner => (format!("choice who writes the {name}"), reminder.due_at),
+        Owed::Missing { fields } => return missing_headline(fields),
+        Owed::PostmortemOwner => (format!("answer who writes the {name}"), reminder.due_at),
         Owed::Postmortem { due_at } => (name, *due_at),
     };
     let whose = if reminder.escalated {
@@ -116,11 +116,20 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     due_words(context, &whose, due_at)
 }
 
+fn missing_headline(fields: &[&'static str]) -> String {
+    match fields.len() {
+        0..=3 => format!("Still missing {}", field_names(fields)),
+        several => format!("{several} facts are still missing"),
+    }
+}
+
 fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -> String {
     match due_at {
         None => format!("{what} wanted"),
         Some(at) if (at - context.now).num_seconds() > 59 => format!("{what} due {}", context.brief(at)),
-        Some(at) if (context.now - at).num_seconds() < 60 => format!("{what} due now, {}", context.brief(at)),
+        Some(at) if (context.now - at).num_seconds() < 60 => {
+            format!("{what} due now, {}", context.brief(at))
+        }
         Some(at) => format!("{what} overdue since {}", context.brief(at)),
     }
 }
@@ -146,19 +155,20 @@ fn add_update(
     subject: &str,
 ) {
     let owner = shown(&reminder.owed_by);
-    let due = if due_at > context.now { "is due" } else { "was due" };
+    let late = (context.now - due_at).num_seconds() >= 60;
+    let due = if late { "was due" } else { "is due" };
     if reminder.escalated {
         paper.prose(&format!(
-            "{owner} commands {} and owes everybody an update, which {due} at {}. You get this \
-             because nobody has answered the reminders. Please reach {}, or write the update \
-             yourself if you know how things stand.",
+            "{owner} commands {} and owes everybody an update, which {due} {}. You get this \
+             because nobody has answered the reminders. Please reach {}. The deputy and the liaison \
+             can also send the update themselves, by a reply to this mail.",
             context.key(),
             context.until(due_at),
             first_name(&reminder.owed_by),
         ));
     } else {
         paper.prose(&format!(
-            "An update {due} at {}. Reply to this mail with two or three sentences: what changed, \
+            "An update {due} {}. Reply to this mail with two or three sentences: what changed, \
              what you do next, how customers are affected. Your words go to everybody as they are. \
              \"We do not know yet\" is an update too.",
             context.until(due_at),
@@ -170,7 +180,11 @@ fn add_update(
     }
     let every = when_again(context);
     paper.actions(vec![
-        context.action("To say that nothing has changed", "Update: No change. We are still working on it.", subject),
+        context.action(
+            "To say that nothing has changed",
+            "Update: No change. We are still working on it.",
+            subject,
+        ),
         context.action("To promise it in 30 minutes instead", "Next update: 30m", subject),
     ]);
     paper.prose(&format!(
@@ -210,7 +224,11 @@ fn consequences(context: &Context<'_>, due_at: DateTime<Utc>) -> String {
             }
         }
     }
-    if told.is_empty() { String::new() } else { format!("Firebell tells {}", super::context::listed(&told)) }
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!("Firebell tells {}", super::context::listed(&told))
+    }
 }
 
 fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
@@ -232,6 +250,12 @@ fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str]
          stated and is asked for again with the next reminder of an update.",
     );
     paper.items(&questions(context, fields));
+    if fields.contains(&"severity") {
+        let meaning = |severity: &Severity| {
+            fact(severity.name(), one_line(&context.policy.severity(*severity).meaning))
+        };
+        paper.facts(Severity::ALL.iter().map(meaning).collect());
+    }
     let mut actions = Vec::new();
     if fields.contains(&"severity") {
         let stated = context.incident.severity;
@@ -252,25 +276,18 @@ fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str]
 
 /// What to write for each missing field.
 fn questions(context: &Context<'_>, fields: &[&'static str]) -> Vec<String> {
-    let policy = context.policy;
-    let severities = || {
-        let meanings = crate::incident::Severity::ALL
-            .iter()
-            .map(|severity| format!("{severity} is {}", one_line(&policy.severity(*severity).meaning)));
-        meanings.collect::<Vec<_>>().join(" ")
-    };
     let question = |field: &&'static str| match *field {
         "what" => "What is wrong? Reply with `Summary: one sentence`.".to_owned(),
         "severity" => format!(
-            "How bad is it? {} is assumed. Reply with `Severity: SEV-2` or what fits. {}",
+            "How bad is it? {} is assumed. Reply with `Severity: SEV-2` or what fits.",
             context.incident.severity,
-            severities()
         ),
         "phase" => "How far are you? Reply with `Phase: investigating` or `Phase: identified`, or \
                     `Phase: monitoring`."
             .to_owned(),
         "commander" => {
-            "Who commands? Take it by the line `I have command`, or offer it: `IC: name`.".to_owned()
+            "Who commands? Reply with `I have command` or offer it to somebody with `IC: name`."
+                .to_owned()
         }
         "coordination" => {
             "Where do you meet? Reply with `Bridge: number or link` or `Chat: channel`.".to_owned()
@@ -333,9 +350,9 @@ fn add_postmortem(
 ) {
     let name = postmortem_name(context);
     let due = match due_at {
-        Some(at) if at > context.now => format!("is due at {}", context.until(at)),
-        Some(at) => format!("was due at {}", context.until(at)),
-        None => "has no date, and is asked for once".to_owned(),
+        Some(at) if at > context.now => format!("is due {}", context.until(at)),
+        Some(at) => format!("was due {}", context.until(at)),
+        None => "has no date; this is the only reminder".to_owned(),
     };
     if reminder.escalated {
         paper.prose(&format!(
@@ -346,24 +363,28 @@ fn add_postmortem(
         ));
     } else {
         paper.prose(&format!(
-            "The {name} of {} {due}. Reply with one heading or several, each followed by its text; \
-             when all is there, submit it.",
+            "The {name} of {} {due}. Reply with one heading or several, each followed by a colon \
+             and its text. When all is there, reply with `Submit` alone.",
             context.key(),
         ));
     }
     if let Some(postmortem) = &context.incident.postmortem {
         let missing = missing_sections(postmortem, &context.policy.postmortem.sections);
         if missing.is_empty() {
-            paper.prose("Every required section is written. What is left is the line `Submit`.");
+            paper.prose(
+                "Every required section is written. What is left is to reply with `Submit` alone.",
+            );
         } else {
             paper.prose("These required sections nobody has written yet.");
             paper.items(&missing.iter().map(|heading| one_line(heading)).collect::<Vec<_>>());
         }
     }
-    paper.prose(&format!(
-        "Without it, reminders go on to two business days after the date, then to leadership. If no \
-         {name} is needed, reply with `Waive postmortem: why`."
-    ));
+    let next = match due_at {
+        Some(_) if reminder.escalated => "",
+        Some(_) => "Without it you are reminded again, and leadership is told when it is late. ",
+        None => "Without it, the incident stays open. ",
+    };
+    paper.prose(&format!("{next}If no {name} is needed, reply with `Waive postmortem: why`."));
 }
 
 fn capital(words: &str) -> String {

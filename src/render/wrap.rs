@@ -26,7 +26,14 @@ pub fn one_line(text: &str) -> String {
     joined.replace('`', "'").replace(TOKEN_MARK, "token")
 }
 
-/// The same, cut to `chars` with a visible ellipsis.
+/// A sentence of our own that may hold somebody's words: the same, but its wide gaps and the lines
+/// to type between backquotes stay.
+pub fn own_sentence(text: &str) -> String {
+    let cleaned: String = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
+    cleaned.replace(TOKEN_MARK, "token").trim().to_owned()
+}
+
+/// The same as [`one_line`], cut to `chars` with a visible ellipsis.
 pub fn clipped(text: &str, chars: usize) -> String {
     let line = one_line(text);
     if line.chars().count() <= chars {
@@ -114,15 +121,24 @@ pub fn wrap_spans(prose: &[Span], first: &str, rest: &str, columns: usize) -> Ve
     for span in prose {
         match span {
             Span::Words(words) => {
-                let mut after_typed = glue;
+                let tight = glue && !words.starts_with(char::is_whitespace);
+                // A wide gap separates columns within a line, and follows a line to type.
+                let mut wide = glue && !tight;
                 glue = false;
-                let tight = !words.starts_with(char::is_whitespace);
-                for (index, word) in words.split_whitespace().flat_map(broken).enumerate() {
-                    match units.last_mut() {
-                        Some((last, _)) if index == 0 && after_typed && tight => last.push_str(&word),
-                        _ => units.push((word, index == 0 && after_typed)),
+                let mut first = true;
+                for word in words.split(' ') {
+                    if word.trim().is_empty() {
+                        wide = wide || !first;
+                        first = false;
+                        continue;
                     }
-                    after_typed = after_typed && index == 0;
+                    for piece in word.split_whitespace().flat_map(broken) {
+                        match units.last_mut() {
+                            Some((last, _)) if first && tight => last.push_str(&piece),
+                            _ => units.push((piece, wide)),
+                        }
+                        (first, wide) = (false, false);
+                    }
                 }
             }
             Span::Typed(line) => {
