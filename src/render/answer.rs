@@ -15,6 +15,8 @@ use crate::incident::{Policy, Severity};
 use crate::mail::Address;
 use crate::mail::compose::{Letter, TOKEN_MARK};
 
+/// A line to send instead, which is printed unbroken.
+const LINE_CHARS_MAX: usize = 200;
 /// Lines of one answer; a mail has five unknown lines at most, and not many known ones.
 const LINES_MAX: usize = 60;
 
@@ -54,9 +56,11 @@ fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
         Outcome::Done(what) if what.is_empty() => spans("Done."),
         Outcome::Done(what) => spans(&format!("Done. {}", ended(what))),
         Outcome::Refused { why, instead: None } => spans(&format!("Not done. {}", ended(why))),
-        Outcome::Refused { why, instead: Some(instead) } => {
-            spans(&format!("Not done. {} Send instead `{}`", ended(why), one_line(instead)))
-        }
+        Outcome::Refused { why, instead: Some(instead) } => spans(&format!(
+            "Not done. {} Send instead `{}`",
+            ended(why),
+            clipped(instead, LINE_CHARS_MAX)
+        )),
     };
     (typed, words)
 }

@@ -7,9 +7,11 @@ use crate::mail::compose::TOKEN_MARK;
 
 /// Columns of the text part: what a pager, a terminal and a quoted reply can hold.
 pub const COLUMNS: usize = 72;
-/// A word longer than this is broken: RFC 5322 section 2.1.1 ends a line at 998 octets, and a
-/// character may take four of them and grow in encoding.
-const WORD_CHARS_MAX: usize = 120;
+/// A link or an address broken in two is none, so they stay whole up to this length, far below the 998
+/// octets at which RFC 5322 section 2.1.1 ends a line.
+const LINK_OCTETS_MAX: usize = 400;
+/// The length of the pieces of other long words.
+const PIECE_CHARS: usize = 50;
 
 /// A run of prose: words, or a line to type, which is printed apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,11 +188,13 @@ fn fill(units: &[(String, bool)], first: &str, rest: &str, columns: usize) -> Ve
 }
 
 fn broken(word: &str) -> Vec<String> {
-    if word.chars().count() <= WORD_CHARS_MAX {
+    let is_link =
+        word.is_ascii() && word.len() <= LINK_OCTETS_MAX && (word.contains("://") || word.contains('@'));
+    if is_link || word.chars().count() <= PIECE_CHARS {
         return vec![word.to_owned()];
     }
     let chars: Vec<char> = word.chars().collect();
-    chars.chunks(60).map(|chunk| chunk.iter().collect()).collect()
+    chars.chunks(PIECE_CHARS).map(|chunk| chunk.iter().collect()).collect()
 }
 
 fn is_invisible(c: char) -> bool {
@@ -233,8 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_end_is_broken() {
+    fn a_word_without_end_is_broken_and_a_link_is_not() {
         let lines = wrap(&"x".repeat(5_000), "", "", COLUMNS);
         assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        let link = format!("https://grafana.example.org/{}", "d/".repeat(100));
+        assert_eq!(wrap(&format!("see {link}"), "", "", COLUMNS), ["see", link.as_str()]);
     }
 }
