@@ -228,9 +228,7 @@ impl Context<'_> {
         match self.update_due() {
             Some(at) if at <= self.now => format!("overdue since {}", self.until(at)),
             Some(at) => self.until(at),
-            None if self.incident.phase.is_active() => {
-                "promised as soon as somebody commands".to_owned()
-            }
+            None if self.incident.phase.is_active() => self.first_update_line(),
             None => format!("none owed, the incident is {}", self.incident.phase),
         }
     }
