@@ -202,11 +202,20 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ),
     ];
     let receipt = Says::Receipt { results, hint: Some("Your words are filed as a note.".to_owned()) };
+    let hint = Says::Receipt {
+        results: Vec::new(),
+        hint: Some(
+            "Your mail is note #12 in the timeline of INC-42. To send it to everybody, reply with a \
+             line that begins  Update:  and goes on with your words."
+                .to_owned(),
+        ),
+    };
     let lines = vec!["Severity: SEV-1".to_owned(), "Phase: identified".to_owned()];
     let stranger = address("someone@elsewhere.example");
     let text = "Your checkout rejects all our cards.\nPlease look at it.";
     vec![
         ("receipt", said(receipt, &commanded(), at(13, 40))),
+        ("receipt-hint", said(hint, &commanded(), at(13, 40))),
         ("confirmation", said(Says::Confirmation { lines }, &commanded(), at(13, 40))),
         ("guide-incident", said(Says::Guide, &commanded(), at(13, 40))),
         ("guide", render_guide(&policy(), at(13, 40))),

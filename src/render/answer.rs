@@ -25,6 +25,7 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
     let refused =
         results.iter().filter(|result| matches!(result.outcome, Outcome::Refused { .. })).count();
     let lead = match refused {
+        0 if results.is_empty() => first_sentence(hint.unwrap_or("Your mail is filed")),
         0 => "What you wrote is done".to_owned(),
         _ if refused == results.len() => format!("{} not done", counted(refused)),
         _ => format!("{refused} of {} not done", counted(results.len())),
@@ -41,13 +42,21 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
              below. {others}Whatever you wrote is in the timeline; without a reply it stays at that.",
         ));
     }
-    let steps = results.iter().take(LINES_MAX).map(step).collect();
-    paper.transcript(steps);
+    if !results.is_empty() {
+        paper.transcript(results.iter().take(LINES_MAX).map(step).collect());
+    }
     if let Some(hint) = hint {
-        paper.prose(&own_sentence(hint));
+        for paragraph in hint.split("\n\n").take(LINES_MAX) {
+            paper.prose(&own_sentence(paragraph));
+        }
     }
     paper.foot("Only you get this. Every command on one page? Reply with the one word `help`.");
     context.on_duty(Purpose::Receipt, subject, "receipt", &paper)
+}
+
+/// For the headline of a receipt that has no lines to show.
+fn first_sentence(words: &str) -> String {
+    clipped(words.split_inclusive(". ").next().unwrap_or(words), 64).trim_end_matches('.').to_owned()
 }
 
 fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {

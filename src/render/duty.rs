@@ -30,7 +30,7 @@ pub fn render_take_command(
         Some(at) => format!("Please answer by {}.", context.until(at)),
         None => "Please answer as soon as you can.".to_owned(),
     };
-    paper.prose(&format!("{answer}{}", otherwise(then)));
+    paper.prose(&format!("{answer}{}", otherwise(then, answer_by.is_some())));
     paper.actions(vec![context.action("To take command", "I have command", &subject)]);
     if asked.len() > 1 {
         paper.prose(&format!("{} are asked; the first to answer has it.", asked_full(asked)));
@@ -76,13 +76,14 @@ fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String 
 }
 
 /// `then` is a clause, such as "it is offered to Bob Okafor".
-fn otherwise(then: &str) -> String {
+fn otherwise(then: &str, by_a_time: bool) -> String {
+    let by = if by_a_time { " by then" } else { "" };
     let then = one_line(then);
     let then = then.trim_end_matches('.');
     if then.is_empty() {
         " If you cannot, you need not answer.".to_owned()
     } else {
-        format!(" If you cannot, you need not answer: without an answer by then, {then}.")
+        format!(" If you cannot, you need not answer: without an answer{by}, {then}.")
     }
 }
 

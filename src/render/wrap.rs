@@ -28,11 +28,19 @@ pub fn one_line(text: &str) -> String {
     joined.replace('`', "'").replace(TOKEN_MARK, "token")
 }
 
-/// A sentence of our own that may hold somebody's words: the same, but its wide gaps and the lines
-/// to type between backquotes stay.
+/// A sentence of our own that may hold somebody's words: the same, but the lines to type in it
+/// stay, whether they stand between backquotes or between wide gaps.
 pub fn own_sentence(text: &str) -> String {
     let cleaned: String = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
-    cleaned.replace(TOKEN_MARK, "token").trim().to_owned()
+    let cleaned = cleaned.replace(TOKEN_MARK, "token").trim().to_owned();
+    if cleaned.contains('`') {
+        return cleaned;
+    }
+    let parts = cleaned.split("  ").enumerate().map(|(index, part)| match index % 2 {
+        0 => part.to_owned(),
+        _ => format!(" `{part}` "),
+    });
+    parts.collect::<String>().trim().to_owned()
 }
 
 /// The same as [`one_line`], cut to `chars` with a visible ellipsis.
@@ -227,6 +235,13 @@ mod tests {
     fn somebodys_words_bring_no_line_breaks_marks_or_tokens_into_ours() {
         let hostile = format!("a\r\nBcc: x\u{0}\u{202e}`b` {TOKEN_MARK}");
         assert_eq!(one_line(&hostile), "a Bcc: x 'b' token");
+    }
+
+    #[test]
+    fn a_line_to_type_is_known_by_its_wide_gaps_too() {
+        let kept = own_sentence("Responders can; reply  join  to become one");
+        assert_eq!(kept, "Responders can; reply `join` to become one");
+        assert_eq!(own_sentence("begins  Update:  and goes on."), "begins `Update:` and goes on.");
     }
 
     #[test]
