@@ -14,12 +14,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use firebell::incident::decision::{Change, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording};
 use firebell::incident::event::{LineResult, Outcome};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
+use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
 use firebell::mail::command::{Line, Misread};
 use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
-use firebell::render::digest::{DigestView, Measure, OpenIncident, Overdue, WrittenUp};
 use firebell::render::{
     render_digest, render_guide, render_held, render_mailing, render_on_call, render_reminders,
     render_unreadable,
@@ -228,6 +228,11 @@ fn answers() -> Vec<(&'static str, Letter)> {
     ]
 }
 
+fn digest(figures: &Figures) -> Letter {
+    let until = at(8, 0);
+    render_digest(figures, "leadership-weekly", until - TimeDelta::days(7), until, &policy())
+}
+
 fn afterwards() -> Vec<(&'static str, Letter)> {
     let wording = vec![Wording {
         heading: "What happened".to_owned(),
@@ -242,65 +247,50 @@ fn afterwards() -> Vec<(&'static str, Letter)> {
         ("postmortem-gaps", said(gaps, &resolved(), at(16, 0))),
         ("postmortem-complete", said(complete, &resolved(), at(16, 0))),
         ("postmortem-published", said(Says::PostmortemPublished, &resolved(), at(16, 0))),
-        ("digest", render_digest(&digest(), &policy(), at(8, 0))),
-        ("digest-quiet", render_digest(&quiet_digest(), &policy(), at(8, 0))),
+        ("digest", digest(&figures())),
+        ("digest-quiet", digest(&quiet_figures())),
     ]
 }
 
-fn quiet_digest() -> DigestView {
-    DigestView {
-        name: "leadership-weekly".to_owned(),
-        from: at(8, 0) - TimeDelta::days(7),
-        until: at(8, 0),
+fn quiet_figures() -> Figures {
+    Figures {
         open: Vec::new(),
-        overdue: Vec::new(),
-        published: Vec::new(),
-        due: Vec::new(),
-        late: Vec::new(),
-        times: Vec::new(),
-        updates_on_time: (None, None),
+        postmortems: Postmortems::default(),
+        period: Pace::default(),
+        before: Pace::default(),
     }
 }
 
-fn digest() -> DigestView {
-    let written = |number, title: &str, hours| WrittenUp {
+fn figures() -> Figures {
+    let owed = |number, title: &str, hours| Overdue {
         number,
         title: title.to_owned(),
-        private: false,
-        owner: "Alice Ng".to_owned(),
-        at: Some(at(17, 0) + TimeDelta::hours(hours)),
+        due_at: at(17, 0) + TimeDelta::hours(hours),
+        with: Some(person("Alice Ng")),
     };
-    let measure = |name: &str, this, before| Measure {
-        name: name.to_owned(),
-        this: Some(TimeDelta::minutes(this)),
-        before: Some(TimeDelta::minutes(before)),
+    let pace = |minutes: [i64; 3], percent| Pace {
+        to_acknowledge: Some(TimeDelta::minutes(minutes[0])),
+        to_first_update: Some(TimeDelta::minutes(minutes[1])),
+        to_resolve: Some(TimeDelta::minutes(minutes[2])),
+        updates_on_time_percent: Some(percent),
     };
-    DigestView {
+    Figures {
         open: vec![OpenIncident {
             number: 42,
             title: "Checkout is failing for cards".to_owned(),
-            private: false,
             severity: Severity::Sev1,
             phase: Phase::Identified,
-            commander: "Alice Ng".to_owned(),
-            last_entry_at: at(7, 20),
+            age: TimeDelta::minutes(130),
+            since_update: TimeDelta::minutes(40),
+            overdue: Some(Overdue { due_at: at(7, 50), ..owed(42, "", 0) }),
         }],
-        overdue: vec![Overdue {
-            number: 42,
-            what: "update".to_owned(),
-            with: "Alice Ng".to_owned(),
-            since: at(7, 50),
-        }],
-        published: vec![written(38, "Search was slow", -50)],
-        due: vec![written(41, "Exports were empty", 70)],
-        late: vec![written(39, "Login loop on mobile", -120)],
-        times: vec![
-            measure("To take command", 4, 7),
-            measure("To the first update", 24, 31),
-            measure("To resolve", 130, 95),
-        ],
-        updates_on_time: (Some(92), Some(80)),
-        ..quiet_digest()
+        postmortems: Postmortems {
+            published: vec![(38, "Search was slow".to_owned())],
+            due: vec![owed(41, "Exports were empty", 70)],
+            late: vec![owed(39, "Login loop on mobile", -120)],
+        },
+        period: pace([4, 24, 130], 92),
+        before: pace([7, 31, 95], 80),
     }
 }
 
