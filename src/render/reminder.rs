@@ -61,7 +61,8 @@ pub fn render_reminders(
         let context = context(incident);
         let own = context.duty_subject(&subject_words(&context, reminder));
         let mark = token_mark_of(incident.number);
-        paper.heading(&format!("{}  {}", context.about(), headline(&context, reminder)));
+        paper.heading(&headline(&context, reminder));
+        paper.prose(&context.about());
         let mut section = Paper::default();
         add_reminder(&mut section, &context, reminder, &own);
         paper.append_marked(section, &mark);
@@ -168,7 +169,7 @@ fn add_update(
         ));
     } else {
         paper.prose(&format!(
-            "An update {due} {}. Reply to this mail with two or three sentences: what changed, \
+            "An update {due} {}. Reply with two or three sentences: what changed, \
              what you do next, how customers are affected. Your words go to everybody as they are. \
              \"We do not know yet\" is an update too.",
             context.until(due_at),
