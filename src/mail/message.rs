@@ -100,8 +100,8 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
             null_reverse_path,
         })
     };
-    let author = from.as_ref().map_or("", |from| from.name.as_str());
-    let quote::Split { new_text, elided } = quote::split(lines, author);
+    let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
+    let quote::Split { new_text, elided } = quote::split(lines, &author);
     InboundMail {
         message_id: read_message_id(&fields),
         ancestors: read_ancestors(&fields),

@@ -70,11 +70,14 @@ pub(super) fn split(lines: Vec<Line>, author: &str) -> Split {
     if lines.len() > LINES_MAX {
         return Split { new_text: whole_text(&lines), elided: String::new() };
     }
+    let lines = intro::part_shared_lines(lines);
     let mut keep = vec![true; lines.len()];
     let intros = intro::find(&lines, &mut keep);
     keep_answered_quotations(&lines, &intros, &mut keep);
     let before = keep.clone();
     signature::elide(&lines, author, &mut keep);
+    // A quotation that was followed by nothing but a signature is followed by nothing.
+    keep_answered_quotations(&lines, &intros, &mut keep);
     let says_something =
         |keep: &[bool]| lines.iter().zip(keep).any(|(line, keep)| *keep && !line.is_blank());
     // A mail that would be nothing but its signature is no signature.

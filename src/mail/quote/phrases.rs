@@ -458,6 +458,8 @@ pub(super) const ORIGINAL: &[&str] = &[
     "thư gốc",
     "pesan asli",
     "originele bericht",
+    "antwort nachricht",
+    "antwortnachricht",
 ];
 
 /// The same where a client writes no dashes: the line is nothing but this.
