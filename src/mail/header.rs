@@ -125,7 +125,7 @@ pub(super) fn read_message_ids(value: &str) -> impl DoubleEndedIterator<Item = S
 ///
 /// `None` for something in the place of a mailbox that is none.
 pub(super) fn read_mailboxes(value: &str) -> Vec<Option<Mailbox>> {
-    split_list(value).iter().take(MAILBOXES_MAX).map(|piece| read_mailbox(piece)).collect()
+    split_list(value).iter().take(MAILBOXES_MAX).map(read_mailbox).collect()
 }
 
 /// One mailbox, seen character by character.

@@ -105,7 +105,7 @@ fn is_separator(text: &str) -> bool {
     let inner = bare.trim_matches(['-', '_', '=', '—', '–', ' ', '+', '#', ':']);
     let dashes = bare.chars().take_while(|c| matches!(c, '-' | '_' | '=' | '—' | '–')).count();
     (dashes >= 2 && ORIGINAL.iter().any(|phrase| inner.starts_with(phrase)))
-        || FORWARDS.iter().any(|phrase| bare == *phrase)
+        || FORWARDS.contains(&bare)
         || MARKERS.iter().any(|phrase| text.contains(phrase) && text.chars().count() < 120)
 }
 
@@ -116,7 +116,7 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
         start += 1;
     }
     let mut seen: Vec<Label> = Vec::new();
-    let (mut end, mut has_address, mut blanks) = (start, false, 0);
+    let (mut end, mut has_address, mut is_dated, mut blanks) = (start, false, false, 0);
     for (index, line) in lines.iter().enumerate().skip(start).take(BLOCK_LINES_MAX) {
         if !line.is_own() {
             break;
@@ -135,6 +135,7 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
                     break;
                 }
                 seen.push(label);
+                is_dated |= label == Label::Date && has_date(&value.to_lowercase());
                 has_address |= value.contains('@');
             }
             // A wrapped value; not beyond a blank line, and never the first.
@@ -153,11 +154,9 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
         [Label::From, Label::Date, Label::To, Label::Subject].iter().filter(|kind| has(**kind)).count();
     let is_block = match kinds {
         0 | 1 => false,
-        2 => {
-            has_address
-                && (has(Label::From) || (has(Label::To) && (has(Label::Subject) || has(Label::Date))))
-        }
-        _ => has_address || has(Label::From) || has(Label::Subject),
+        2 => has_address && (has(Label::From) || (has(Label::To) && (has(Label::Subject) || is_dated))),
+        // `Date`, `From` and `To` alone announce a maintenance window.
+        _ => has_address || has(Label::Subject),
     };
     (is_block && seen.first() != Some(&Label::Cc) && seen.first() != Some(&Label::Other)).then_some(end)
 }
@@ -201,11 +200,15 @@ fn judge_attribution(text: &str, is_wrapped: bool) -> Option<bool> {
         return None;
     }
     let lower = bare.to_lowercase();
-    let has_date = has_date(&lower);
     let has_address = lower.contains('@');
     let stem = lower.trim_end_matches([':', '：', ' ', '\u{a0}']);
     let has_colon = stem.len() < lower.len();
     let ends_with_verb = WROTE.iter().any(|verb| stem.ends_with(verb));
+    // Most lines are none and end here; what follows looks through long tables.
+    if !has_colon && !has_address && !ends_with_verb {
+        return None;
+    }
+    let has_date = has_date(&lower);
     let has_verb = ends_with_verb || WROTE.iter().any(|verb| lower.contains(&format!(" {verb}")));
     let starts = ON.iter().any(|on| lower.starts_with(on)) || starts_with_date(&lower);
     let is_indented_by_dashes = text.trim().starts_with("--") && text.trim().ends_with("--");
@@ -310,7 +313,7 @@ fn is_day(word: &str) -> bool {
         "суббота",
         "воскресенье",
     ];
-    DAYS.iter().any(|day| word == *day)
+    DAYS.contains(&word)
         || ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].contains(&word)
 }
 
@@ -329,6 +332,14 @@ mod tests {
         ] {
             assert_eq!(judge_attribution(text, false), Some(true), "{text}");
         }
+    }
+
+    #[test]
+    fn a_maintenance_window_is_no_header_block() {
+        let lines: Vec<Line> = ["Date: 21.11.2026", "From: 22:00", "To: 04:00", "Node: a1"]
+            .map(|text| Line::plain(text, 0))
+            .into();
+        assert_eq!(read_block(&lines, 0), None);
     }
 
     #[test]

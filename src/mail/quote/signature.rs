@@ -3,7 +3,7 @@
 //!
 //! Works on what is left when the quotations are gone. Start with [`elide`].
 
-use super::phrases::{
+use super::endings::{
     BANNER_WORDS, BANNERS, CONTACT, DEVICES, DISCLAIMERS, LIST_FOOTERS, SENT_FROM, SIGN_OFFS,
 };
 use super::{Line, Mark};
@@ -12,6 +12,8 @@ use super::{Line, Mark};
 const DELIMITED_LINES_MAX: usize = 40;
 /// Lines of a signature without delimiter, blank ones left out.
 const SIGNATURE_LINES_MAX: usize = 14;
+/// More below a "legal notice" is a letter that has one in it.
+const SMALL_PRINT_PARAGRAPHS_MAX: usize = 3;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
@@ -149,7 +151,17 @@ impl Tail<'_> {
             self.starts_paragraph(*at)
                 && DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
                 && (*at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+                && self.paragraphs_from(*at) <= SMALL_PRINT_PARAGRAPHS_MAX
         })
+    }
+
+    /// Paragraphs from `at` to the end.
+    fn paragraphs_from(&self, at: usize) -> usize {
+        (at..self.end)
+            .filter(|line| {
+                !self.text(*line).is_empty() && (*line == at || self.text(*line - 1).is_empty())
+            })
+            .count()
     }
 
     fn starts_paragraph(&self, at: usize) -> bool {
