@@ -28,12 +28,16 @@ pub(super) fn header_end(octets: &[u8]) -> usize {
 
 /// The fields of a header in their order, unfolded; not more than the limits allow.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(super) struct Fields {
+    all: Vec<(String, String)>,
+    is_whole: bool,
+}
 
 impl Fields {
     /// Reads the header at the start of a message.
     pub(super) fn read(octets: &[u8]) -> Self {
         let end = header_end(octets).min(HEADER_OCTETS_MAX);
+        let mut is_whole = end == header_end(octets);
         let mut fields: Vec<(String, String)> = Vec::new();
         for line in octets.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
             let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
@@ -43,17 +47,23 @@ impl Fields {
                 }
             } else if let Some((name, value)) = line.split_once(':') {
                 if fields.len() == HEADER_FIELDS_MAX {
+                    is_whole = false;
                     break;
                 }
                 fields.push((name.trim_end().to_ascii_lowercase(), value.trim().to_owned()));
             }
         }
-        Self(fields)
+        Self { all: fields, is_whole }
+    }
+
+    /// Whether this is the whole header: beyond the limits there might be a second From.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The values of every field of this name, given in lower case.
     pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
+        self.all.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
     }
 
     /// The value of the first field of this name.
