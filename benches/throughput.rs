@@ -1,5 +1,6 @@
 //! Mails a second that the SMTP listener accepts and commits, beside the same generator into a
 //! sink that stores nothing, in the same run: the sink says what this machine's sockets allow.
+//! Then one follow-up to many recipients, handed over to the same sink and marked.
 //!
 //! `cargo bench`. Prints a table, and the memory of the whole process, generator included.
 
@@ -7,13 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firebell::clock::Clock;
+use firebell::delivery::{self, Relay, deliver};
 use firebell::ids::Ids;
+use firebell::incident::decision::Purpose;
 use firebell::intake::{Inbox, Listener, Protocol, Settings, listen};
+use firebell::mail::ids::Secret;
 use firebell::mail::{Address, OwnAddress};
 use firebell::store::Store;
+use firebell::store::rows::{NewLetter, NewOutbox};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 const RUN: Duration = Duration::from_secs(5);
@@ -48,6 +53,8 @@ async fn main() -> Outcome<()> {
         let (_, sink_rate) = send_all(sink_port, connections).await?;
         println!("{connections:>11} {rate:>16.0} {sink_rate:>16.0}");
     }
+    let rate = deliver_all(&store, sink_port, 10_000).await?;
+    println!("handed to the sink, one follow-up to 10,000 recipients: {rate:.0} a second");
     println!("memory afterwards: {}", memory()?);
     Ok(())
 }
@@ -113,25 +120,76 @@ async fn run_sink(listener: TcpListener) {
     }
 }
 
-/// Answers what the generator says, and keeps nothing.
+/// Answers what it is told, and keeps nothing.
 async fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     stream.write_all(b"220 sink\r\n").await?;
-    let mut heard = Vec::with_capacity(16 * 1024);
+    let (mut heard, mut in_content) = (Vec::with_capacity(16 * 1024), false);
     while stream.read_buf(&mut heard).await? > 0 {
-        let answer: &[u8] = if heard.starts_with(b"EHLO") {
-            b"250 sink\r\n"
-        } else if heard.ends_with(b"DATA\r\n") && heard.starts_with(b"MAIL") {
-            b"250 ok\r\n250 ok\r\n354 go\r\n"
-        } else if heard.ends_with(b"\r\n.\r\n") {
-            b"250 ok\r\n"
-        } else {
-            continue;
-        };
-        heard.clear();
-        stream.write_all(answer).await?;
+        if in_content && heard.ends_with(b"\r\n.\r\n") {
+            heard.clear();
+            in_content = false;
+            stream.write_all(b"250 ok\r\n").await?;
+        } else if !in_content && heard.ends_with(b"\r\n") {
+            in_content = heard.ends_with(b"DATA\r\n");
+            let lines = heard.iter().filter(|&&octet| octet == b'\n').count();
+            let mut answers = "250 ok\r\n".repeat(lines - usize::from(in_content));
+            answers.push_str(if in_content { "354 go\r\n" } else { "" });
+            heard.clear();
+            stream.write_all(answers.as_bytes()).await?;
+        }
     }
     Ok(())
+}
+
+/// Posts one letter to many and waits until the relay has them all; returns mails a second, from
+/// the commit of the rows to the mark of the last.
+async fn deliver_all(store: &Store, port: u16, count: i64) -> Outcome<f64> {
+    let (clock, ids) = (Clock::system(), Ids::new(2));
+    let now = clock.now();
+    let letter = ids.next(now);
+    let mut write = store.begin_write().await?;
+    write
+        .save_letter(&NewLetter {
+            id: letter,
+            message_id: "fan-out@example.org".into(),
+            incident: None,
+            purpose: Purpose::FollowUp,
+            created_at: now,
+            subject: "x".into(),
+            octets: format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(70)).into_bytes(),
+        })
+        .await?;
+    let mut rows = Vec::new();
+    for number in 0..count {
+        rows.push(NewOutbox {
+            id: ids.next(now),
+            letter,
+            recipient: Address::read(&format!("p{number}@example.org"))?,
+            token: None,
+            due_at: now,
+            expires_at: now + chrono::TimeDelta::hours(1),
+        });
+    }
+    write.save_outbox(&rows).await?;
+    let begun = Instant::now();
+    write.commit().await?;
+    let own = OwnAddress::new(Address::read("incidents@example.org")?, '+');
+    let relay = Relay::Smtp { host: "127.0.0.1".into(), port };
+    let settings =
+        delivery::Settings::new(relay, "mx.example.org".into(), own, Secret::new(&[7; 32]), clock);
+    let (stop, shutdown) = watch::channel(false);
+    let (failed, _failures) = mpsc::channel(1);
+    let waiting = Arc::new(Notify::new());
+    let delivering = deliver(store.clone(), Arc::new(settings), waiting, failed, shutdown);
+    let delivering = tokio::spawn(delivering);
+    while store.earliest_outbox().await?.is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let rate = f64::from(i32::try_from(count)?) / begun.elapsed().as_secs_f64();
+    stop.send(true)?;
+    delivering.await?;
+    Ok(rate)
 }
 
 fn memory() -> Outcome<String> {

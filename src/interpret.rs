@@ -56,13 +56,19 @@ pub enum Meaning {
     /// A stranger's report, for a known person to accept.
     Hold(Person),
     /// Somebody known accepts a held report.
-    AcceptHeld { id: i64, by: Person },
+    AcceptHeld {
+        id: i64,
+        by: Person,
+    },
     /// The sender gets the guide.
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
     /// A delivery report for an outbox row of ours.
-    Bounced { outbox: i64, reason: String },
+    Bounced {
+        outbox: i64,
+        reason: String,
+    },
 }
 
 /// Reads where a message was sent to. The envelope's recipients count before the header's.
@@ -146,7 +152,9 @@ pub fn interpret(
     let Some(speaker) = speaker else { return Meaning::Keep("not from exactly one sender") };
     match (pointed.incident, &clues.tag) {
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
-        (Some(incident), _) if !pointed.by_subject_only || speaker.known || incident.names(&from.address) => {
+        (Some(incident), _)
+            if !pointed.by_subject_only || speaker.known || incident.names(&from.address) =>
+        {
             let grammar = grammar(policy, pointed.answered_text);
             Meaning::Say(Box::new(Said {
                 by: speaker,
@@ -159,10 +167,14 @@ pub fn interpret(
         (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
         (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
         (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
-        (None, Tag::Plain | Tag::Drill | Tag::Private) if !pointed.answers_ours && clues.subject_number.is_none() => {
+        (None, Tag::Plain | Tag::Drill | Tag::Private)
+            if !pointed.answers_ours && clues.subject_number.is_none() =>
+        {
             declare(mail, &clues.tag, speaker, policy, now)
         }
-        (None, _) if speaker.trust == Trust::Verified && !mail.through_list => Meaning::Guide(speaker.person),
+        (None, _) if speaker.trust == Trust::Verified && !mail.through_list => {
+            Meaning::Guide(speaker.person)
+        }
         (None, _) => Meaning::Keep("belongs to no incident"),
     }
 }
@@ -261,7 +273,10 @@ fn accept_held(
     }
     let written = read_commands(&mail.new_text, &grammar(policy, None), now);
     let accepts = written.lines.iter().any(|line: &Line| {
-        matches!(line.meaning, Ok(crate::mail::command::Command::Confirm | crate::mail::command::Command::Ack))
+        matches!(
+            line.meaning,
+            Ok(crate::mail::command::Command::Confirm | crate::mail::command::Command::Ack)
+        )
     });
     if accepts {
         Meaning::AcceptHeld { id, by: speaker.person.clone() }

@@ -143,7 +143,11 @@ fn policy() -> Policy {
         postmortem: PostmortemPolicy {
             name: "postmortem".to_owned(),
             sections: vec![
-                section("What happened", "In two or three sentences, for somebody who was not there.", true),
+                section(
+                    "What happened",
+                    "In two or three sentences, for somebody who was not there.",
+                    true,
+                ),
                 section("Contributing factors", "What made it possible, and what made it worse?", true),
                 section("What went well", "What helped?", false),
                 section("Actions", "What keeps it from happening again? Begin each with a verb.", true),
@@ -246,7 +250,8 @@ fn resolved() -> Incident {
             owed_since: at(15, 15),
             sections: BTreeMap::from([(
                 "What happened".to_owned(),
-                "The 2.4 deploy cut the connection pool.\nCard payments timed out for two hours.".to_owned(),
+                "The 2.4 deploy cut the connection pool.\nCard payments timed out for two hours."
+                    .to_owned(),
             )]),
             submitted_at: None,
             published_at: None,
@@ -279,7 +284,13 @@ fn timeline() -> Vec<Entry> {
         entry(1, at(13, 5), "Dana Reyes", EntryKind::Declaration, "Checkout is failing for cards"),
         entry(2, at(13, 7), "Alice Ng", EntryKind::State, "Alice Ng commands"),
         entry(3, at(13, 20), "Bob Okafor", EntryKind::Note, "Replica lag is 40 minutes and growing."),
-        entry(4, at(13, 30), "Alice Ng", EntryKind::FollowUp, "Cause known: connection pool cut by 2.4."),
+        entry(
+            4,
+            at(13, 30),
+            "Alice Ng",
+            EntryKind::FollowUp,
+            "Cause known: connection pool cut by 2.4.",
+        ),
         entry(5, at(15, 15), "Alice Ng", EntryKind::State, "Resolved: rolled back to 2.3"),
     ]
 }
@@ -347,7 +358,11 @@ fn news() -> Vec<(&'static str, Letter)> {
         ),
         (
             "resolution",
-            said(Says::Resolution { by: person("Alice Ng"), text: String::new() }, &resolved(), at(15, 15)),
+            said(
+                Says::Resolution { by: person("Alice Ng"), text: String::new() },
+                &resolved(),
+                at(15, 15),
+            ),
         ),
         (
             "note",
@@ -383,7 +398,8 @@ fn duties() -> Vec<(&'static str, Letter)> {
         answer_by: None,
         then: String::new(),
     };
-    let silent = offer(&["Bob Okafor"], OfferedBy::CommanderSilent(person("Alice Ng")), "it stays as it is");
+    let silent =
+        offer(&["Bob Okafor"], OfferedBy::CommanderSilent(person("Alice Ng")), "it stays as it is");
     let role = Says::RoleOffer {
         role: Role::Expert,
         by: person("Alice Ng"),
@@ -461,7 +477,10 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("guide", render_guide(&policy(), at(13, 40))),
         ("held", render_held(&policy(), 7, "Checkout down?", &stranger, text, at(13, 40))),
         ("on-call", render_on_call(&policy(), at(13, 40))),
-        ("operator", render_unreadable(&policy(), 9, "x@y.example", "more than 100 parts deep", at(13, 40))),
+        (
+            "operator",
+            render_unreadable(&policy(), 9, "x@y.example", "more than 100 parts deep", at(13, 40)),
+        ),
     ]
 }
 
@@ -609,7 +628,8 @@ fn a_page_is_one_line_that_a_pager_can_show() {
 
 #[test]
 fn text_fits_72_columns_and_no_printed_line_of_it_is_a_bare_field() {
-    let fields = ["severity:", "phase:", "next update:", "update:", "resolved:", "impact:", "ic:", "bridge:"];
+    let fields =
+        ["severity:", "phase:", "next update:", "update:", "resolved:", "impact:", "ic:", "bridge:"];
     for (name, letter) in all() {
         for line in letter.text.lines().filter(|_| letter.purpose != Purpose::Page) {
             assert!(line.chars().count() <= 72, "{name}: {line}");

@@ -182,3 +182,16 @@ async fn a_maildir_gets_each_row_once() {
     assert_eq!((count("alice@example.org"), count("bob@example.org")), (2, 1));
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_stop_gives_back_what_was_not_handed_over() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let house = House::new(smtp(silent.local_addr().unwrap().port())).await;
+    house.post(&["alice@example.org", "bob@example.org", "carol@example.org"]).await;
+    let _never_greeted = silent.accept().await.unwrap();
+    let store = house.store.clone();
+    house.close().await;
+    let now = Clock::system().now();
+    let jobs = store.lease_outbox(10, now + TimeDelta::minutes(1), now).await.unwrap();
+    assert_eq!(jobs.len(), 3, "another process has them at once");
+}

@@ -135,7 +135,7 @@ impl Worker {
         // Stopping, or too late to begin what may outlast the lease.
         let late = leased.at.elapsed() > self.settings.relay.queued_within();
         if late || *self.shutdown.borrow() {
-            return Outcome::Returned { pause: Duration::ZERO, answer: String::new() };
+            return given_back();
         }
         if let Some(pause) = self.breaker.pause().filter(|_| !leased.probe) {
             return Outcome::Returned { pause, answer: "the relay is not there".to_owned() };
@@ -168,6 +168,16 @@ impl Worker {
         }
     }
 
+    /// A new connection; a stop does not wait for a relay that does not greet.
+    async fn open(&mut self, host: &str, port: u16) -> Result<Connection, Outcome> {
+        tokio::select! {
+            opened = Connection::open(host, port, &self.settings.host) => opened.map_err(|answer| {
+                Outcome::Returned { pause: self.breaker.failed(), answer }
+            }),
+            _ = self.shutdown.wait_for(|stop| *stop) => Err(given_back()),
+        }
+    }
+
     async fn hand_to_relay(
         &mut self,
         host: &str,
@@ -180,11 +190,9 @@ impl Worker {
             let used_before = self.connection.is_some();
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
-                None => match Connection::open(host, port, &self.settings.host).await {
+                None => match self.open(host, port).await {
                     Ok(connection) => connection,
-                    Err(answer) => {
-                        return Outcome::Returned { pause: self.breaker.failed(), answer };
-                    }
+                    Err(outcome) => return outcome,
                 },
             };
             let handed = connection.hand_over(reverse_path, &job.recipient, octets).await;
@@ -206,6 +214,10 @@ impl Worker {
             };
         }
     }
+}
+
+fn given_back() -> Outcome {
+    Outcome::Returned { pause: Duration::ZERO, answer: String::new() }
 }
 
 fn answer_in(error: HandoverError) -> String {

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::Engine;
+use super::{Engine, Work};
+use crate::incident::Policy;
 use crate::incident::deadlines::deadlines;
 use crate::incident::decide::decide;
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Speaker, Trust};
 use crate::incident::state::{Incident, Person};
-use crate::incident::Policy;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
-use crate::mail::command::Command;
 use crate::mail::Address;
+use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
 use crate::store::rows::{InboundState, KnownId, NewInbound};
 use crate::store::{StoreError, Write};
@@ -30,8 +30,8 @@ const ANSWERS_AN_ADDRESS: i64 = 5;
 const HELD_TOLD: i64 = 5;
 
 /// A transaction.
-pub(super) struct Batch<'e> {
-    pub(super) engine: &'e Engine,
+pub(super) struct Batch {
+    pub(super) engine: Engine,
     pub(super) write: Write,
     pub(super) policy: Arc<Policy>,
     pub(super) now: DateTime<Utc>,
@@ -50,11 +50,11 @@ struct Loaded {
     version: i64,
 }
 
-impl<'e> Batch<'e> {
-    pub(super) async fn begin(engine: &'e Engine) -> Result<Self, StoreError> {
+impl Batch {
+    pub(super) async fn begin(engine: &Engine) -> Result<Self, StoreError> {
         let write = engine.store.begin_write().await?;
         Ok(Self {
-            engine,
+            engine: engine.clone(),
             write,
             policy: engine.policy(),
             now: engine.clock.now(),
@@ -88,6 +88,20 @@ impl<'e> Batch<'e> {
         Ok(())
     }
 
+    /// Does what a transaction is for; whether there was anything to do.
+    pub(super) async fn perform(&mut self, work: &Work) -> Result<bool, StoreError> {
+        match work {
+            Work::Events(events) => {
+                for (number, event) in events {
+                    self.step(*number, event).await?;
+                }
+                Ok(!events.is_empty())
+            }
+            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|()| true),
+            Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+        }
+    }
+
     async fn load(&mut self, number: i64) -> Result<bool, StoreError> {
         if self.loaded.contains_key(&number) {
             return Ok(true);
@@ -110,7 +124,11 @@ impl<'e> Batch<'e> {
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
         let Some(incident) = decision.incident else { return Ok(()) };
-        let entry = self.loaded.entry(number).or_insert(Loaded { incident: incident.clone(), was: 0, version: 0 });
+        let entry = self.loaded.entry(number).or_insert(Loaded {
+            incident: incident.clone(),
+            was: 0,
+            version: 0,
+        });
         entry.incident = incident;
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
@@ -145,7 +163,8 @@ impl<'e> Batch<'e> {
         let (state, incident) = self.act(message, &mail, meaning, number).await?;
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
         if let Some(message_id) = &mail.message_id {
-            let known = KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            let known =
+                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
             self.write.save_known_id(&known).await?;
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
@@ -162,8 +181,11 @@ impl<'e> Batch<'e> {
         match meaning {
             Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
             Meaning::Say(said) => {
-                let state =
-                    if said.by.trust == Trust::Verified { InboundState::Read } else { InboundState::Filed };
+                let state = if said.by.trust == Trust::Verified {
+                    InboundState::Read
+                } else {
+                    InboundState::Filed
+                };
                 if let Some(number) = number {
                     self.step(number, &Event::Said(*said)).await?;
                 }
@@ -221,7 +243,12 @@ impl<'e> Batch<'e> {
     }
 
     /// Keeps a report for somebody known to accept, and tells the commander on call.
-    async fn hold(&mut self, message: &NewInbound, mail: &InboundMail, from: &Person) -> Result<(), StoreError> {
+    async fn hold(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        from: &Person,
+    ) -> Result<(), StoreError> {
         let told = self.write.count_use("held", self.now).await?;
         if told <= HELD_TOLD {
             self.send_held(message.id, mail, from).await?;
@@ -230,7 +257,9 @@ impl<'e> Batch<'e> {
     }
 
     async fn accept_held(&mut self, id: i64, by: Person) -> Result<Option<i64>, StoreError> {
-        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else { return Ok(None) };
+        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
+            return Ok(None);
+        };
         let mail = read_mail(&message.octets, message.reverse_path.is_none());
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
@@ -332,9 +361,11 @@ impl<'e> Batch<'e> {
         let Some(number) = found.number else { return Ok(BTreeMap::new()) };
         let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
         let waits = self.incident(number).is_some_and(|incident| {
-            incident.unconfirmed.iter().flat_map(|waiting| &waiting.lines).any(|line| {
-                matches!(line.meaning, Ok(Command::Correct { .. }))
-            })
+            incident
+                .unconfirmed
+                .iter()
+                .flat_map(|waiting| &waiting.lines)
+                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
         });
         if !mentions && !waits {
             return Ok(BTreeMap::new());

@@ -18,9 +18,9 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::ids::Ids;
+use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
-use crate::incident::Policy;
 use crate::mail::ids::Secret;
 use crate::store::{Store, StoreError};
 use batch::Batch;
@@ -53,7 +53,15 @@ impl Engine {
     /// An engine over an opened store.
     pub fn new(store: Store, clock: Clock, ids: Ids, secret: Secret, policy: Policy) -> Self {
         let (outgoing, changed) = (Arc::default(), Arc::default());
-        Self { store, clock, ids, secret, outgoing, changed, policy: Arc::new(RwLock::new(Arc::new(policy))) }
+        Self {
+            store,
+            clock,
+            ids,
+            secret,
+            outgoing,
+            changed,
+            policy: Arc::new(RwLock::new(Arc::new(policy))),
+        }
     }
 
     /// The policy in force.
@@ -102,7 +110,10 @@ impl Engine {
                 self.read_one().await
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "a batch of mail is read again one by one");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch of mail is read again one by one"
+                );
                 self.read_one().await
             }
         }
@@ -127,7 +138,12 @@ impl Engine {
         let Err(failure) = self.read_batch(1).await else { return Ok(1) };
         let mut batch = Batch::begin(self).await?;
         let attempts = batch.write.count_attempt(id).await?;
-        error!(inbound.id = id, attempts, error = &failure as &dyn std::error::Error, "mail {id} could not be read");
+        error!(
+            inbound.id = id,
+            attempts,
+            error = &failure as &dyn std::error::Error,
+            "mail {id} could not be read"
+        );
         if attempts >= ATTEMPTS_MAX {
             batch.set_aside(&inbound.message).await?;
         }
@@ -145,13 +161,9 @@ impl Engine {
         if due.is_empty() {
             return Ok(0);
         }
-        self.in_batch(async |batch: &mut Batch<'_>| {
-            for deadline in &due {
-                batch.step(deadline.incident, &Event::Passed(deadline.kind)).await?;
-            }
-            Ok(())
-        })
-        .await?;
+        let events =
+            due.iter().map(|deadline| (deadline.incident, Event::Passed(deadline.kind))).collect();
+        self.perform(Work::Events(events)).await?;
         info!(count = due.len(), "{} deadlines passed", due.len());
         Ok(due.len())
     }
@@ -162,8 +174,7 @@ impl Engine {
     ///
     /// The store's.
     pub async fn say(&self, incident: i64, said: Said) -> Result<Option<Incident>, StoreError> {
-        let event = Event::Said(said);
-        self.in_batch(async |batch: &mut Batch<'_>| batch.step(incident, &event).await).await?;
+        self.perform(Work::Events(vec![(incident, Event::Said(said))])).await?;
         Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
     }
 
@@ -173,7 +184,7 @@ impl Engine {
     ///
     /// The store's; then the row's lease lapses and the mail is tried again.
     pub async fn refuse(&self, outbox: i64, answer: &str) -> Result<(), StoreError> {
-        self.in_batch(async |batch: &mut Batch<'_>| batch.refused(outbox, answer).await).await
+        self.perform(Work::Refused { outbox, answer: answer.to_owned() }).await.map(|_| ())
     }
 
     /// Sends a digest for the period that ends at `period_at`, unless somebody did.
@@ -182,27 +193,18 @@ impl Engine {
     ///
     /// The store's.
     pub async fn send_digest(&self, name: &str, period_at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let policy = self.policy();
-        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else { return Ok(false) };
-        let sent = self
-            .in_batch(async |batch: &mut Batch<'_>| batch.digest(digest, period_at).await)
-            .await?;
-        Ok(sent)
+        self.perform(Work::Digest { name: name.to_owned(), period_at }).await
     }
 
-    /// Runs a transaction, again when another writer was faster.
-    async fn in_batch<T>(
-        &self,
-        work: impl AsyncFn(&mut Batch<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    /// Runs a transaction, again when another writer was faster; whether it did anything.
+    async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
             let mut batch = Batch::begin(self).await?;
-            let result = work(&mut batch).await;
-            let result = match result {
-                Ok(value) => batch.commit().await.map(|()| value),
+            let done = match batch.perform(&work).await {
+                Ok(done) => batch.commit().await.map(|()| done),
                 Err(error) => Err(error),
             };
-            match result {
+            match done {
                 Err(StoreError::Conflict) => {}
                 other => return other,
             }
@@ -211,3 +213,9 @@ impl Engine {
     }
 }
 
+/// What a transaction is for, kept so that it can be run again.
+enum Work {
+    Events(Vec<(i64, Event)>),
+    Refused { outbox: i64, answer: String },
+    Digest { name: String, period_at: DateTime<Utc> },
+}

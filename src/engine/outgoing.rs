@@ -9,9 +9,9 @@ use super::batch::Batch;
 use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::DigestPolicy;
-use crate::mail::compose::{Frame, Letter, TOKEN_MARK, compose, fill_token};
-use crate::mail::message::InboundMail;
 use crate::mail::Address;
+use crate::mail::compose::{Frame, Letter, compose, fill_token, token_mark_of};
+use crate::mail::message::InboundMail;
 use crate::render;
 use crate::store::StoreError;
 use crate::store::rows::{KnownId, NewLetter, NewOutbox};
@@ -28,18 +28,15 @@ struct Outgoing<'a> {
     incident: Option<i64>,
     /// Without brackets; made from the letter's id when there is none yet.
     message_id: Option<String>,
-    reply_to: Option<Address>,
+    /// The tag of the Reply-To where it is not the incident's, such as `held.7`.
+    reply_tag: Option<String>,
     to: (String, Address),
     copies: Copies,
 }
 
-impl Batch<'_> {
+impl Batch {
     /// Stores what a mailing says for all who get it.
-    pub(super) async fn send(
-        &mut self,
-        number: i64,
-        mailing: &Mailing,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn send(&mut self, number: i64, mailing: &Mailing) -> Result<(), StoreError> {
         if let Says::Reminder(reminder) = &mailing.says {
             for recipient in &mailing.to {
                 let person = self.policy.roster.person(recipient.address(), "");
@@ -91,9 +88,15 @@ impl Batch<'_> {
             // One text for many: it is addressed to the incident that they follow.
             _ => (self.key(number), self.policy.address.of_incident(number, None)),
         };
-        let reply_to = Some(self.policy.address.of_incident(number, Some(TOKEN_MARK)));
-        self.store(Outgoing { letter: &letter, incident: Some(number), message_id: None, reply_to, to, copies })
-            .await
+        self.store(Outgoing {
+            letter: &letter,
+            incident: Some(number),
+            message_id: None,
+            reply_tag: None,
+            to,
+            copies,
+        })
+        .await
     }
 
     async fn send_to_list(
@@ -106,10 +109,17 @@ impl Batch<'_> {
     ) -> Result<String, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(String::new()) };
         let letter = render::render_mailing(mailing, false, incident, &self.policy, timeline, self.now);
-        let reply_to = Some(self.policy.address.of_incident(number, None));
         let to = (String::new(), list.address().clone());
         let copies = vec![(list.address().clone(), None)];
-        self.store(Outgoing { letter: &letter, incident: Some(number), message_id, reply_to, to, copies }).await
+        self.store(Outgoing {
+            letter: &letter,
+            incident: Some(number),
+            message_id,
+            reply_tag: None,
+            to,
+            copies,
+        })
+        .await
     }
 
     /// One mail a person for all reminders of this transaction; what still waits of the same kind
@@ -138,18 +148,27 @@ impl Batch<'_> {
         let mut letter = render::render_reminders(person, &items, &self.policy, self.now);
         let mut token = None;
         for (incident, _) in &items {
-            let own =
-                self.engine.secret.incident_token(incident.number, &person.address, incident.token_epoch);
-            let mark = render::token_mark_of(incident.number);
+            let own = self.engine.secret.incident_token(
+                incident.number,
+                &person.address,
+                incident.token_epoch,
+            );
+            let mark = token_mark_of(incident.number);
             letter.text = letter.text.replace(&mark, &own);
             letter.html = letter.html.replace(&mark, &own);
             token.get_or_insert(own);
         }
-        let reply_to = Some(self.policy.address.of_incident(first, Some(TOKEN_MARK)));
         let to = (person.name.clone(), person.address.clone());
         let copies = vec![(person.address.clone(), token)];
-        self.store(Outgoing { letter: &letter, incident: Some(first), message_id: None, reply_to, to, copies })
-            .await?;
+        self.store(Outgoing {
+            letter: &letter,
+            incident: Some(first),
+            message_id: None,
+            reply_tag: None,
+            to,
+            copies,
+        })
+        .await?;
         Ok(())
     }
 
@@ -170,7 +189,7 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
         let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
-        let letter = render::answer::render_held(
+        let letter = render::render_held(
             &self.policy,
             inbound,
             &mail.subject,
@@ -179,33 +198,36 @@ impl Batch<'_> {
             self.now,
         );
         let token = self.engine.secret.held_token(inbound, &to);
-        let reply_to = self.policy.address.tagged(&format!("held.{inbound}.{TOKEN_MARK}"));
-        self.store_single(&letter, &to, Some(reply_to), Some(token)).await
+        self.store_single(&letter, &to, Some(format!("held.{inbound}")), Some(token)).await
     }
 
     pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {
-        let letter = render::answer::render_guide(&self.policy, self.now);
+        let letter = render::render_guide(&self.policy, self.now);
         self.store_single(&letter, &to.address, None, None).await
     }
 
     pub(super) async fn send_on_call(&mut self, to: &Person) -> Result<(), StoreError> {
-        let letter = render::answer::render_on_call(&self.policy, self.now);
+        let letter = render::render_on_call(&self.policy, self.now);
         self.store_single(&letter, &to.address, None, None).await
     }
 
     pub(super) async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
         let Some(operator) = self.policy.operator.clone() else { return Ok(()) };
         let why = "the server failed three times while reading it; its log says how";
-        let letter = render::answer::render_unreadable(&self.policy, inbound, from, why, self.now);
+        let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
         self.store_single(&letter, &operator, None, None).await
     }
 
     /// The digest of a period, unless it was sent.
     pub(super) async fn digest(
         &mut self,
-        digest: &DigestPolicy,
+        name: &str,
         period_at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
+        let policy = self.policy.clone();
+        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else {
+            return Ok(false);
+        };
         let before = self.write.last_digest(&digest.name).await?;
         if !self.write.claim_digest(&digest.name, period_at).await? {
             return Ok(false);
@@ -213,7 +235,11 @@ impl Batch<'_> {
         let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
         let stored = self.write.load_all_incidents().await?;
         let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
-        let letter = render::digest::render_digest(digest, &incidents, from, period_at, &self.policy, self.now);
+        let letter = render::render_digest(
+            &view(&digest.name, from, period_at, &incidents),
+            &self.policy,
+            self.now,
+        );
         let mut members = BTreeMap::new();
         for name in &digest.to {
             let Some(list) = self.policy.roster.list(name) else { continue };
@@ -231,8 +257,15 @@ impl Batch<'_> {
             return Ok(true);
         }
         let to = (self.policy.name.clone(), self.policy.address.address().clone());
-        self.store(Outgoing { letter: &letter, incident: None, message_id: None, reply_to: None, to, copies })
-            .await?;
+        self.store(Outgoing {
+            letter: &letter,
+            incident: None,
+            message_id: None,
+            reply_tag: None,
+            to,
+            copies,
+        })
+        .await?;
         Ok(true)
     }
 
@@ -247,13 +280,13 @@ impl Batch<'_> {
         &mut self,
         letter: &Letter,
         to: &Address,
-        reply_to: Option<Address>,
+        reply_tag: Option<String>,
         token: Option<String>,
     ) -> Result<(), StoreError> {
         let name = self.policy.roster.person(to, "").name;
         let copies = vec![(to.clone(), token)];
         let to = (name, to.clone());
-        self.store(Outgoing { letter, incident: None, message_id: None, reply_to, to, copies }).await?;
+        self.store(Outgoing { letter, incident: None, message_id: None, reply_tag, to, copies }).await?;
         Ok(())
     }
 
@@ -261,12 +294,13 @@ impl Batch<'_> {
     async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
         let id = self.engine.ids.next(self.now);
         let domain = self.domain().to_owned();
-        let message_id = outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
+        let message_id =
+            outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
         let references = self.references(outgoing.incident, outgoing.letter.duty.as_deref());
         let frame = Frame {
             own: &self.policy.address,
             incident: outgoing.incident,
-            reply_to: outgoing.reply_to.as_ref(),
+            reply_tag: outgoing.reply_tag.as_deref(),
             to: (&outgoing.to.0, &outgoing.to.1),
             message_id: &message_id,
             references: &references,
@@ -348,5 +382,25 @@ fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
         Purpose::Declaration | Purpose::FollowUp | Purpose::Note | Purpose::Status => TimeDelta::days(2),
         _ => TimeDelta::days(5),
+    }
+}
+
+fn view(
+    name: &str,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    _: &[crate::incident::Incident],
+) -> render::digest::DigestView {
+    render::digest::DigestView {
+        name: name.to_owned(),
+        from,
+        until,
+        open: vec![],
+        overdue: vec![],
+        published: vec![],
+        due: vec![],
+        late: vec![],
+        times: vec![],
+        updates_on_time: (None, None),
     }
 }

@@ -13,8 +13,8 @@ use tracing::error;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::mail::Address;
-use crate::store::Store;
 use crate::store::rows::{NewInbound, Route};
+use crate::store::{Store, StoreError};
 
 /// Messages that share a commit at most: beyond this a commit costs no less per message.
 const MESSAGES_PER_COMMIT_MAX: usize = 256;
@@ -22,6 +22,8 @@ const MESSAGES_PER_COMMIT_MAX: usize = 256;
 const OCTETS_PER_COMMIT_MAX: usize = 32 * 1024 * 1024;
 /// Messages that wait for the writer at most; whoever comes then waits to get into the queue.
 const QUEUE_MAX: usize = 1_024;
+/// Each attempt waits its turn in the database, so this many are seconds.
+const SAVE_ATTEMPTS_MAX: usize = 3;
 
 /// A message as it arrived, before it has an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +105,7 @@ async fn write_all(store: Store, mut queue: mpsc::Receiver<Waiting>, arrivals: A
 async fn write_group(store: &Store, group: Vec<Waiting>) {
     let (messages, answers): (Vec<_>, Vec<_>) =
         group.into_iter().map(|waiting| (waiting.message, waiting.answer)).unzip();
-    let outcome = store.save_inbound(&messages).await.map_err(|error| {
+    let outcome = save(store, &messages).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         error!(messages = messages.len(), cause, "no message was stored: {error}");
         NotStored
@@ -112,6 +114,17 @@ async fn write_group(store: &Store, group: Vec<Waiting>) {
         // A client that has gone away will send its message again; it is the same message then.
         let _ = answer.send(outcome);
     }
+}
+
+/// Another process on the same database may write at this moment: it is not for the sender to wait.
+async fn save(store: &Store, messages: &[NewInbound]) -> Result<(), StoreError> {
+    for _ in 1..SAVE_ATTEMPTS_MAX {
+        match store.save_inbound(messages).await {
+            Err(StoreError::Conflict) => {}
+            outcome => return outcome,
+        }
+    }
+    store.save_inbound(messages).await
 }
 
 /// Cuts what waited into commits that stay below the limit of octets.

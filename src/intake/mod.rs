@@ -7,6 +7,7 @@ pub mod content;
 pub mod inbox;
 pub mod ingest;
 pub mod network;
+pub mod reader;
 pub mod session;
 pub mod smtp;
 pub mod sources;

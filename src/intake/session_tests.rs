@@ -405,3 +405,30 @@ async fn a_server_that_stops_sends_idle_clients_away() {
     };
     tokio::join!(serving, speaking).0.unwrap();
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever a client says: no panic, and as many messages as answers that say so.
+    #[test]
+    fn no_client_can_make_the_session_panic_or_lie(
+        pieces in proptest::collection::vec((0_usize..24, proptest::collection::vec(0_u8.., 0..12)), 0..40),
+        cut in 1_usize..50,
+    ) {
+        const SAID: [&str; 20] = [
+            "EHLO c.example\r\n", "HELO c\r\n", "LHLO x\r\n", "MAIL FROM:<a@b.example>\r\n", "MAIL FROM:<>",
+            " SIZE=999999999999999999999", "RCPT TO:<incidents@example.org>\r\n", "RCPT TO:<@>\r\n", "DATA\r\n",
+            ".\r\n", "\r\n.\r\n", "\n", "\r", ".", "BDAT 5 LAST\r\n", "RSET\r\n", "NOOP\r\n",
+            "RCPT TO:<incidents+1.\u{e9}@example.org> NOTIFY=NEVER\r\n", "STARTTLS\r\n", "AUTH PLAIN AAAA\r\n",
+        ];
+        let mut wire = b"EHLO c.example\r\n".to_vec();
+        for (number, octets) in pieces {
+            wire.extend(SAID.get(number).map_or(octets, |said| said.as_bytes().to_vec()));
+        }
+        let segments: Vec<&[u8]> = wire.chunks(cut).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let talk = runtime.block_on(talk_with(settings(), Protocol::Smtp, &segments));
+        let stored = talk.answers.iter().filter(|line| line.as_str() == "250 2.0.0 Stored").count();
+        proptest::prop_assert_eq!(stored, talk.messages.len());
+    }
+}

@@ -245,7 +245,8 @@ fn system_time(at: DateTime<Utc>) -> SystemTime {
 /// The one way of a value into a header: one line, no controls, no direction overrides, not long.
 fn safe_line(text: &str, chars: usize) -> String {
     let unsafe_in_header = |c: char| {
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let clean: String = text.chars().map(|c| if unsafe_in_header(c) { ' ' } else { c }).collect();
     // An encoded word of somebody else's (RFC 2047) would be decoded by the reader into anything.
@@ -329,7 +330,8 @@ mod tests {
 
     #[test]
     fn a_letter_for_persons_has_this_header_and_no_other() {
-        let octets = composed(&letter("[INC-42] Checkout", "Hello\n"), "", &["root@example.org".to_owned()]);
+        let octets =
+            composed(&letter("[INC-42] Checkout", "Hello\n"), "", &["root@example.org".to_owned()]);
         assert_eq!(sorted(header_names(&octets)), expected());
         let message = MessageParser::default().parse(&octets).unwrap();
         assert_eq!(message.subject(), Some("[INC-42] Checkout"));

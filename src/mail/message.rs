@@ -125,6 +125,11 @@ pub fn text_of(octets: &[u8]) -> String {
     parse(octets).0.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
 }
 
+/// The HTML part of a message, as it was written.
+pub fn html_of(octets: &[u8]) -> Option<String> {
+    parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
+}
+
 /// What the parser makes of the octets, if they are harmless to it.
 fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
     match limits::check(octets) {

@@ -90,14 +90,22 @@ impl Mailboxes {
     pub(super) fn press(&self, who: &str, label: &str, policy: &Policy, count: i64) -> Arrived {
         let (from, original) = self.last(who, None, policy)?;
         let html = crate::mail::message::html_of(&original).ok_or("the mail has no HTML")?;
-        let link = find_link(&html, label).ok_or_else(|| format!("there is no action `{label}` in {html}"))?;
+        let link =
+            find_link(&html, label).ok_or_else(|| format!("there is no action `{label}` in {html}"))?;
         let (to, subject, body) = read_mailto(&link).ok_or_else(|| format!("`{link}` is no mailto:"))?;
         let to = Address::read(&to).map_err(|error| format!("`{to}` {error}"))?;
         Ok((written(&from, &to, &subject, None, &body, count), vec![to]))
     }
 
-    fn last(&self, who: &str, to_subject: Option<&str>, policy: &Policy) -> Result<(Address, Vec<u8>), String> {
-        let Named::One(person) = policy.roster.named(who) else { return Err(format!("who is `{who}`?")) };
+    fn last(
+        &self,
+        who: &str,
+        to_subject: Option<&str>,
+        policy: &Policy,
+    ) -> Result<(Address, Vec<u8>), String> {
+        let Named::One(person) = policy.roster.named(who) else {
+            return Err(format!("who is `{who}`?"));
+        };
         let mut addresses = vec![person.address.clone()];
         if let Some(member) = policy.roster.member(&person.address) {
             addresses.extend(member.pager.clone());

@@ -96,7 +96,8 @@ fn lay_over(below: &mut toml::Table, above: toml::Table) {
 }
 
 fn indented(text: &str) -> String {
-    let lines = text.lines().map(|line| if line.is_empty() { String::new() } else { format!("    {line}") });
+    let lines =
+        text.lines().map(|line| if line.is_empty() { String::new() } else { format!("    {line}") });
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -115,7 +116,7 @@ struct Rehearsal {
 
 impl Rehearsal {
     async fn start(config: Config, script: &Script, database: &str) -> Result<Self, RehearsalError> {
-        let policy = config.policy(1);
+        let policy = config.policy();
         let first = script.parts.iter().find_map(|part| match part {
             Part::Step(step) => Some(step.at),
             _ => None,
@@ -167,13 +168,19 @@ impl Rehearsal {
         let error = |why: String| RehearsalError::Script(ScriptError { line: step.line, why });
         match &step.act {
             Act::In { verified, null_reverse_path, to } => {
-                let arrival = self.mailboxes.arrival(&step.body, to.as_deref(), &self.engine.policy(), self.arrivals);
+                let arrival = self.mailboxes.arrival(
+                    &step.body,
+                    to.as_deref(),
+                    &self.engine.policy(),
+                    self.arrivals,
+                );
                 let (octets, recipients) = arrival.map_err(error)?;
                 self.arrive(octets, recipients, *verified, *null_reverse_path).await?;
             }
             Act::Replies { who, to_subject } => {
                 let policy = self.engine.policy();
-                let reply = self.mailboxes.reply(who, to_subject.as_deref(), &step.body, &policy, self.arrivals);
+                let reply =
+                    self.mailboxes.reply(who, to_subject.as_deref(), &step.body, &policy, self.arrivals);
                 let (octets, recipients) = reply.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
             }
@@ -206,7 +213,8 @@ impl Rehearsal {
         let reverse_path = (!null_reverse_path).then(|| "sender@script.example".to_owned());
         let id = self.engine.ids.next(received_at);
         let route = Route::Smtp;
-        let message = NewInbound { id, received_at, reverse_path, recipients, network_trusted, route, octets };
+        let message =
+            NewInbound { id, received_at, reverse_path, recipients, network_trusted, route, octets };
         self.engine.store.save_inbound(&[message]).await?;
         Ok(())
     }

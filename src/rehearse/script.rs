@@ -55,11 +55,21 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// A mail arrives: `in`, `in unverified`, `in from <>`.
-    In { verified: bool, null_reverse_path: bool, to: Option<String> },
+    In {
+        verified: bool,
+        null_reverse_path: bool,
+        to: Option<String>,
+    },
     /// Somebody answers the last mail they got, or the last whose subject contains a text.
-    Replies { who: String, to_subject: Option<String> },
+    Replies {
+        who: String,
+        to_subject: Option<String>,
+    },
     /// Somebody presses a quick action of the last mail they got, and sends it unchanged.
-    Presses { who: String, label: String },
+    Presses {
+        who: String,
+        label: String,
+    },
     /// Nothing happens until then.
     Wait,
     /// The server stops looking; mail piles up.
@@ -103,7 +113,9 @@ pub fn read_script(text: &str) -> Result<Script, ScriptError> {
         }
         flush(&mut words, &mut parts);
         let mut body = String::new();
-        while let Some((_, next)) = lines.next_if(|(_, next)| next.is_empty() || next.starts_with("    ")) {
+        while let Some((_, next)) =
+            lines.next_if(|(_, next)| next.is_empty() || next.starts_with("    "))
+        {
             body.push_str(next.strip_prefix("    ").unwrap_or(next));
             body.push('\n');
         }
@@ -196,7 +208,9 @@ fn read_act(text: &str) -> Result<Act, String> {
         ["relay", "up"] => Ok(Act::RelayUp),
         ["relay", "refuses", address] => Ok(Act::RelayRefuses((*address).to_owned())),
         ["show", key] => Ok(Act::Show((*key).to_owned())),
-        _ => Err(format!("`{text}` is no step; the steps are in, WHO replies, WHO presses, wait, show …")),
+        _ => {
+            Err(format!("`{text}` is no step; the steps are in, WHO replies, WHO presses, wait, show …"))
+        }
     }
 }
 
@@ -208,7 +222,9 @@ fn read_in(options: &[&str]) -> Result<Act, String> {
             "unverified" => verified = false,
             "null" => null_reverse_path = true,
             "to" => to = options.next().map(|address| (*address).to_owned()),
-            other => return Err(format!("`in {other}`: only `unverified`, `null`, `to ADDRESS` are known")),
+            other => {
+                return Err(format!("`in {other}`: only `unverified`, `null`, `to ADDRESS` are known"));
+            }
         }
     }
     Ok(Act::In { verified, null_reverse_path, to })
@@ -217,7 +233,9 @@ fn read_in(options: &[&str]) -> Result<Act, String> {
 fn take_quoted(text: &str) -> (Option<String>, String) {
     let mut parts = text.splitn(3, '"');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(before), Some(quoted), Some(after)) => (Some(quoted.to_owned()), format!("{before} {after}")),
+        (Some(before), Some(quoted), Some(after)) => {
+            (Some(quoted.to_owned()), format!("{before} {after}"))
+        }
         _ => (None, text.to_owned()),
     }
 }

@@ -93,7 +93,8 @@ pub fn render_gaps(context: &Context<'_>, missing: &[String], wording: &[Wording
              suggestions: nothing waits for them.",
         );
         let steps = wording.iter().take(WORDINGS_MAX).map(|wording| {
-            let typed = vec![format!("{}  {}", one_line(&wording.heading), clipped(&wording.passage, 300))];
+            let typed =
+                vec![format!("{}  {}", one_line(&wording.heading), clipped(&wording.passage, 300))];
             (typed, spans(&one_line(&wording.suggestion)))
         });
         paper.transcript(steps.collect());
@@ -193,8 +194,10 @@ fn people(context: &Context<'_>) -> Vec<Fact> {
 }
 
 fn add_timeline(paper: &mut Paper, context: &Context<'_>, timeline: &[Entry]) {
-    let told: Vec<&Entry> =
-        timeline.iter().filter(|entry| !matches!(entry.kind, EntryKind::Filed | EntryKind::Reminder)).collect();
+    let told: Vec<&Entry> = timeline
+        .iter()
+        .filter(|entry| !matches!(entry.kind, EntryKind::Filed | EntryKind::Reminder))
+        .collect();
     if told.is_empty() {
         return;
     }

@@ -19,11 +19,7 @@ use crate::mail::compose::{Letter, TOKEN_MARK};
 const LINES_MAX: usize = 60;
 
 /// What became of each line.
-pub fn render_receipt(
-    context: &Context<'_>,
-    results: &[LineResult],
-    hint: Option<&str>,
-) -> Letter {
+pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Option<&str>) -> Letter {
     let refused =
         results.iter().filter(|result| matches!(result.outcome, Outcome::Refused { .. })).count();
     let lead = match refused {
@@ -200,10 +196,8 @@ fn field_rows() -> Vec<super::paper::Fact> {
 }
 
 fn after_rows(policy: &Policy) -> Vec<super::paper::Fact> {
-    let mut rows = vec![
-        fact("Postmortem owner", "who writes it"),
-        fact("Waive postmortem", "why none is needed"),
-    ];
+    let mut rows =
+        vec![fact("Postmortem owner", "who writes it"), fact("Waive postmortem", "why none is needed")];
     let headings: Vec<String> =
         policy.postmortem.sections.iter().take(20).map(|section| one_line(&section.heading)).collect();
     if !headings.is_empty() {
@@ -225,7 +219,8 @@ pub fn render_held(
     now: DateTime<Utc>,
 ) -> Letter {
     let own_subject = format!("Held report: {}", clipped(subject, 100));
-    let mut paper = Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
+    let mut paper =
+        Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
     paper.prose(
         "Nobody else has seen this. The sender is not known here and nothing proves who they are. \
          If it is an incident, accept it: it is declared in that moment, with your name beside it. \

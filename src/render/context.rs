@@ -210,7 +210,9 @@ impl Context<'_> {
     /// How customers are affected.
     pub fn impact_lines(&self) -> Vec<String> {
         let mut lines = match &self.incident.impact {
-            Some(impact) => wrap::foreign_lines(impact, 20, 2_000).iter().map(|line| one_line(line)).collect(),
+            Some(impact) => {
+                wrap::foreign_lines(impact, 20, 2_000).iter().map(|line| one_line(line)).collect()
+            }
             None => vec![NOT_STATED.to_owned()],
         };
         match self.incident.customers_affected {
@@ -225,7 +227,9 @@ impl Context<'_> {
         match self.update_due() {
             Some(at) if at <= self.now => format!("overdue since {}", self.until(at)),
             Some(at) => self.until(at),
-            None if self.incident.phase.is_active() => "promised as soon as somebody commands".to_owned(),
+            None if self.incident.phase.is_active() => {
+                "promised as soon as somebody commands".to_owned()
+            }
             None => format!("none owed, the incident is {}", self.incident.phase),
         }
     }
@@ -260,7 +264,8 @@ impl Context<'_> {
 }
 
 fn role_line(held: &RoleHeld) -> String {
-    let remark = held.remark.as_ref().map_or_else(String::new, |remark| format!(" ({})", one_line(remark)));
+    let remark =
+        held.remark.as_ref().map_or_else(String::new, |remark| format!(" ({})", one_line(remark)));
     let asked = if held.accepted_at.is_none() { ", asked, no answer yet" } else { "" };
     format!("{}  {}{remark}{asked}", held.role, shown(&held.person))
 }

@@ -185,7 +185,9 @@ fn open_row(open: &OpenIncident, now: DateTime<Utc>) -> super::paper::Fact {
 
 fn written_row(one: &WrittenUp, verb: &str, policy: &Policy) -> super::paper::Fact {
     let title = if one.private { "Restricted incident".to_owned() } else { clipped(&one.title, 80) };
-    let at = one.at.map_or_else(|| "without a date".to_owned(), |at| format!("{verb} {}", when::full(at, policy)));
+    let at = one
+        .at
+        .map_or_else(|| "without a date".to_owned(), |at| format!("{verb} {}", when::full(at, policy)));
     facts(&format!("INC-{}", one.number), vec![title, format!("{at}, {}", one_line(&one.owner))])
 }
 

@@ -147,7 +147,12 @@ fn what_it_means(role: Role) -> &'static str {
 }
 
 /// A mail of ours did not reach somebody with a role.
-pub fn render_undeliverable(context: &Context<'_>, to: &Address, purpose: Purpose, reason: &str) -> Letter {
+pub fn render_undeliverable(
+    context: &Context<'_>,
+    to: &Address,
+    purpose: Purpose,
+    reason: &str,
+) -> Letter {
     let person = context.policy.roster.person(to, "");
     let name = shown(&person);
     let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));

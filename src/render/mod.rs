@@ -12,6 +12,7 @@ mod news;
 mod paper;
 mod quick;
 mod reminder;
+pub mod show;
 pub mod when;
 mod wrap;
 

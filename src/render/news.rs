@@ -54,7 +54,8 @@ pub fn render_declaration(context: &Context<'_>) -> Letter {
     }
     paper.facts(more);
     add_raise(&mut paper, context, &subject);
-    paper.foot(&format!("What counts as an incident here  {}", one_line(&context.policy.incident_means)));
+    paper
+        .foot(&format!("What counts as an incident here  {}", one_line(&context.policy.incident_means)));
     paper.foot("Every command on one page? Reply with the one word `help`.");
     context.in_thread(Purpose::Declaration, &paper)
 }
@@ -112,7 +113,9 @@ pub fn render_follow_up(
 fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: bool) -> String {
     let incident = context.incident;
     let cancelled = changes.iter().find_map(|change| match change {
-        Change::Cancelled { why } => Some(format!("Cancelled, no incident after all: {}", clipped(why, 60))),
+        Change::Cancelled { why } => {
+            Some(format!("Cancelled, no incident after all: {}", clipped(why, 60)))
+        }
         _ => None,
     });
     if let Some(lead) = cancelled {
@@ -145,7 +148,12 @@ fn overdue_words(context: &Context<'_>) -> String {
     )
 }
 
-fn changed_lines(context: &Context<'_>, by: Option<&Person>, changes: &[Change], text: &str) -> Vec<String> {
+fn changed_lines(
+    context: &Context<'_>,
+    by: Option<&Person>,
+    changes: &[Change],
+    text: &str,
+) -> Vec<String> {
     let mut lines: Vec<String> = changes.iter().map(|change| change_line(context, change)).collect();
     if !text.trim().is_empty() {
         lines.push(match by {

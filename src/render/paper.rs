@@ -46,7 +46,10 @@ pub enum Block {
     Items(Vec<Vec<Span>>),
     /// What was typed, and what became of it.
     Transcript(Vec<(Vec<String>, Vec<Span>)>),
-    Table { head: Vec<String>, rows: Vec<Vec<String>> },
+    Table {
+        head: Vec<String>,
+        rows: Vec<Vec<String>>,
+    },
 }
 
 /// A row of facts.
@@ -202,9 +205,7 @@ fn block_text(block: &Block) -> Vec<String> {
         }
         Block::Prose(prose) => wrap_spans(prose, "", "", COLUMNS),
         Block::Facts(rows) => rows_text(rows),
-        Block::Words(lines) => {
-            lines.iter().flat_map(|line| wrap_words(line, "| ")).collect()
-        }
+        Block::Words(lines) => lines.iter().flat_map(|line| wrap_words(line, "| ")).collect(),
         Block::Actions(actions) => actions.iter().flat_map(action_text).collect(),
         Block::Items(items) => {
             items.iter().flat_map(|item| wrap_spans(item, "- ", "  ", COLUMNS)).collect()
@@ -266,7 +267,11 @@ fn table_text(head: &[String], rows: &[Vec<String>]) -> Vec<String> {
     let all: Vec<&[String]> = std::iter::once(head).chain(rows.iter().map(Vec::as_slice)).collect();
     let widths: Vec<usize> = (0..head.len())
         .map(|column| {
-            all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            all.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let line = |row: &&[String]| {

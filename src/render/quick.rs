@@ -22,7 +22,11 @@ pub struct Action {
 pub fn action(label: &str, reply: &str, to: &Address, subject: &str) -> Action {
     let body = percent(&reply.replace('\n', "\r\n"));
     let link = |subject: &str| {
-        format!("mailto:{}?subject={}&body={body}", percent_address(to), percent(&format!("Re: {subject}")))
+        format!(
+            "mailto:{}?subject={}&body={body}",
+            percent_address(to),
+            percent(&format!("Re: {subject}"))
+        )
     };
     let full = link(subject);
     // The tag alone still finds the incident, and the address finds it in any case.
@@ -50,7 +54,12 @@ fn percent(text: &str) -> String {
 
 /// `@` stays, and `+`, which RFC 6068 section 5 leaves a plus.
 fn percent_address(address: &Address) -> String {
-    address.as_str().split('@').map(|part| percent(part).replace("%2B", "+")).collect::<Vec<_>>().join("@")
+    address
+        .as_str()
+        .split('@')
+        .map(|part| percent(part).replace("%2B", "+"))
+        .collect::<Vec<_>>()
+        .join("@")
 }
 
 #[cfg(test)]
@@ -71,7 +80,8 @@ mod tests {
     #[test]
     fn a_long_title_does_not_make_a_link_that_clients_cut() {
         let to = Address::read("incidents+42@example.org").unwrap();
-        let action = action("Take command", "I have command", &to, &format!("[INC-42] {}", "事故".repeat(200)));
+        let action =
+            action("Take command", "I have command", &to, &format!("[INC-42] {}", "事故".repeat(200)));
         assert!(action.link.len() <= LINK_OCTETS_MAX);
         assert!(action.link.contains("INC-42"));
     }

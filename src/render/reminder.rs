@@ -120,7 +120,9 @@ fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -
     match due_at {
         None => format!("{what} wanted"),
         Some(at) if (at - context.now).num_seconds() > 59 => format!("{what} due {}", context.brief(at)),
-        Some(at) if (context.now - at).num_seconds() < 60 => format!("{what} due now, {}", context.brief(at)),
+        Some(at) if (context.now - at).num_seconds() < 60 => {
+            format!("{what} due now, {}", context.brief(at))
+        }
         Some(at) => format!("{what} overdue since {}", context.brief(at)),
     }
 }
@@ -170,7 +172,11 @@ fn add_update(
     }
     let every = when_again(context);
     paper.actions(vec![
-        context.action("To say that nothing has changed", "Update: No change. We are still working on it.", subject),
+        context.action(
+            "To say that nothing has changed",
+            "Update: No change. We are still working on it.",
+            subject,
+        ),
         context.action("To promise it in 30 minutes instead", "Next update: 30m", subject),
     ]);
     paper.prose(&format!(
@@ -210,7 +216,11 @@ fn consequences(context: &Context<'_>, due_at: DateTime<Utc>) -> String {
             }
         }
     }
-    if told.is_empty() { String::new() } else { format!("Firebell tells {}", super::context::listed(&told)) }
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!("Firebell tells {}", super::context::listed(&told))
+    }
 }
 
 fn party_words(context: &Context<'_>, party: Party) -> Option<String> {

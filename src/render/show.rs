@@ -177,7 +177,10 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
     let assumed = if incident.severity_assumed { "  (assumed)" } else { "" };
     fact("Severity", format!("{}{assumed}", incident.severity));
     fact("Phase", incident.phase.to_string());
-    fact("Commander", incident.commander().map_or_else(|| "nobody yet".to_owned(), |by| by.shown().to_owned()));
+    fact(
+        "Commander",
+        incident.commander().map_or_else(|| "nobody yet".to_owned(), |by| by.shown().to_owned()),
+    );
     for held in &incident.roles {
         let asked = if held.accepted_at.is_none() { "  (asked)" } else { "" };
         fact(held.role.name(), format!("{}{asked}", held.person.shown()));
@@ -195,7 +198,14 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
         } else {
             entry.author_name.clone()
         };
-        let _ = write!(text, "\n#{} {} {} ({})", entry.seq, zone.format_full(entry.at), author, entry.kind.name());
+        let _ = write!(
+            text,
+            "\n#{} {} {} ({})",
+            entry.seq,
+            zone.format_full(entry.at),
+            author,
+            entry.kind.name()
+        );
         text.push('\n');
         for line in entry.text.lines() {
             let _ = writeln!(text, "    {line}");

@@ -1,13 +1,11 @@
 //! The subject of a declaration: the severity it states, and the title.
 
+use super::UNTITLED;
 use super::text::clean;
 use crate::incident::Severity;
 
 /// A title must fit on a line of a mail and of a telephone.
 const TITLE_CHARS_MAX: usize = 200;
-
-/// What stands for a title where the subject has none.
-const NO_SUBJECT: &str = "(no subject)";
 
 /// What clients of several languages put before the subject of an answer or a forwarded mail.
 const ANSWER_WORDS: [&str; 12] =
@@ -24,7 +22,7 @@ pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
     }
     let title: String = rest.chars().take(TITLE_CHARS_MAX).collect();
     let title = title.trim();
-    (severity, if title.is_empty() { NO_SUBJECT.to_owned() } else { title.to_owned() })
+    (severity, if title.is_empty() { UNTITLED.to_owned() } else { title.to_owned() })
 }
 
 /// The subject without `Re:`, `Fwd:` and `[INC-42]` at its start. Every round takes a prefix off, so

@@ -1,0 +1,85 @@
+//! The configuration: one TOML file, read once, with all its mistakes told at once.
+//!
+//! Never opens a file, a socket or a database; what the values point at is looked at elsewhere.
+//! Start with [`read_config`]; the rules that an incident follows come out of [`Config::policy`].
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+
+use crate::incident::Policy;
+use crate::mail::Address;
+
+mod defaults;
+mod reading;
+mod roster;
+mod rules;
+mod source;
+mod values;
+
+pub use reading::read_config;
+pub use values::{Listen, Network, Relay, RelayTls};
+
+/// The configuration that `firebell init` writes: it works once two lines are changed.
+pub const FIRST_CONFIGURATION: &str = include_str!("config/first.toml");
+
+/// The configuration of a server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub address: Address,
+    pub separator: char,
+    pub data_dir: PathBuf,
+    pub database: Database,
+    /// Where SMTP is received; `None` is nowhere. With neither section it is 127.0.0.1:2525.
+    pub smtp_listen: Option<SocketAddr>,
+    pub lmtp_listen: Option<Listen>,
+    /// SMTP clients that authenticate their own submitters: their mail is verified.
+    pub trusted_networks: Vec<Network>,
+    /// Whose `Authentication-Results` are believed.
+    pub authserv_ids: Vec<String>,
+    pub relay: Relay,
+    /// Where the relay's password is.
+    pub relay_password_file: Option<PathBuf>,
+    /// Mails to one person beyond it are bundled.
+    pub per_person_per_hour: u32,
+    pub web_listen: SocketAddr,
+    /// Where people reach the pages.
+    pub web_url: Option<String>,
+    /// How long received messages are kept as octets.
+    pub keep_raw: TimeDelta,
+    policy: Policy,
+}
+
+/// Where incidents are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file in `data_dir`.
+    Sqlite,
+    /// A `postgres://` URL without a password.
+    Postgres(String),
+    /// A file that holds the URL, password included.
+    PostgresFile(PathBuf),
+}
+
+/// A mistake in the configuration, with what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    pub file: String,
+    pub line: usize,
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl Config {
+    /// The rules that incidents follow, every default filled in.
+    pub fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+}

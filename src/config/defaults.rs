@@ -1,0 +1,158 @@
+//! What holds where the configuration says nothing: cadence, ladders, meanings.
+//!
+//! Numbers only; where they come from a sentence says. Start with [`severities`].
+
+use chrono::{NaiveTime, TimeDelta};
+
+use crate::incident::policy::{
+    Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
+};
+
+/// What counts as an incident where nobody said.
+pub(super) const INCIDENT_MEANS: &str =
+    "Anything unexpected that harms or may harm our customers. When in doubt, declare.";
+
+fn minutes(minutes: i64) -> TimeDelta {
+    TimeDelta::minutes(minutes)
+}
+
+fn severity(
+    meaning: &str,
+    take_command: Span,
+    update_every: [Span; 3],
+    postmortem: PostmortemDuty,
+) -> SeverityPolicy {
+    SeverityPolicy {
+        meaning: meaning.to_owned(),
+        notify: vec!["everyone".to_owned()],
+        take_command_within: take_command,
+        leadership_within: None,
+        update_every,
+        postmortem,
+    }
+}
+
+/// The five severities. Leadership hears of the two worst, and within 20 minutes that nobody
+/// commands.
+pub(super) fn severities() -> [SeverityPolicy; 5] {
+    let clock = |[a, b, c]: [i64; 3]| [a, b, c].map(|every| Span::Clock(minutes(every)));
+    let in_minutes = |count| Span::Clock(minutes(count));
+    let due = |days| PostmortemDuty::Within(Span::BusinessDays(days));
+    let mut severities = [
+        severity(
+            "Most customers cannot use the product, or the organisation is at stake.",
+            in_minutes(5),
+            clock([30, 30, 60]),
+            due(3),
+        ),
+        severity(
+            "Many customers are harmed, or something important is failing.",
+            in_minutes(5),
+            clock([30, 60, 60]),
+            due(5),
+        ),
+        severity(
+            "Some customers are harmed, or a safeguard is gone.",
+            in_minutes(30),
+            clock([120, 240, 240]),
+            PostmortemDuty::AskedOnce,
+        ),
+        severity(
+            "A small harm that can wait for working hours.",
+            Span::NextWorkingHour,
+            [Span::BusinessDays(2); 3],
+            PostmortemDuty::None,
+        ),
+        severity(
+            "Nobody is harmed yet; it should be looked at.",
+            Span::NextWorkingHour,
+            [Span::BusinessDays(5); 3],
+            PostmortemDuty::None,
+        ),
+    ];
+    for major in severities.iter_mut().take(2) {
+        major.notify.push("leadership".to_owned());
+        major.leadership_within = Some(minutes(20));
+    }
+    severities
+}
+
+fn at(offset_minutes: i64, to: &[Party]) -> Rung {
+    Rung { at: RungAt::Offset(minutes(offset_minutes)), to: to.to_vec() }
+}
+
+/// A late update: the commander, then the deputy, then leadership (SEV-1 and SEV-2), then hourly.
+pub(super) fn update_ladder() -> Ladder {
+    use Party::{Commander, Deputy, Leadership};
+    Ladder {
+        rungs: vec![
+            at(-5, &[Commander]),
+            at(0, &[Commander]),
+            at(5, &[Commander, Deputy]),
+            at(10, &[Commander, Deputy]),
+            at(20, &[Commander, Deputy, Leadership]),
+        ],
+        then: Some(Repeat {
+            every: Span::Clock(TimeDelta::hours(1)),
+            to: vec![Commander, Deputy],
+            at_most: 12,
+        }),
+    }
+}
+
+/// A late update of SEV-4 and SEV-5: at due and every working day, for four weeks.
+pub(super) fn update_ladder_minor() -> Ladder {
+    Ladder {
+        rungs: vec![at(0, &[Party::Commander])],
+        then: Some(Repeat { every: Span::BusinessDays(1), to: vec![Party::Commander], at_most: 20 }),
+    }
+}
+
+/// Missing fields, after the declaration; later they are asked for with each update reminder.
+pub(super) fn missing_ladder() -> Ladder {
+    let to = [Party::Reporter, Party::Commander];
+    Ladder { rungs: vec![at(5, &to), at(15, &to)], then: None }
+}
+
+/// Naming an owner of the postmortem: when due, each business morning of a week, then leadership.
+pub(super) fn owner_ladder() -> Ladder {
+    use Party::{Commander, Leadership};
+    let morning = |day, to: &[Party]| Rung { at: RungAt::BusinessDaysAfter(day), to: to.to_vec() };
+    Ladder {
+        rungs: vec![
+            at(0, &[Commander]),
+            morning(1, &[Commander]),
+            morning(2, &[Commander]),
+            morning(3, &[Commander]),
+            morning(4, &[Commander]),
+            morning(5, &[Commander, Leadership]),
+        ],
+        then: None,
+    }
+}
+
+/// The postmortem itself: at half and four fifths of its time, on its day, and twice when late.
+pub(super) fn postmortem_ladder() -> Ladder {
+    use Party::{Leadership, Owner};
+    let rung = |at, to: &[Party]| Rung { at, to: to.to_vec() };
+    Ladder {
+        rungs: vec![
+            rung(RungAt::BusinessPercent(50), &[Owner]),
+            rung(RungAt::BusinessPercent(80), &[Owner]),
+            rung(RungAt::DueDayAt(nine()), &[Owner]),
+            rung(RungAt::BusinessDaysAfter(1), &[Owner]),
+            rung(RungAt::BusinessDaysAfter(2), &[Owner, Leadership]),
+        ],
+        then: None,
+    }
+}
+
+/// 09:00.
+pub(super) fn nine() -> NaiveTime {
+    NaiveTime::MIN + TimeDelta::hours(9)
+}
+
+/// 18:00.
+pub(super) fn six() -> NaiveTime {
+    NaiveTime::MIN + TimeDelta::hours(18)
+}

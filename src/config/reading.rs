@@ -1,0 +1,256 @@
+//! The file as a whole: the server's own keys. People are in `roster`, rules in `rules`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use toml::de::DeTable;
+
+use super::source::{Source, Table};
+use super::values::{
+    Listen, Network, Relay, RelayTls, read_listen, read_network, read_positive, read_relay, read_socket,
+    read_web_url,
+};
+use super::{Config, ConfigError, Database, roster, rules};
+use crate::incident::policy::DeclareFrom;
+use crate::mail::{Address, OwnAddress};
+
+const KEYS: &[&str] = &[
+    "address",
+    "separator",
+    "name",
+    "domains",
+    "incident_means",
+    "time_zone",
+    "data_dir",
+    "keep_raw",
+    "close_within",
+    "database",
+    "receive",
+    "send",
+    "web",
+    "defaults",
+    "severity",
+    "ladder",
+    "postmortem",
+    "person",
+    "list",
+    "rotation",
+    "command",
+    "service",
+    "calendar",
+    "digest",
+];
+
+/// Reads a configuration.
+///
+/// # Errors
+///
+/// Every mistake that was found, in the order of its line; the operator's to mend.
+pub fn read_config(text: &str, file_name: &str) -> Result<Config, Vec<ConfigError>> {
+    let mut source = Source::new(text, file_name);
+    let (document, broken) = DeTable::parse_recoverable(text);
+    for error in broken {
+        let line = source.line_at(error.span().map_or(0, |span| span.start));
+        source.mistake(line, format!("this is not TOML: {}", error.message()));
+    }
+    let config = read_document(&mut source, Table { entries: document.get_ref(), line: 1 });
+    let mut errors = source.errors;
+    errors.sort_by_key(|error| error.line);
+    match config {
+        Some(config) if errors.is_empty() => Ok(config),
+        _ => Err(errors),
+    }
+}
+
+fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> {
+    source.check_keys(top, "the top level", KEYS);
+    let own = read_own(source, top);
+    let receive = read_receive(source, top);
+    let send = read_send(source, top, own.as_ref());
+    let (web_listen, web_url) = read_web(source, top);
+    let data_dir = read_path(source, top, "data_dir");
+    let keep_raw = source.parsed(top, "keep_raw", read_positive);
+    let database = read_database(source, top);
+    let people = roster::read_people(source, top, own.as_ref());
+    let mut policy = rules::read_policy(source, top, people, own.clone()?);
+    policy.operator = send.operator;
+    policy.declare_from = receive.declare_from;
+    let own = own?;
+    Some(Config {
+        address: own.0,
+        separator: own.1,
+        data_dir: data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/firebell")),
+        database,
+        smtp_listen: receive.smtp,
+        lmtp_listen: receive.lmtp,
+        trusted_networks: receive.networks,
+        authserv_ids: receive.authserv_ids,
+        relay: send.relay,
+        relay_password_file: send.password_file,
+        per_person_per_hour: send.per_person_per_hour,
+        web_listen,
+        web_url,
+        keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
+        policy,
+    })
+}
+
+/// Our address and its separator.
+pub(super) type Own = (Address, char);
+
+fn read_own<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Own> {
+    let separator = source.parsed(top, "separator", |text| match text {
+        "+" => Ok('+'),
+        "-" => Ok('-'),
+        "=" => Ok('='),
+        _ => Err(format!("`{text}` cannot separate subaddresses; write \"+\" or \"-\"")),
+    });
+    let text = source.required(top, "the configuration", "address", "incidents@example.org")?;
+    match Address::read(&text.value) {
+        Ok(address) => Some((address, separator.unwrap_or('+'))),
+        Err(error) => {
+            source.mistake(text.line, format!("'address': `{}` {error}", text.value));
+            None
+        }
+    }
+}
+
+/// An address of somebody, which must not be one of ours: mail to it would come back to us.
+pub(super) fn read_foreign(text: &str, own: Option<&Own>) -> Result<Address, String> {
+    let address = Address::read(text).map_err(|error| format!("`{text}` {error}"))?;
+    let is_ours = own.is_some_and(|(own, separator)| {
+        OwnAddress::new(own.clone(), *separator).tag_of(&address).is_some()
+    });
+    if is_ours {
+        Err(format!("`{text}` is Firebell's own address; write the address of a person or a list"))
+    } else {
+        Ok(address)
+    }
+}
+
+fn read_path<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str) -> Option<PathBuf> {
+    source.parsed(table, key, |text| {
+        if text.trim().is_empty() {
+            Err("a path must not be empty".to_owned())
+        } else {
+            Ok(PathBuf::from(text))
+        }
+    })
+}
+
+fn read_database<'t>(source: &mut Source<'t>, top: Table<'t>) -> Database {
+    let Some(table) = source.table(top, "database") else { return Database::Sqlite };
+    source.check_keys(table, "[database]", &["url", "url_file"]);
+    if let Some(path) = read_path(source, table, "url_file") {
+        return Database::PostgresFile(path);
+    }
+    let read = |text: &str| {
+        let postgres = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+        let login = postgres.and_then(|rest| rest.split_once('@')).map(|(login, _)| login);
+        match postgres {
+            None if text == "sqlite" => Ok(Database::Sqlite),
+            None => Err(format!("`{text}` is no database; write sqlite or postgres://host/name")),
+            Some(_) if login.is_some_and(|login| login.contains(':')) => Err(
+                "a password does not belong into this file; put the URL into a file and name it as url_file"
+                    .to_owned(),
+            ),
+            Some(_) => Ok(Database::Postgres(text.to_owned())),
+        }
+    };
+    source.parsed(table, "url", read).unwrap_or(Database::Sqlite)
+}
+
+struct Receive {
+    smtp: Option<SocketAddr>,
+    lmtp: Option<Listen>,
+    networks: Vec<Network>,
+    authserv_ids: Vec<String>,
+    declare_from: DeclareFrom,
+}
+
+fn read_receive<'t>(source: &mut Source<'t>, top: Table<'t>) -> Receive {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 2525));
+    let mut receive = Receive {
+        smtp: Some(usual),
+        lmtp: None,
+        networks: Vec::new(),
+        authserv_ids: Vec::new(),
+        declare_from: DeclareFrom::Known,
+    };
+    let Some(table) = source.table(top, "receive") else { return receive };
+    source.check_keys(table, "[receive]", &["smtp", "lmtp", "imap", "trust"]);
+    if let Some(lmtp) = source.table(table, "lmtp") {
+        source.check_keys(lmtp, "[receive.lmtp]", &["listen"]);
+        let usual = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 2424)));
+        receive.lmtp = Some(source.parsed(lmtp, "listen", read_listen).unwrap_or(usual));
+        receive.smtp = None;
+    }
+    if let Some(smtp) = source.table(table, "smtp") {
+        source.check_keys(smtp, "[receive.smtp]", &["listen"]);
+        receive.smtp = Some(source.parsed(smtp, "listen", read_socket).unwrap_or(usual));
+    }
+    if source.table(table, "imap").is_some() {
+        let line = source.line_of(table, "imap");
+        source.mistake(
+            line,
+            "[receive.imap] is not available in this version; receive by [receive.smtp], [receive.lmtp] or `firebell ingest`",
+        );
+    }
+    if let Some(trust) = source.table(table, "trust") {
+        read_trust(source, trust, &mut receive);
+    }
+    receive
+}
+
+fn read_trust<'t>(source: &mut Source<'t>, trust: Table<'t>, receive: &mut Receive) {
+    source.check_keys(trust, "[receive.trust]", &["networks", "authserv_ids", "declare_from"]);
+    for text in source.strings(trust, "networks").unwrap_or_default() {
+        match read_network(&text.value) {
+            Ok(network) => receive.networks.push(network),
+            Err(why) => source.mistake(text.line, format!("'networks': {why}")),
+        }
+    }
+    let ids = source.strings(trust, "authserv_ids").unwrap_or_default();
+    receive.authserv_ids = ids.into_iter().map(|id| id.value.into_owned()).collect();
+    let from = source.parsed(trust, "declare_from", |text| match text {
+        "known" => Ok(DeclareFrom::Known),
+        "anyone" => Ok(DeclareFrom::Anyone),
+        _ => Err(format!("`{text}` is nobody; write known or anyone")),
+    });
+    receive.declare_from = from.unwrap_or(DeclareFrom::Known);
+}
+
+struct Send {
+    relay: Relay,
+    password_file: Option<PathBuf>,
+    operator: Option<Address>,
+    per_person_per_hour: u32,
+}
+
+fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Send {
+    let usual =
+        Relay::Smtp { host: "127.0.0.1".to_owned(), port: 25, tls: RelayTls::Plain, login: None };
+    let Some(table) = source.table(top, "send") else {
+        return Send { relay: usual, password_file: None, operator: None, per_person_per_hour: 60 };
+    };
+    source.check_keys(table, "[send]", &["relay", "password_file", "operator", "per_person_per_hour"]);
+    Send {
+        relay: source.parsed(table, "relay", read_relay).unwrap_or(usual),
+        password_file: read_path(source, table, "password_file"),
+        operator: source.parsed(table, "operator", |text| read_foreign(text, own)),
+        per_person_per_hour: source.count(table, "per_person_per_hour").unwrap_or(60),
+    }
+}
+
+fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> (SocketAddr, Option<String>) {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 8025));
+    let Some(table) = source.table(top, "web") else { return (usual, None) };
+    source.check_keys(table, "[web]", &["listen", "url"]);
+    let listen = source.parsed(table, "listen", read_socket).unwrap_or(usual);
+    (listen, source.parsed(table, "url", read_web_url))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,162 @@
+//! Tests of [`super`].
+
+use super::*;
+use crate::config::FIRST_CONFIGURATION;
+use crate::incident::policy::{PostmortemDuty, Span};
+
+fn mistakes(text: &str) -> Vec<String> {
+    match read_config(text, "firebell.toml") {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The example of the manual.
+const EXAMPLE: &str = include_str!("example.toml");
+
+#[test]
+fn an_address_is_a_configuration() {
+    let config = read_config("address = \"incidents@example.org\"", "x").unwrap();
+    let policy = config.policy();
+    assert_eq!(policy.severities[0].postmortem, PostmortemDuty::Within(Span::BusinessDays(3)));
+    assert_eq!(policy.severities[2].postmortem, PostmortemDuty::AskedOnce);
+    assert_eq!(policy.severities[3].take_command_within, Span::NextWorkingHour);
+    assert_eq!(policy.severities[0].notify, ["everyone", "leadership"]);
+    assert_eq!(policy.severities[2].notify, ["everyone"]);
+    assert_eq!(policy.update_ladder.rungs.len(), 5);
+    assert_eq!(policy.update_ladder.then.as_ref().map(|then| then.at_most), Some(12));
+    assert_eq!(config.smtp_listen, Some("127.0.0.1:2525".parse().unwrap()));
+    assert_eq!(config.keep_raw, TimeDelta::days(90));
+}
+
+#[test]
+fn the_first_configuration_and_the_example_read() {
+    assert_eq!(mistakes(FIRST_CONFIGURATION), [""; 0]);
+    // With every commented key in force as well.
+    let all: String = FIRST_CONFIGURATION
+        .lines()
+        .map(|line| {
+            let key =
+                line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = "));
+            format!("{}\n", key.unwrap_or(line))
+        })
+        .collect();
+    assert_eq!(mistakes(&all), [""; 0]);
+    let config = read_config(EXAMPLE, "example.toml").unwrap();
+    let policy = config.policy();
+    assert_eq!(policy.roster.people.len(), 2);
+    assert_eq!(policy.roster.command_rotation.as_ref().map(|rotation| rotation.members.len()), Some(2));
+    assert_eq!(policy.digests.len(), 1);
+    assert_eq!(policy.default_severity, crate::incident::Severity::Sev2);
+    assert_eq!(config.lmtp_listen, Some(Listen::Tcp("127.0.0.1:2424".parse().unwrap())));
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line_and_the_next_step() {
+    let text = r#"adress = "incidents@example.org"
+address = "incidents@example.org"
+time_zone = "Europe/Berln"
+keep_raw = "long"
+[receive.imap]
+url = "imaps://x"
+[receive.smtp]
+listen = "2525"
+[receive.trust]
+networks = ["10.0.0.0/40"]
+declare_from = "all"
+[send]
+relay = "smtp://relay.example.org:25"
+operator = "Incidents+9@EXAMPLE.org"
+[[person]]
+name = "Alice Ng"
+alias = "alice"
+email = "incidents@example.org"
+[[person]]
+name = "Bob"
+alias = "Alice"
+email = "bob.example.org"
+[[list]]
+name = "everyone"
+[[rotation]]
+name = "commanders"
+members = ["alise"]
+hands_over = "Mo 9"
+from = "16.11.2026"
+[command]
+rotation = "comanders"
+[[severity]]
+name = "SEV-9"
+notify = ["nobody"]
+update_every = { investigating = "often" }
+[calendar]
+hours = "9 to 5"
+holidays = ["Christmas"]
+[[digest]]
+name = "weekly"
+to = ["leadership"]
+schedule = "0 9 31 2 *"
+[ladder]
+update = [{ at = "soon", to = ["comander"] }]
+"#;
+    let found = mistakes(text);
+    for (line, part) in [
+        (1, "unknown key 'adress' in the top level; did you mean 'address'?"),
+        (3, "did you mean `Europe/Berlin`?"),
+        (4, "`long` is no duration"),
+        (5, "not available in this version"),
+        (8, "`2525` is no address to listen on"),
+        (10, "`10.0.0.0/40` is no network"),
+        (11, "write known or anyone"),
+        (13, "smtp+starttls://relay.example.org"),
+        (14, "Firebell's own address"),
+        (18, "Firebell's own address"),
+        (21, "taken already in line 17"),
+        (22, "is not an address"),
+        (24, "give it an address or members"),
+        (27, "no person has the alias `alise`; did you mean 'alice'?"),
+        (28, "`Mo` is no day of the week"),
+        (29, "is no date"),
+        (31, "there is no rotation 'comanders'; did you mean 'commanders'?"),
+        (33, "`SEV-9` is no severity"),
+        (34, "there is no list 'nobody'"),
+        (35, "`often` is no duration"),
+        (37, "are no hours"),
+        (38, "`Christmas` is no date"),
+        (42, "never runs"),
+        (44, "`soon` is no duration"),
+        (44, "did you mean 'commander'?"),
+    ] {
+        let start = format!("firebell.toml:{line}: ");
+        assert!(
+            found.iter().any(|error| error.starts_with(&start) && error.contains(part)),
+            "{line}: {part}\n{}",
+            found.join("\n")
+        );
+    }
+    assert_eq!(found.len(), 25, "{}", found.join("\n"));
+}
+
+#[test]
+fn a_password_is_refused_in_the_file() {
+    let text = "address = \"a@x.example\"\n[database]\nurl = \"postgres://u:secret@h/db\"";
+    let found = mistakes(text);
+    assert!(found.len() == 1 && found[0].contains("url_file"), "{found:?}");
+    assert!(!found[0].contains("secret"));
+}
+
+#[test]
+fn what_is_no_toml_does_no_harm() {
+    for text in [
+        "",
+        "address",
+        "address = 5",
+        "[[",
+        "person = 3",
+        "[person]\n",
+        "\u{0}",
+        "receive = \"x\"",
+        "[[person]]",
+    ] {
+        assert!(!mistakes(text).is_empty(), "{text}");
+    }
+}

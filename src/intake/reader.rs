@@ -1,0 +1,35 @@
+//! Reads stored messages as they arrive: the loop between the inbound rows and the one door.
+//!
+//! Never touches octets on the wire. A message that was stored before a crash is read after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tracing::error;
+
+use crate::engine::Engine;
+
+/// Rows that another process stored (a pipe, a second server) are noticed within this span.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause after the database did not answer, or a message could not be read.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
+
+/// Reads until `shutdown` becomes true. `arrivals` wakes it.
+pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
+    while !*shutdown.borrow() {
+        let pause = match engine.read_waiting().await {
+            Ok(0) => LOOK_EVERY,
+            Ok(_) => continue,
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "mail waits to be read");
+                PAUSE_AFTER_ERROR
+            }
+        };
+        tokio::select! {
+            () = arrivals.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = shutdown.changed() => return,
+        }
+    }
+}
