@@ -3,297 +3,28 @@
 //! Read them as their recipients would. `FIREBELL_REWRITE=1 cargo test --test letters` writes them
 //! anew; `FIREBELL_HTML=DIR` also writes the HTML parts there, to be looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sample;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use firebell::incident::decision::{
-    Change, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
-};
+use firebell::incident::decision::{Change, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording};
 use firebell::incident::event::{LineResult, Outcome};
-use firebell::incident::policy::{
-    DeclareFrom, Ladder, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt, SeverityPolicy, Span,
-};
-use firebell::incident::state::{
-    Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
-};
-use firebell::incident::{Entry, Incident, Mailing, Phase, Policy, Role, Says, Severity};
-use firebell::learning::postmortem::Section;
+use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
+use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
+use firebell::mail::OwnAddress;
 use firebell::mail::command::{Line, Misread};
-use firebell::mail::compose::{Frame, Letter, TOKEN_MARK, compose, fill_token};
-use firebell::mail::{Address, OwnAddress};
-use firebell::render::digest::{DigestView, Measure, OpenIncident, Overdue, WrittenUp};
+use firebell::mail::compose::{
+    Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
+};
 use firebell::render::{
     render_digest, render_guide, render_held, render_mailing, render_on_call, render_reminders,
     render_unreadable,
 };
-use firebell::roster::calendar::Calendar;
-use firebell::roster::rotation::Rotation;
-use firebell::roster::zone::Zone;
-use firebell::roster::{List, ListKind, Member, Roster};
-
-fn address(text: &str) -> Address {
-    Address::read(text).unwrap()
-}
-
-fn person(name: &str) -> Person {
-    let first = name.split(' ').next().unwrap().to_lowercase();
-    Person { address: address(&format!("{first}@example.org")), name: name.to_owned() }
-}
-
-/// A minute of Saturday, 21 November 2026, in UTC; local time is an hour later.
-fn at(hour: u32, minute: u32) -> DateTime<Utc> {
-    NaiveDate::from_ymd_opt(2026, 11, 21).unwrap().and_hms_opt(hour, minute, 0).unwrap().and_utc()
-}
-
-fn member(name: &str, pager: Option<&str>) -> Member {
-    Member {
-        name: name.to_owned(),
-        alias: None,
-        address: person(name).address,
-        also: Vec::new(),
-        pager: pager.map(address),
-    }
-}
-
-fn rung(minutes: i64, to: &[Party]) -> Rung {
-    Rung { at: RungAt::Offset(TimeDelta::minutes(minutes)), to: to.to_vec() }
-}
-
-fn ladder(rungs: Vec<Rung>) -> Ladder {
-    Ladder { rungs, then: None }
-}
-
-fn section(heading: &str, asks: &str, required: bool) -> Section {
-    Section { heading: heading.to_owned(), aliases: Vec::new(), asks: asks.to_owned(), required }
-}
-
-fn severity(meaning: &str) -> SeverityPolicy {
-    let half = Span::Clock(TimeDelta::minutes(30));
-    SeverityPolicy {
-        meaning: meaning.to_owned(),
-        notify: vec!["everyone".to_owned()],
-        take_command_within: Span::Clock(TimeDelta::minutes(5)),
-        leadership_within: Some(TimeDelta::minutes(20)),
-        update_every: [half, half, Span::Clock(TimeDelta::minutes(60))],
-        postmortem: PostmortemDuty::Within(Span::BusinessDays(3)),
-    }
-}
-
-fn policy() -> Policy {
-    let zone = Zone::named("Europe/Berlin").unwrap();
-    let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    let (owner, commander, deputy) = (Party::Owner, Party::Commander, Party::Deputy);
-    Policy {
-        address: OwnAddress::new(address("incidents@example.org"), '+'),
-        name: "Example incidents".to_owned(),
-        incident_means: "Anything unexpected that harms or may harm our customers. When in doubt, \
-                         declare."
-            .to_owned(),
-        calendar: Calendar {
-            zone: zone.clone(),
-            working_days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
-            opens: time(9),
-            closes: time(18),
-            holidays: BTreeSet::new(),
-        },
-        roster: Roster {
-            people: vec![
-                member("Alice Ng", Some("49151555@sms.example.org")),
-                member("Bob Okafor", None),
-                member("Carol Diaz", None),
-                member("Dana Reyes", None),
-            ],
-            lists: vec![List {
-                name: "leadership".to_owned(),
-                kind: ListKind::Own(vec![address("vp@example.org")]),
-            }],
-            domains: vec!["example.org".to_owned()],
-            command_rotation: Some(Rotation {
-                name: "commanders".to_owned(),
-                members: vec![address("alice@example.org"), address("bob@example.org")],
-                zone,
-                weekday: Some(Weekday::Mon),
-                time: time(9),
-                from: NaiveDate::from_ymd_opt(2026, 11, 16).unwrap(),
-            }),
-            trained: vec![address("alice@example.org"), address("bob@example.org")],
-        },
-        default_severity: Severity::Sev2,
-        severities: [
-            severity("Most customers cannot use the product, or the company is at stake."),
-            severity("Many customers cannot do something important."),
-            severity("Some customers are hampered, or a safeguard is gone."),
-            severity("A fault that hardly anybody notices."),
-            severity("A question or a weakness to look at."),
-        ],
-        bridge: Some("tel:+49-30-1234567".to_owned()),
-        chat: Some("#incident".to_owned()),
-        update_ladder: ladder(vec![
-            rung(-5, &[commander]),
-            rung(0, &[commander]),
-            rung(5, &[commander, deputy]),
-            rung(10, &[commander, deputy]),
-            rung(20, &[commander, deputy, Party::Leadership]),
-        ]),
-        update_ladder_minor: ladder(vec![rung(0, &[commander])]),
-        missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
-        postmortem: PostmortemPolicy {
-            name: "postmortem".to_owned(),
-            sections: vec![
-                section(
-                    "What happened",
-                    "In two or three sentences, for somebody who was not there.",
-                    true,
-                ),
-                section("Contributing factors", "What made it possible, and what made it worse?", true),
-                section("What went well", "What helped?", false),
-                section("Actions", "What keeps it from happening again? Begin each with a verb.", true),
-            ],
-            owner_within: TimeDelta::hours(1),
-            owner_ladder: ladder(vec![rung(0, &[owner])]),
-            ladder: ladder(vec![rung(0, &[owner])]),
-        },
-        digests: Vec::new(),
-        operator: None,
-        declare_from: DeclareFrom::Known,
-        close_within: TimeDelta::hours(24),
-    }
-}
-
-fn declared() -> Incident {
-    Incident {
-        number: 42,
-        title: "Checkout is failing for cards".to_owned(),
-        thread_title: "Checkout is failing for cards".to_owned(),
-        summary: None,
-        impact: None,
-        severity: Severity::Sev1,
-        severity_assumed: false,
-        severity_highest: Severity::Sev1,
-        phase: Phase::Triage,
-        phase_assumed: true,
-        private: false,
-        drill: false,
-        wide_mail: WideMail::Sent,
-        reporter: person("Dana Reyes"),
-        declared_at: at(13, 5),
-        started_at: None,
-        detected_at: None,
-        resolved_at: None,
-        closed_at: None,
-        outcome: None,
-        command: Command::Offered {
-            to: vec![person("Alice Ng")],
-            offered_at: at(13, 5),
-            climb: Climb::default(),
-            leadership_told: false,
-        },
-        first_commanded_at: None,
-        roles: Vec::new(),
-        services: vec!["payments".to_owned()],
-        links: Vec::new(),
-        coordination: Coordination::default(),
-        customers_affected: None,
-        updates: Updates::default(),
-        missing_chase: Climb::default(),
-        postmortem: None,
-        unconfirmed: Vec::new(),
-        token_epoch: 0,
-        last_entry_at: at(13, 5),
-        next_seq: 2,
-    }
-}
-
-fn commanded() -> Incident {
-    let held = |role, name: &str, remark: Option<&str>, accepted: Option<DateTime<Utc>>| RoleHeld {
-        role,
-        person: person(name),
-        remark: remark.map(str::to_owned),
-        asked_at: at(13, 8),
-        accepted_at: accepted,
-    };
-    Incident {
-        phase: Phase::Identified,
-        phase_assumed: false,
-        summary: Some("Card payments time out since the 13:55 deploy.".to_owned()),
-        impact: Some("About 60 % of card payments fail; invoices work.".to_owned()),
-        customers_affected: Some(true),
-        started_at: Some(at(12, 55)),
-        command: Command::Held { by: person("Alice Ng"), since: at(13, 7), offered_on: None },
-        first_commanded_at: Some(at(13, 7)),
-        roles: vec![
-            held(Role::Deputy, "Bob Okafor", None, Some(at(13, 9))),
-            held(Role::Expert, "Carol Diaz", Some("database"), None),
-        ],
-        updates: Updates {
-            counted_from: Some(at(13, 30)),
-            first_at: Some(at(13, 30)),
-            on_time: 1,
-            ..Updates::default()
-        },
-        ..declared()
-    }
-}
-
-fn resolved() -> Incident {
-    Incident {
-        phase: Phase::Resolved,
-        resolved_at: Some(at(15, 15)),
-        outcome: Some("Rolled back to 2.3; the pool had been cut to ten connections.".to_owned()),
-        postmortem: Some(Postmortem {
-            owner: person("Alice Ng"),
-            owner_named: false,
-            due_at: Some(at(15, 15) + TimeDelta::days(4) + TimeDelta::minutes(105)),
-            owed_since: at(15, 15),
-            sections: BTreeMap::from([(
-                "What happened".to_owned(),
-                "The 2.4 deploy cut the connection pool.\nCard payments timed out for two hours."
-                    .to_owned(),
-            )]),
-            submitted_at: None,
-            published_at: None,
-            waived: None,
-            owner_climb: Climb::default(),
-            climb: Climb::default(),
-        }),
-        ..commanded()
-    }
-}
-
-fn entry(seq: i64, at: DateTime<Utc>, author: &str, kind: EntryKind, text: &str) -> Entry {
-    Entry {
-        seq,
-        at,
-        recorded_at: at,
-        author: (!author.is_empty()).then(|| person(author).address),
-        author_name: author.to_owned(),
-        verified: true,
-        kind,
-        text: text.to_owned(),
-        elided: String::new(),
-        attachments: Vec::new(),
-        message_id: None,
-    }
-}
-
-fn timeline() -> Vec<Entry> {
-    vec![
-        entry(1, at(13, 5), "Dana Reyes", EntryKind::Declaration, "Checkout is failing for cards"),
-        entry(2, at(13, 7), "Alice Ng", EntryKind::State, "Alice Ng commands"),
-        entry(3, at(13, 20), "Bob Okafor", EntryKind::Note, "Replica lag is 40 minutes and growing."),
-        entry(
-            4,
-            at(13, 30),
-            "Alice Ng",
-            EntryKind::FollowUp,
-            "Cause known: connection pool cut by 2.4.",
-        ),
-        entry(5, at(15, 15), "Alice Ng", EntryKind::State, "Resolved: rolled back to 2.3"),
-    ]
-}
+use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
 fn said(says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
     said_to("alice@example.org", says, incident, now)
@@ -314,7 +45,7 @@ fn update_owed(missing: Vec<&'static str>, escalated: bool) -> Reminder {
 }
 
 fn line(typed: &str, outcome: Outcome) -> LineResult {
-    let misread = Misread { why: String::new(), instead: None };
+    let misread = Misread { why: String::new(), instead: None, field: None };
     LineResult { line: Line { typed: typed.to_owned(), meaning: Err(misread) }, outcome }
 }
 
@@ -398,8 +129,12 @@ fn duties() -> Vec<(&'static str, Letter)> {
         answer_by: None,
         then: String::new(),
     };
-    let silent =
-        offer(&["Bob Okafor"], OfferedBy::CommanderSilent(person("Alice Ng")), "it stays as it is");
+    let silent = Says::TakeCommand {
+        asked: vec![person("Bob Okafor")],
+        by: OfferedBy::CommanderSilent(person("Alice Ng")),
+        answer_by: Some(at(14, 20)),
+        then: "leadership is told".to_owned(),
+    };
     let role = Says::RoleOffer {
         role: Role::Expert,
         by: person("Alice Ng"),
@@ -467,11 +202,20 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ),
     ];
     let receipt = Says::Receipt { results, hint: Some("Your words are filed as a note.".to_owned()) };
+    let hint = Says::Receipt {
+        results: Vec::new(),
+        hint: Some(
+            "Your mail is note #12 in the timeline of INC-42. To send it to everybody, reply with a \
+             line that begins  Update:  and goes on with your words."
+                .to_owned(),
+        ),
+    };
     let lines = vec!["Severity: SEV-1".to_owned(), "Phase: identified".to_owned()];
     let stranger = address("someone@elsewhere.example");
     let text = "Your checkout rejects all our cards.\nPlease look at it.";
     vec![
         ("receipt", said(receipt, &commanded(), at(13, 40))),
+        ("receipt-hint", said(hint, &commanded(), at(13, 40))),
         ("confirmation", said(Says::Confirmation { lines }, &commanded(), at(13, 40))),
         ("guide-incident", said(Says::Guide, &commanded(), at(13, 40))),
         ("guide", render_guide(&policy(), at(13, 40))),
@@ -482,6 +226,11 @@ fn answers() -> Vec<(&'static str, Letter)> {
             render_unreadable(&policy(), 9, "x@y.example", "more than 100 parts deep", at(13, 40)),
         ),
     ]
+}
+
+fn digest(figures: &Figures) -> Letter {
+    let until = at(8, 0);
+    render_digest(figures, "leadership-weekly", until - TimeDelta::days(7), until, &policy())
 }
 
 fn afterwards() -> Vec<(&'static str, Letter)> {
@@ -498,65 +247,50 @@ fn afterwards() -> Vec<(&'static str, Letter)> {
         ("postmortem-gaps", said(gaps, &resolved(), at(16, 0))),
         ("postmortem-complete", said(complete, &resolved(), at(16, 0))),
         ("postmortem-published", said(Says::PostmortemPublished, &resolved(), at(16, 0))),
-        ("digest", render_digest(&digest(), &policy(), at(8, 0))),
-        ("digest-quiet", render_digest(&quiet_digest(), &policy(), at(8, 0))),
+        ("digest", digest(&figures())),
+        ("digest-quiet", digest(&quiet_figures())),
     ]
 }
 
-fn quiet_digest() -> DigestView {
-    DigestView {
-        name: "leadership-weekly".to_owned(),
-        from: at(8, 0) - TimeDelta::days(7),
-        until: at(8, 0),
+fn quiet_figures() -> Figures {
+    Figures {
         open: Vec::new(),
-        overdue: Vec::new(),
-        published: Vec::new(),
-        due: Vec::new(),
-        late: Vec::new(),
-        times: Vec::new(),
-        updates_on_time: (None, None),
+        postmortems: Postmortems::default(),
+        period: Pace::default(),
+        before: Pace::default(),
     }
 }
 
-fn digest() -> DigestView {
-    let written = |number, title: &str, hours| WrittenUp {
+fn figures() -> Figures {
+    let owed = |number, title: &str, hours| Overdue {
         number,
         title: title.to_owned(),
-        private: false,
-        owner: "Alice Ng".to_owned(),
-        at: Some(at(17, 0) + TimeDelta::hours(hours)),
+        due_at: at(17, 0) + TimeDelta::hours(hours),
+        with: Some(person("Alice Ng")),
     };
-    let measure = |name: &str, this, before| Measure {
-        name: name.to_owned(),
-        this: Some(TimeDelta::minutes(this)),
-        before: Some(TimeDelta::minutes(before)),
+    let pace = |minutes: [i64; 3], percent| Pace {
+        to_acknowledge: Some(TimeDelta::minutes(minutes[0])),
+        to_first_update: Some(TimeDelta::minutes(minutes[1])),
+        to_resolve: Some(TimeDelta::minutes(minutes[2])),
+        updates_on_time_percent: Some(percent),
     };
-    DigestView {
+    Figures {
         open: vec![OpenIncident {
             number: 42,
             title: "Checkout is failing for cards".to_owned(),
-            private: false,
             severity: Severity::Sev1,
             phase: Phase::Identified,
-            commander: "Alice Ng".to_owned(),
-            last_entry_at: at(7, 20),
+            age: TimeDelta::minutes(130),
+            since_update: TimeDelta::minutes(40),
+            overdue: Some(Overdue { due_at: at(7, 50), ..owed(42, "", 0) }),
         }],
-        overdue: vec![Overdue {
-            number: 42,
-            what: "update".to_owned(),
-            with: "Alice Ng".to_owned(),
-            since: at(7, 50),
-        }],
-        published: vec![written(38, "Search was slow", -50)],
-        due: vec![written(41, "Exports were empty", 70)],
-        late: vec![written(39, "Login loop on mobile", -120)],
-        times: vec![
-            measure("To take command", 4, 7),
-            measure("To the first update", 24, 31),
-            measure("To resolve", 130, 95),
-        ],
-        updates_on_time: (Some(92), Some(80)),
-        ..quiet_digest()
+        postmortems: Postmortems {
+            published: vec![(38, "Search was slow".to_owned())],
+            due: vec![owed(41, "Exports were empty", 70)],
+            late: vec![owed(39, "Login loop on mobile", -120)],
+        },
+        period: pace([4, 24, 130], 92),
+        before: pace([7, 31, 95], 80),
     }
 }
 
@@ -645,7 +379,8 @@ fn html_is_small_ascii_and_says_what_the_text_says() {
         assert!(letter.html.is_ascii(), "{name}");
         assert!(letter.html.len() < 80_000, "{name}");
         assert!(letter.html.lines().all(|line| line.len() < 990), "{name}");
-        let shown = words(&mail_parser::decoders::html::html_to_text(&letter.html));
+        let cells = letter.html.replace("</th>", " ; ").replace("</td>", " ; ");
+        let shown = words(&mail_parser::decoders::html::html_to_text(&cells));
         let missing: Vec<String> = words(&letter.text)
             .into_iter()
             .filter(|word| word.chars().any(|c| c.is_ascii_digit()) && !shown.contains(word))
@@ -655,7 +390,7 @@ fn html_is_small_ascii_and_says_what_the_text_says() {
 }
 
 fn words(text: &str) -> BTreeSet<String> {
-    let trim = |word: &str| word.trim_matches(|c: char| ".,;:()|>-#".contains(c)).to_owned();
+    let trim = |word: &str| word.trim_matches(|c: char| ".,;:()|>-#\"".contains(c)).to_owned();
     text.split_whitespace().map(trim).filter(|word| !word.is_empty()).collect()
 }
 
@@ -697,4 +432,132 @@ fn every_link_fits_what_clients_take_and_every_mark_survives_composing() {
         assert_eq!(filled.len(), octets.len());
         assert!(!String::from_utf8(filled).unwrap().contains(TOKEN_MARK), "{name}");
     }
+}
+
+#[test]
+fn each_incident_of_a_consolidated_mail_has_a_mark_of_its_own() {
+    let update = update_owed(Vec::new(), false);
+    let first = Incident { title: "Ausfälle überall".repeat(5), ..commanded() };
+    let second = Incident { number: 43, ..commanded() };
+    let letter = render_reminders(
+        &person("Alice Ng"),
+        &[(&first, &update), (&second, &update)],
+        &policy(),
+        at(14, 0),
+    );
+    let own = policy().address;
+    let to = person("Alice Ng").address;
+    let frame = Frame {
+        own: &own,
+        incident: None,
+        reply_tag: None,
+        to: ("Alice Ng", &to),
+        message_id: "abcdefghijklmnopqrstuvwxyz@example.org",
+        references: &[],
+        list_name: "Example incidents",
+        now: at(14, 0),
+    };
+    let octets = compose(&letter, &frame);
+    let composed = String::from_utf8(octets.clone()).unwrap();
+    assert!(!composed.contains(TOKEN_MARK));
+    for number in [42, 43] {
+        let mark = token_mark_of(number);
+        // The address in the text and in the HTML, and two links.
+        assert_eq!(composed.matches(&mark).count(), 4, "{composed}");
+        let filled = fill_mark(&octets, &mark, "abcdefghijklmnop");
+        assert!(!String::from_utf8(filled).unwrap().contains(&mark));
+    }
+}
+
+#[test]
+fn hostile_words_in_every_field_stay_words() {
+    let evil =
+        format!("a\r\nBcc: x@y.example\0 \u{202e}`b` <img src=x> {TOKEN_MARK} {}", "é".repeat(3_000));
+    let mallory = firebell::incident::state::Person { name: evil.clone(), ..person("Mallory M") };
+    let mut incident = Incident {
+        title: evil.clone(),
+        thread_title: evil.clone(),
+        summary: Some(evil.clone()),
+        impact: Some(evil.clone()),
+        outcome: Some(evil.clone()),
+        reporter: mallory.clone(),
+        services: vec![evil.clone()],
+        links: vec![evil.clone()],
+        ..resolved()
+    };
+    incident.coordination.bridge = Some(evil.clone());
+    for held in &mut incident.roles {
+        held.person = mallory.clone();
+        held.remark = Some(evil.clone());
+    }
+    if let Some(postmortem) = &mut incident.postmortem {
+        postmortem.owner = mallory.clone();
+        postmortem.sections.insert("Actions".to_owned(), evil.clone());
+    }
+    for says in hostile_says(&evil, &mallory) {
+        let letter = said(says, &incident, at(16, 0));
+        let name = format!("{:?}", letter.purpose);
+        assert!(
+            letter.subject.chars().count() < 200 && !letter.subject.contains(['\r', '\n', '\0']),
+            "{name}"
+        );
+        assert!(letter.display_name.is_ascii(), "{name}: {}", letter.display_name);
+        assert!(
+            !letter.text.contains(['\r', '\0', '\u{202e}']) && !letter.text.contains(TOKEN_MARK),
+            "{name}"
+        );
+        // A page is one line, and a line to send instead is not broken.
+        let is_long = matches!(letter.purpose, Purpose::Page | Purpose::Receipt);
+        assert!(is_long || letter.text.lines().all(|line| line.chars().count() <= 72), "{name}");
+        assert!(letter.html.is_ascii() && letter.html.len() < 80_000, "{name} {}", letter.html.len());
+        assert!(!letter.html.contains("<img"), "{name}");
+        for mark in letter.html.match_indices(TOKEN_MARK) {
+            let before = letter.html.get(..mark.0).unwrap_or_default();
+            assert!(before.ends_with("mailto:incidents+42."), "{name}: a mark that is not in a link");
+        }
+    }
+}
+
+fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<Says> {
+    let text = || evil.to_owned();
+    let by = || mallory.clone();
+    let refused = Outcome::Refused { why: text(), instead: Some(text()) };
+    let owed = |owed| Reminder { owed_by: by(), ..reminder(owed, Some(at(15, 0)), true) };
+    vec![
+        Says::Declaration,
+        Says::FollowUp {
+            by: Some(by()),
+            changes: vec![Change::Cancelled { why: text() }, Change::Reopened { why: text() }],
+            text: text(),
+            update_overdue: false,
+        },
+        Says::Resolution { by: by(), text: text() },
+        Says::Note { seq: 1, by: by(), text: text(), attachments: vec![text()] },
+        Says::Page,
+        Says::TakeCommand {
+            asked: vec![by()],
+            by: OfferedBy::Commander(by()),
+            answer_by: None,
+            then: text(),
+        },
+        Says::RoleOffer { role: Role::Expert, by: by(), remark: Some(text()) },
+        Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
+        Says::Reminder(owed(Owed::PostmortemOwner)),
+        Says::Reminder(owed(Owed::Postmortem { due_at: None })),
+        Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },
+        Says::Confirmation { lines: vec![text()] },
+        Says::Status,
+        Says::Guide,
+        Says::PostmortemSkeleton,
+        Says::PostmortemGaps {
+            missing: vec![text()],
+            wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
+        },
+        Says::PostmortemPublished,
+        Says::Undeliverable {
+            to: address("mallory@example.org"),
+            purpose: Purpose::Note,
+            reason: text(),
+        },
+    ]
 }

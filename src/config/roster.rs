@@ -17,7 +17,7 @@ use crate::roster::{List, ListKind, Member, Roster};
 pub(super) fn read_people<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Roster {
     let zone = source.string(top, "time_zone").and_then(|name| Zone::named(&name.value));
     let mut roster = Roster { people: read_members(source, top, own), ..Roster::default() };
-    roster.domains = read_domains(source, top);
+    roster.domains = read_domains(source, top, own);
     roster.lists = read_lists(source, top, own, &roster);
     let rotations = read_rotations(source, top, own, &roster, &zone.unwrap_or_else(Zone::utc));
     read_command(source, top, own, &mut roster, &rotations);
@@ -25,9 +25,13 @@ pub(super) fn read_people<'t>(source: &mut Source<'t>, top: Table<'t>, own: Opti
     roster
 }
 
-fn read_domains<'t>(source: &mut Source<'t>, top: Table<'t>) -> Vec<String> {
+/// Where the key is absent, whoever shares our own domain is known; `domains = []` is nobody.
+fn read_domains<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Vec<String> {
+    let Some(texts) = source.strings(top, "domains") else {
+        return own.iter().map(|(address, _)| address.domain().to_lowercase()).collect();
+    };
     let mut domains = Vec::new();
-    for text in source.strings(top, "domains").unwrap_or_default() {
+    for text in texts {
         let domain = text.value.trim().trim_start_matches('@').to_lowercase();
         if Address::read(&format!("a@{domain}")).is_ok() {
             domains.push(domain);

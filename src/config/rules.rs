@@ -1,6 +1,6 @@
 //! The rules of the configuration: severities, ladders, calendar, postmortem, digests.
 
-use chrono::{TimeDelta, Weekday};
+use chrono::{TimeDelta, Timelike, Weekday};
 
 use super::defaults;
 use super::reading::Own;
@@ -9,7 +9,7 @@ use super::values::{
     read_date, read_duty, read_hours, read_party, read_positive, read_rung_at, read_span, read_weekdays,
     read_zone,
 };
-use crate::incident::policy::{DeclareFrom, Ladder, PostmortemPolicy, Rung, SeverityPolicy};
+use crate::incident::policy::{DeclareFrom, Ladder, PostmortemPolicy, Rung, RungAt, SeverityPolicy};
 use crate::incident::{Policy, Severity};
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::{Section, default_sections};
@@ -203,6 +203,13 @@ fn read_ladder<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str, usual: 
         }
         rungs.extend(at.map(|at| Rung { at, to }));
     }
+    // Steps may be written in any order; a ladder is climbed in the order of time.
+    rungs.sort_by_key(|rung| match rung.at {
+        RungAt::BusinessPercent(percent) => (0, i64::from(percent)),
+        RungAt::DueDayAt(time) => (1, i64::from(time.num_seconds_from_midnight())),
+        RungAt::Offset(offset) => (2, offset.num_seconds()),
+        RungAt::BusinessDaysAfter(days) => (3, i64::from(days)),
+    });
     Ladder { rungs, then: usual.then }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::FIRST_CONFIGURATION;
-use crate::incident::policy::{PostmortemDuty, Span};
+use crate::incident::policy::{PostmortemDuty, RungAt, Span};
 
 fn mistakes(text: &str) -> Vec<String> {
     match read_config(text, "firebell.toml") {
@@ -27,6 +27,17 @@ fn an_address_is_a_configuration() {
     assert_eq!(policy.update_ladder.then.as_ref().map(|then| then.at_most), Some(12));
     assert_eq!(config.smtp_listen, Some("127.0.0.1:2525".parse().unwrap()));
     assert_eq!(config.keep_raw, TimeDelta::days(90));
+    assert_eq!(policy.roster.domains, ["example.org"]);
+}
+
+#[test]
+fn a_ladder_is_climbed_in_the_order_of_time() {
+    let text = "address = \"incidents@example.org\"\n[ladder]\nupdate = [\
+        { at = \"5m\", to = [\"deputy\"] }, { at = \"-5m\", to = [\"commander\"] }]";
+    let ladder = read_config(text, "x").unwrap().policy().update_ladder;
+    let at: Vec<_> = ladder.rungs.iter().map(|rung| rung.at).collect();
+    let minutes = |count| RungAt::Offset(TimeDelta::minutes(count));
+    assert_eq!(at, [minutes(-5), minutes(5)]);
 }
 
 #[test]

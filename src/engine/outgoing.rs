@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::batch::Batch;
 use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
 use crate::incident::state::Person;
-use crate::learning::digest::DigestPolicy;
+use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
 use crate::mail::compose::{Frame, Letter, compose, fill_token, token_mark_of};
 use crate::mail::message::InboundMail;
@@ -140,10 +140,11 @@ impl Batch {
         person: &Person,
         waiting: &[(i64, Person, Reminder)],
     ) -> Result<(), StoreError> {
-        let items: Vec<_> = waiting
+        let mut items: Vec<_> = waiting
             .iter()
             .filter_map(|(number, _, reminder)| Some((self.incident(*number)?, reminder)))
             .collect();
+        items.sort_by_key(|(incident, reminder)| (incident.severity, reminder.due_at));
         let Some(first) = items.first().map(|(incident, _)| incident.number) else { return Ok(()) };
         let mut letter = render::render_reminders(person, &items, &self.policy, self.now);
         let mut token = None;
@@ -235,11 +236,9 @@ impl Batch {
         let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
         let stored = self.write.load_all_incidents().await?;
         let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
-        let letter = render::render_digest(
-            &view(&digest.name, from, period_at, &incidents),
-            &self.policy,
-            self.now,
-        );
+        let update_due = |incident: &_| crate::incident::deadlines::update_due(incident, &policy);
+        let figures = figures(&incidents, from, period_at, update_due);
+        let letter = render::render_digest(&figures, &digest.name, from, period_at, &policy);
         let mut members = BTreeMap::new();
         for name in &digest.to {
             let Some(list) = self.policy.roster.list(name) else { continue };
@@ -382,25 +381,5 @@ fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
         Purpose::Declaration | Purpose::FollowUp | Purpose::Note | Purpose::Status => TimeDelta::days(2),
         _ => TimeDelta::days(5),
-    }
-}
-
-fn view(
-    name: &str,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-    _: &[crate::incident::Incident],
-) -> render::digest::DigestView {
-    render::digest::DigestView {
-        name: name.to_owned(),
-        from,
-        until,
-        open: vec![],
-        overdue: vec![],
-        published: vec![],
-        due: vec![],
-        late: vec![],
-        times: vec![],
-        updates_on_time: (None, None),
     }
 }

@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
-use super::policy::{Ladder, PostmortemDuty, Rung, RungAt, Span};
-use super::state::{Climb, Command, Incident, Person};
+use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
+use super::state::{Climb, Command, Incident, Person, Postmortem};
 
 /// How late a reminder may go out before the rungs behind it move with it: whoever comes next on
 /// the ladder is counted from the instant at which the one before was told.
@@ -148,15 +148,6 @@ pub fn missing_fields(incident: &Incident, policy: &Policy) -> Vec<&'static str>
     missing
 }
 
-/// The ladder that chases updates of this severity.
-pub fn update_ladder<'a>(incident: &Incident, policy: &'a Policy) -> &'a Ladder {
-    if incident.severity <= super::Severity::Sev3 {
-        &policy.update_ladder
-    } else {
-        &policy.update_ladder_minor
-    }
-}
-
 fn command_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     let Command::Offered { to, offered_at, climb, leadership_told } = &incident.command else {
         return None;
@@ -193,8 +184,7 @@ fn missing_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
         return None;
     }
     let owed_by = incident.commander().unwrap_or(&incident.reporter).clone();
-    let ladder =
-        Climbing::new(&policy.missing_ladder, incident.missing_chase, incident.declared_at, policy);
+    let ladder = missing_climbing(incident, policy);
     Some(Obligation {
         kind: DeadlineKind::MissingFields,
         owed_by: vec![owed_by],
@@ -206,7 +196,7 @@ fn missing_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
 
 fn update_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     let due_at = update_due(incident, policy)?;
-    let ladder = Climbing::new(update_ladder(incident, policy), incident.updates.climb, due_at, policy);
+    let ladder = update_climbing(incident, due_at, policy);
     Some(Obligation {
         kind: DeadlineKind::Update,
         owed_by: incident.commander().cloned().into_iter().collect(),
@@ -223,7 +213,7 @@ fn postmortem_owner_owed(incident: &Incident, policy: &Policy) -> Option<Obligat
         return None;
     }
     let due_at = postmortem.owed_since + policy.postmortem.owner_within;
-    let ladder = Climbing::new(&policy.postmortem.owner_ladder, postmortem.owner_climb, due_at, policy);
+    let ladder = owner_climbing(postmortem, policy);
     Some(Obligation {
         kind: DeadlineKind::PostmortemOwner,
         owed_by: vec![postmortem.owner.clone()],
@@ -239,8 +229,7 @@ fn postmortem_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
         return None;
     }
     let wake_at = postmortem.due_at.and_then(|due_at| {
-        Climbing::new(&policy.postmortem.ladder, postmortem.climb, due_at, policy)
-            .since(postmortem.owed_since)
+        postmortem_climbing(postmortem, due_at, policy)
             .next_at()
             .map(|at| in_working_hours(at, incident, policy))
     });
@@ -251,6 +240,48 @@ fn postmortem_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
         stage: postmortem.climb.done,
         wake_at,
     })
+}
+
+/// The ladder that chases updates of this severity.
+pub fn update_ladder<'a>(incident: &Incident, policy: &'a Policy) -> &'a Ladder {
+    if incident.severity <= super::Severity::Sev3 {
+        &policy.update_ladder
+    } else {
+        &policy.update_ladder_minor
+    }
+}
+
+/// The ladder of the missing fields.
+pub fn missing_climbing<'a>(incident: &Incident, policy: &'a Policy) -> Climbing<'a> {
+    let since = incident.declared_at;
+    Climbing::new(&policy.missing_ladder, incident.missing_chase, since, since, policy)
+}
+
+/// The ladder of the update that is due at `due_at`.
+pub fn update_climbing<'a>(
+    incident: &Incident,
+    due_at: DateTime<Utc>,
+    policy: &'a Policy,
+) -> Climbing<'a> {
+    let ladder = update_ladder(incident, policy);
+    let since = incident.updates.counted_from.unwrap_or(due_at);
+    Climbing::new(ladder, incident.updates.climb, since, due_at, policy)
+}
+
+/// The ladder that chases the naming of an owner.
+pub fn owner_climbing<'a>(postmortem: &Postmortem, policy: &'a Policy) -> Climbing<'a> {
+    let since = postmortem.owed_since;
+    let due_at = since + policy.postmortem.owner_within;
+    Climbing::new(&policy.postmortem.owner_ladder, postmortem.owner_climb, since, due_at, policy)
+}
+
+/// The ladder of a postmortem that is due at `due_at`.
+pub fn postmortem_climbing<'a>(
+    postmortem: &Postmortem,
+    due_at: DateTime<Utc>,
+    policy: &'a Policy,
+) -> Climbing<'a> {
+    Climbing::new(&policy.postmortem.ladder, postmortem.climb, postmortem.owed_since, due_at, policy)
 }
 
 /// Where no postmortem has a date, the incident closes by itself.
@@ -284,53 +315,67 @@ fn in_working_hours(at: DateTime<Utc>, incident: &Incident, policy: &Policy) -> 
     }
 }
 
-/// A ladder, how far it has been climbed, and what it is counted from.
-#[derive(Debug, Clone, Copy)]
+/// A ladder, its rungs in the order of their time, and how far it has been climbed.
+#[derive(Debug, Clone)]
 pub struct Climbing<'a> {
-    ladder: &'a Ladder,
+    rungs: Vec<(DateTime<Utc>, &'a Rung)>,
+    then: Option<&'a Repeat>,
     climb: Climb,
     due_at: DateTime<Utc>,
-    since: DateTime<Utc>,
     policy: &'a Policy,
 }
 
 /// What is to be done on a ladder now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reached<'a> {
-    /// The rung, or `None` for a repeat after the last.
-    pub rung: Option<(usize, &'a Rung)>,
-    pub to: &'a [super::policy::Party],
+    /// How many rungs that remind the deputy have been reached, this one included.
+    pub deputy_reminders: usize,
+    /// This is a rung, and no repeat after the last.
+    pub is_rung: bool,
+    pub to: &'a [Party],
     /// The climb after it.
     pub climb: Climb,
 }
 
 impl<'a> Climbing<'a> {
-    /// `due_at` is what the offsets of the rungs are counted from.
-    pub fn new(ladder: &'a Ladder, climb: Climb, due_at: DateTime<Utc>, policy: &'a Policy) -> Self {
-        Self { ladder, climb, due_at, since: due_at, policy }
-    }
-
-    /// When the obligation began, for rungs that are a share of its time.
-    pub fn since(mut self, since: DateTime<Utc>) -> Self {
-        self.since = since;
-        self
+    /// `due_at` is what the offsets of the rungs are counted from, `since` when the obligation began.
+    pub fn new(
+        ladder: &'a Ladder,
+        climb: Climb,
+        since: DateTime<Utc>,
+        due_at: DateTime<Utc>,
+        policy: &'a Policy,
+    ) -> Self {
+        let day = |at| policy.calendar.zone.local(at).date();
+        let mut rungs: Vec<_> = ladder
+            .rungs
+            .iter()
+            .map(|rung| (planned(rung, since, due_at, policy), rung))
+            // The due day has its own reminder: a share of the time that ends on it says the same.
+            .filter(|(at, rung)| {
+                !matches!(rung.at, RungAt::BusinessPercent(_)) || day(*at) < day(due_at)
+            })
+            .collect();
+        rungs.sort_by_key(|(at, _)| *at);
+        Self { rungs, then: ladder.then.as_ref(), climb, due_at, policy }
     }
 
     /// When the next reminder is; `None` at the ladder's end.
     pub fn next_at(&self) -> Option<DateTime<Utc>> {
         let index = self.climb.done as usize;
-        if let Some(rung) = self.ladder.rungs.get(index) {
-            let planned = self.planned(rung);
-            let (Some(last), Some(before)) =
-                (self.climb.last_at, index.checked_sub(1).and_then(|i| self.ladder.rungs.get(i)))
-            else {
-                return Some(planned);
-            };
-            // Escalation starts when people are told: a rung keeps its distance from the one before.
-            return Some(planned.max(last + (planned - self.planned(before))));
+        if let Some((planned, _)) = self.rungs.get(index) {
+            let before = index.checked_sub(1).and_then(|index| self.rungs.get(index));
+            return Some(match (self.climb.last_at, before) {
+                // Escalation starts when people are told: after a late reminder the next keeps its
+                // distance.
+                (Some(told_at), Some((before, _))) if told_at > *before => {
+                    told_at + (*planned - *before)
+                }
+                _ => *planned,
+            });
         }
-        let then = self.ladder.then.as_ref()?;
-        let repeats = index - self.ladder.rungs.len();
+        let then = self.then?;
+        let repeats = index - self.rungs.len();
         if repeats >= then.at_most as usize {
             return None;
         }
@@ -341,43 +386,49 @@ impl<'a> Climbing<'a> {
         })
     }
 
-    /// The reminder to send at `now`, which is not before [`Self::next_at`]. Rungs to the same
-    /// people that were slept through are one reminder, the latest.
+    /// The reminder to send at `now`, if [`Self::next_at`] has come. Rungs to the same people that
+    /// were slept through are one reminder, the latest.
     pub fn reached(&self, now: DateTime<Utc>) -> Option<Reached<'a>> {
-        let planned = self.next_at().filter(|at| *at <= now)?;
+        let next_at = self.next_at().filter(|at| *at <= now)?;
         let mut index = self.climb.done as usize;
-        let Some(mut rung) = self.ladder.rungs.get(index) else {
-            let then = self.ladder.then.as_ref()?;
-            return Some(Reached { rung: None, to: &then.to, climb: self.climbed(index, planned, now) });
+        let Some((_, rung)) = self.rungs.get(index) else {
+            return Some(Reached {
+                deputy_reminders: 0,
+                is_rung: false,
+                to: &self.then?.to,
+                climb: climbed(index, next_at, now),
+            });
         };
-        while let Some(next) = self.ladder.rungs.get(index + 1) {
-            if next.to != rung.to || self.planned(next) > now {
+        let mut planned = next_at;
+        while let Some((at, next)) = self.rungs.get(index + 1) {
+            if next.to != rung.to || *at > now {
                 break;
             }
-            (index, rung) = (index + 1, next);
+            (index, planned) = (index + 1, planned.max(*at));
         }
-        let planned = planned.max(self.planned(rung));
+        let reached = self.rungs.iter().take(index + 1);
         Some(Reached {
-            rung: Some((index, rung)),
+            deputy_reminders: reached.filter(|(_, rung)| rung.to.contains(&Party::Deputy)).count(),
+            is_rung: true,
             to: &rung.to,
-            climb: self.climbed(index, planned, now),
+            climb: climbed(index, planned, now),
         })
     }
+}
 
-    fn climbed(&self, index: usize, planned: DateTime<Utc>, now: DateTime<Utc>) -> Climb {
-        let told_at = if now - planned > LATE_AFTER { now } else { planned };
-        Climb { done: u32::try_from(index + 1).unwrap_or(u32::MAX), last_at: Some(told_at) }
-    }
+fn climbed(index: usize, planned: DateTime<Utc>, now: DateTime<Utc>) -> Climb {
+    let told_at = if now - planned > LATE_AFTER { now } else { planned };
+    Climb { done: u32::try_from(index + 1).unwrap_or(u32::MAX), last_at: Some(told_at) }
+}
 
-    fn planned(&self, rung: &Rung) -> DateTime<Utc> {
-        let calendar = &self.policy.calendar;
-        match rung.at {
-            RungAt::Offset(offset) => self.due_at + offset,
-            RungAt::BusinessPercent(percent) => calendar.at_percent(self.since, self.due_at, percent),
-            RungAt::DueDayAt(time) => {
-                calendar.zone.instant(calendar.zone.local(self.due_at).date().and_time(time))
-            }
-            RungAt::BusinessDaysAfter(days) => calendar.opening_after(self.due_at, days),
+fn planned(rung: &Rung, since: DateTime<Utc>, due_at: DateTime<Utc>, policy: &Policy) -> DateTime<Utc> {
+    let calendar = &policy.calendar;
+    match rung.at {
+        RungAt::Offset(offset) => due_at + offset,
+        RungAt::BusinessPercent(percent) => calendar.at_percent(since, due_at, percent),
+        RungAt::DueDayAt(time) => {
+            calendar.zone.instant(calendar.zone.local(due_at).date().and_time(time))
         }
+        RungAt::BusinessDaysAfter(days) => calendar.opening_after(due_at, days),
     }
 }

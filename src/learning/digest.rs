@@ -110,20 +110,25 @@ pub fn figures(
     }
 }
 
+/// A private incident shows no more than its key and severity.
+fn shown_title(incident: &Incident) -> String {
+    if incident.private { "Restricted incident".to_owned() } else { incident.title.clone() }
+}
+
 fn read_open(incident: &Incident, until: DateTime<Utc>, due: Option<DateTime<Utc>>) -> OpenIncident {
     let first = incident.updates.first_at;
     let last = first.and(incident.updates.counted_from).or(first).unwrap_or(incident.declared_at);
     let due = due.filter(|due| incident.phase.is_active() && *due < until);
     OpenIncident {
         number: incident.number,
-        title: incident.title.clone(),
+        title: shown_title(incident),
         severity: incident.severity,
         phase: incident.phase,
         age: until - incident.declared_at,
         since_update: (until - last).max(TimeDelta::zero()),
         overdue: due.map(|due_at| Overdue {
             number: incident.number,
-            title: incident.title.clone(),
+            title: shown_title(incident),
             due_at,
             with: incident.commander().cloned(),
         }),
@@ -135,12 +140,12 @@ fn read_postmortems(incidents: &[&Incident], from: DateTime<Utc>, until: DateTim
     for incident in incidents {
         let Some(postmortem) = &incident.postmortem else { continue };
         if postmortem.published_at.is_some_and(|at| from <= at && at < until) {
-            found.published.push((incident.number, incident.title.clone()));
+            found.published.push((incident.number, shown_title(incident)));
         }
         let Some(due_at) = postmortem.due_at.filter(|_| postmortem.is_owed()) else { continue };
         let owed = Overdue {
             number: incident.number,
-            title: incident.title.clone(),
+            title: shown_title(incident),
             due_at,
             with: Some(postmortem.owner.clone()),
         };
@@ -205,6 +210,7 @@ mod tests {
         Incident {
             number,
             title: format!("Incident {number}"),
+            thread_title: format!("Incident {number}"),
             summary: None,
             impact: None,
             severity,
@@ -230,6 +236,7 @@ mod tests {
             coordination: Coordination::default(),
             customers_affected: None,
             updates: Updates::default(),
+            untold: Vec::new(),
             missing_chase: Climb::default(),
             postmortem: None,
             unconfirmed: Vec::new(),

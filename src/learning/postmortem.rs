@@ -19,13 +19,14 @@ pub struct Section {
 }
 
 /// Heading, other spellings, what it asks, whether it must be there. The minimum is what happened,
-/// why, and how it is kept from happening again.
+/// why, and how it is kept from happening again. No spelling is a word that people put before a
+/// colon in an ordinary reply.
 const DEFAULT_SECTIONS: [(&str, &[&str], &str, bool); 9] = [
     ("Overview", &["In short", "tl;dr"], "The incident in three sentences.", false),
-    ("What happened", &["Timeline"], "In order, with times, as it looked to the people in it.", true),
+    ("What happened", &[], "In order, with times, as it looked to the people in it.", true),
     (
         "Contributing factors",
-        &["Contributing factor", "Root cause", "Root causes", "Why"],
+        &["Contributing factor", "Root cause", "Root causes"],
         "What made it possible, and what made it last: systems and conditions, not people.",
         true,
     ),
@@ -39,7 +40,7 @@ const DEFAULT_SECTIONS: [(&str, &[&str], &str, bool); 9] = [
         "What will be done so that it does not happen again; begin with a verb, name an owner.",
         true,
     ),
-    ("External message", &["External"], "What customers are told, if anything.", false),
+    ("External message", &[], "What customers are told, if anything.", false),
 ];
 
 /// The sections of an organisation that configured none.

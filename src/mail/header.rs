@@ -28,12 +28,16 @@ pub(super) fn header_end(octets: &[u8]) -> usize {
 
 /// The fields of a header in their order, unfolded; not more than the limits allow.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(super) struct Fields {
+    all: Vec<(String, String)>,
+    is_whole: bool,
+}
 
 impl Fields {
     /// Reads the header at the start of a message.
     pub(super) fn read(octets: &[u8]) -> Self {
         let end = header_end(octets).min(HEADER_OCTETS_MAX);
+        let mut is_whole = end == header_end(octets);
         let mut fields: Vec<(String, String)> = Vec::new();
         for line in octets.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
             let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
@@ -43,17 +47,23 @@ impl Fields {
                 }
             } else if let Some((name, value)) = line.split_once(':') {
                 if fields.len() == HEADER_FIELDS_MAX {
+                    is_whole = false;
                     break;
                 }
                 fields.push((name.trim_end().to_ascii_lowercase(), value.trim().to_owned()));
             }
         }
-        Self(fields)
+        Self { all: fields, is_whole }
+    }
+
+    /// Whether this is the whole header: beyond the limits there might be a second From.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The values of every field of this name, given in lower case.
     pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
+        self.all.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
     }
 
     /// The value of the first field of this name.
@@ -125,7 +135,7 @@ pub(super) fn read_message_ids(value: &str) -> impl DoubleEndedIterator<Item = S
 ///
 /// `None` for something in the place of a mailbox that is none.
 pub(super) fn read_mailboxes(value: &str) -> Vec<Option<Mailbox>> {
-    split_list(value).iter().take(MAILBOXES_MAX).map(|piece| read_mailbox(piece)).collect()
+    split_list(value).iter().take(MAILBOXES_MAX).map(read_mailbox).collect()
 }
 
 /// One mailbox, seen character by character.
@@ -195,7 +205,12 @@ fn read_mailbox(piece: &Piece) -> Option<Mailbox> {
     Some(Mailbox { name: decode(&name.replace('\u{1}', "@")), address })
 }
 
-/// Whether a value is a group (`Team: a@b, c@d;`), which names nobody as the author.
+/// The display name of the first mailbox, whatever its address: to know a signature by.
+pub(super) fn read_display_name(value: &str) -> String {
+    split_list(value).first().map(|piece| decode(&piece.outside)).unwrap_or_default()
+}
+
+/// The only mailbox of a value. A group (`Team: a@b;`) names nobody as the author.
 pub(super) fn read_author(value: &str) -> Option<Mailbox> {
     let mut mailboxes = read_mailboxes(value);
     let outside_quotes = value.split('"').step_by(2).any(|part| part.contains(';'));
@@ -244,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_display_name_cannot_bring_a_line_of_its_own() {
-        let name = author("=?utf-8?q?Dana=0D=0ABcc:_x?= <dana@ops.example>");
+        let name = author("=?utf-8?b?RGFuYQ0KQmNjOiB4?= <dana@ops.example>");
         assert_eq!(name.as_deref(), Some("Dana Bcc: x|dana@ops.example"));
     }
 

@@ -18,7 +18,7 @@ pub const NESTING_MAX: usize = 100;
 /// Comparisons with a boundary; an ordinary log of rules in a mail of three parts needs a tenth.
 const COMPARISONS_MAX: usize = 10_000_000;
 /// Double hyphens that might be boundaries of a kind we failed to see.
-const HYPHEN_PAIRS_MAX: usize = 50_000;
+const HYPHEN_PAIRS_MAX: usize = 200_000;
 
 /// Whether the message may be given to the parser.
 ///

@@ -100,8 +100,8 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
             null_reverse_path,
         })
     };
-    let author = from.as_ref().map_or("", |from| from.name.as_str());
-    let quote::Split { new_text, elided } = quote::split(lines, author);
+    let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
+    let quote::Split { new_text, elided } = quote::split(lines, &author);
     InboundMail {
         message_id: read_message_id(&fields),
         ancestors: read_ancestors(&fields),
@@ -142,7 +142,7 @@ fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
 fn read_from(fields: &Fields) -> Option<Mailbox> {
     let mut all = fields.all("from");
     match (all.next(), all.next()) {
-        (Some(only), None) => header::read_author(only),
+        (Some(only), None) if fields.is_whole() => header::read_author(only),
         _ => None,
     }
 }
@@ -241,6 +241,15 @@ mod tests {
         assert_eq!(read_mail(MAIL.replace("\r\n", "\n").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("Bye", "Buy").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("m1@", "m2@").as_bytes(), false).content_key, key);
+    }
+
+    #[test]
+    fn a_second_from_cannot_hide_behind_the_limits() {
+        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(limits::HEADER_OCTETS_MAX));
+        assert_eq!(read_mail(padded.as_bytes(), false).from, None);
+        let (head, body) = MAIL.split_once("\r\n\r\n").unwrap();
+        let padded = format!("{head}\r\n{}\r\n{body}", "X: y\r\n".repeat(1_000));
+        assert_eq!(read_mail(padded.as_bytes(), false).from, None);
     }
 
     #[test]

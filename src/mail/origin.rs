@@ -69,7 +69,7 @@ const REPORTER_NAMES: &[&str] = &[
 
 /// How subjects of delivery reports begin, without their case.
 const REPORT_SUBJECTS: &[&str] = &[
-    "undelivered mail returned",
+    "undelivered mail",
     "undeliverable",
     "undelivered:",
     "delivery status notification",
@@ -112,7 +112,6 @@ const REPORT_SUBJECTS: &[&str] = &[
 /// Sentences of reports older than RFC 3464, looked for at the start of the text.
 const REPORT_SENTENCES: &[&str] = &[
     "this is the qmail-send program",
-    "hi. this is the",
     "this message was created automatically by mail delivery software",
     "this message was created automatically by the mail system",
     "a message that you sent could not be delivered",
@@ -135,6 +134,9 @@ const REPORT_SENTENCES: &[&str] = &[
     "failed to deliver to",
     "message could not be delivered",
     "mail delivery error",
+    "could not deliver message to the following",
+    "unable to deliver message",
+    "------ failed recipients ------",
     "unknown local user",
     "there is no such user",
     "delivery attempts have failed",
@@ -291,20 +293,25 @@ fn is_delivery_report(signs: &Signs<'_>) -> bool {
     let by_subject = begins_with_any(&subject, REPORT_SUBJECTS);
     let by_text = has_report_sentence(signs.text);
     let null = signs.null_reverse_path || null_return_path(signs.fields);
-    // A person may hold a postmaster's address and a person may quote a report: a name alone, or
-    // a text alone, is not enough where the message answers something of ours.
+    // A person may hold a postmaster's address, and a person may quote a report or declare that
+    // mail bounces: no sign is enough alone, unless it is a name that only machines have.
     let answers = signs.fields.has("in-reply-to");
-    match (is_reporter(signs), by_subject || by_text) {
-        (true, true) => true,
-        (true, false) => null || !answers,
-        (false, true) => null || (by_subject && by_text && !answers) || (by_text && !answers),
-        (false, false) => false,
+    match (is_reporter(signs), by_subject, by_text) {
+        (true, true, _) | (true, _, true) => true,
+        (true, false, false) => null || !(answers || is_postmaster(signs)),
+        (false, true, true) => null || !answers,
+        (false, true, false) | (false, false, true) => null,
+        (false, false, false) => false,
     }
+}
+
+fn is_postmaster(signs: &Signs<'_>) -> bool {
+    signs.from.is_some_and(|from| from.address.local_part().eq_ignore_ascii_case("postmaster"))
 }
 
 fn is_reporter(signs: &Signs<'_>) -> bool {
     let from: String = signs.fields.all("from").map(|value| decode(value).to_lowercase()).collect();
-    let local = |text: &str| REPORTERS.iter().any(|reporter| text == *reporter);
+    let local = |text: &str| REPORTERS.contains(&text);
     signs.from.is_some_and(|from| local(&from.address.local_part().to_lowercase()))
         || REPORTER_NAMES.iter().any(|name| from.contains(name))
         || from.trim_start_matches(['<', '"', ' ']).split(['@', ' ', '>']).next().is_some_and(local)
@@ -330,7 +337,8 @@ fn is_automatic_answer(signs: &Signs<'_>) -> bool {
             .any(|kind| value.trim().eq_ignore_ascii_case(kind))
     });
     // `Precedence: bulk` is what Mailman 2 sets for a person's post.
-    let precedence = precedence && !came_through_list(fields);
+    let is_post = ["list-id", "list-post", "x-mailing-list"].iter().any(|name| fields.has(name));
+    let precedence = precedence && !is_post;
     let old =
         ["x-autoreply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-mail-autoreply"];
     let old =
@@ -410,6 +418,42 @@ mod tests {
     #[test]
     fn our_own_mail_is_known_by_its_mark() {
         assert_eq!(origin("X-Firebell-Loop: anything"), Origin::Own);
+    }
+
+    #[test]
+    fn a_report_about_bouncing_mail_is_a_persons() {
+        for text in [
+            "Hi. This is the network team.",
+            "Every login says: there is no such user.",
+            "Mail delivery error since ten.",
+        ] {
+            let mail = format!("From: dana@ops.example\r\nSubject: mail is down\r\n\r\n{text}\r\n");
+            assert_eq!(read_mail(mail.as_bytes(), false).origin, Origin::Person, "{text}");
+        }
+    }
+
+    #[test]
+    fn old_reports_are_known_by_sender_subject_and_text() {
+        for (from, subject, text) in [
+            (
+                "MAILER-DAEMON@x.example",
+                "failure notice",
+                "Hi. This is the qmail-send program at x.example.",
+            ),
+            (
+                "Mail Delivery System <a@x.example>",
+                "x",
+                "This message was created automatically by mail delivery software.",
+            ),
+            (
+                "imss@x.example",
+                "Mail could not be delivered",
+                "Unable to deliver message to <bob@x.example>.",
+            ),
+        ] {
+            let mail = format!("From: {from}\r\nSubject: {subject}\r\n\r\n{text}\r\n");
+            assert_eq!(read_mail(mail.as_bytes(), false).origin, Origin::DeliveryReport, "{subject}");
+        }
     }
 
     #[test]

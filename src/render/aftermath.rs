@@ -27,11 +27,13 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     };
     let mut paper = Paper::new(lead, context.about());
     let by = match due {
-        Some(at) => format!("It is due at {}.", context.until(at)),
+        Some(at) => format!("It is due {}.", context.until(at)),
         None => "It has no date.".to_owned(),
     };
+    let named = context.incident.postmortem.as_ref().is_none_or(|postmortem| postmortem.owner_named);
+    let until = if named { "" } else { " until somebody else is named" };
     paper.prose(&format!(
-        "{}, you write the {name}. {by} Reply with one heading or several, each followed by a colon \
+        "{}, you write the {name}{until}. {by} Reply with one heading or several, each followed by a colon \
          and its text, such as `What happened: at 14:05 the disk was full`. Send them one by one, in \
          any order; any responder may. A heading sent again replaces its text.",
         first_name(owner),
@@ -49,8 +51,8 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
             paper.words(written);
         }
     }
-    paper.actions(vec![context.action("When all is there", "Submit", &subject)]);
-    paper.prose("Filled in already");
+    paper.actions(vec![context.action("To submit, when all is there", "Submit", &subject)]);
+    paper.heading("Filled in already");
     paper.facts(durations(context));
     paper.facts(people(context));
     add_timeline(&mut paper, context, timeline);
@@ -84,7 +86,7 @@ pub fn render_gaps(context: &Context<'_>, missing: &[String], wording: &[Wording
         ));
         let items: Vec<String> = missing.iter().map(|heading| asked(context, heading)).collect();
         paper.items(&items);
-        paper.actions(vec![context.action("When all is there", "Submit", &subject)]);
+        paper.actions(vec![context.action("To submit, when all is there", "Submit", &subject)]);
     }
     if !wording.is_empty() {
         paper.heading("Better worded");

@@ -7,7 +7,7 @@ use super::context::{Context, first_name, shown};
 use super::paper::{Paper, fact, facts};
 use super::quick::action;
 use super::when;
-use super::wrap::{Span, clipped, foreign_lines, one_line, spans};
+use super::wrap::{Span, clipped, foreign_lines, one_line, own_sentence, spans};
 use crate::incident::decision::Purpose;
 use crate::incident::event::{LineResult, Outcome};
 use crate::incident::state::Person;
@@ -15,6 +15,8 @@ use crate::incident::{Policy, Severity};
 use crate::mail::Address;
 use crate::mail::compose::{Letter, TOKEN_MARK};
 
+/// A line to send instead, which is printed unbroken.
+const LINE_CHARS_MAX: usize = 200;
 /// Lines of one answer; a mail has five unknown lines at most, and not many known ones.
 const LINES_MAX: usize = 60;
 
@@ -23,6 +25,7 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
     let refused =
         results.iter().filter(|result| matches!(result.outcome, Outcome::Refused { .. })).count();
     let lead = match refused {
+        0 if results.is_empty() => first_sentence(hint.unwrap_or("Your mail is filed")),
         0 => "What you wrote is done".to_owned(),
         _ if refused == results.len() => format!("{} not done", counted(refused)),
         _ => format!("{refused} of {} not done", counted(results.len())),
@@ -33,18 +36,27 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
     });
     let mut paper = Paper::new(lead, context.about());
     if refused > 0 {
-        paper.prose(
-            "Send the lines that were not done again as they stand below, in a reply to this mail. \
-             The others are done, and your words are in the timeline; without a reply it stays so.",
-        );
+        let others = if refused < results.len() { "The other lines are done. " } else { "" };
+        paper.prose(&format!(
+            "Please send what was not done once more, in a reply to this mail, mended as shown \
+             below. {others}Whatever you wrote is in the timeline; without a reply it stays at that.",
+        ));
     }
-    let steps = results.iter().take(LINES_MAX).map(step).collect();
-    paper.transcript(steps);
+    if !results.is_empty() {
+        paper.transcript(results.iter().take(LINES_MAX).map(step).collect());
+    }
     if let Some(hint) = hint {
-        paper.prose(&one_line_keeping_marks(hint));
+        for paragraph in hint.split("\n\n").take(LINES_MAX) {
+            paper.prose(&own_sentence(paragraph));
+        }
     }
     paper.foot("Only you get this. Every command on one page? Reply with the one word `help`.");
     context.on_duty(Purpose::Receipt, subject, "receipt", &paper)
+}
+
+/// For the headline of a receipt that has no lines to show.
+fn first_sentence(words: &str) -> String {
+    clipped(words.split_inclusive(". ").next().unwrap_or(words), 64).trim_end_matches('.').to_owned()
 }
 
 fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
@@ -53,15 +65,17 @@ fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
         Outcome::Done(what) if what.is_empty() => spans("Done."),
         Outcome::Done(what) => spans(&format!("Done. {}", ended(what))),
         Outcome::Refused { why, instead: None } => spans(&format!("Not done. {}", ended(why))),
-        Outcome::Refused { why, instead: Some(instead) } => {
-            spans(&format!("Not done. {} Send instead `{}`", ended(why), one_line(instead)))
-        }
+        Outcome::Refused { why, instead: Some(instead) } => spans(&format!(
+            "Not done. {} Send instead `{}`",
+            ended(why),
+            clipped(instead, LINE_CHARS_MAX)
+        )),
     };
     (typed, words)
 }
 
 fn ended(words: &str) -> String {
-    let words = one_line_keeping_marks(words);
+    let words = own_sentence(words);
     let mut chars = words.chars();
     let mut words: String =
         chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect());
@@ -69,18 +83,6 @@ fn ended(words: &str) -> String {
         words.push('.');
     }
     words
-}
-
-/// Our own sentence, which may have lines to type in backquotes.
-fn one_line_keeping_marks(words: &str) -> String {
-    words.split('`').map(one_line_loose).collect::<Vec<_>>().join("`")
-}
-
-fn one_line_loose(part: &str) -> String {
-    let inner = one_line(part);
-    let start = if part.starts_with(char::is_whitespace) { " " } else { "" };
-    let end = if part.ends_with(char::is_whitespace) && !inner.is_empty() { " " } else { "" };
-    format!("{start}{inner}{end}")
 }
 
 fn counted(lines: usize) -> String {
@@ -120,7 +122,7 @@ pub fn render_incident_guide(context: &Context<'_>) -> Letter {
 /// The one-page guide of the commands that this version has.
 pub fn render_guide(policy: &Policy, now: DateTime<Utc>) -> Letter {
     let mut paper = guide_paper(policy);
-    paper.foot(&format!("Sent at {}.", when::full(now, policy)));
+    paper.foot(&format!("As of {}.", when::full(now, policy)));
     letter(Purpose::Guide, &one_line(&policy.name), "Guide: how to declare and what to write", &paper)
 }
 
@@ -179,12 +181,9 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Started, Detected", "when, such as 14:05"),
         fact("Bridge, Chat, Doc", "where the team coordinates"),
         fact("IC, Handover", "offers command; it passes when they take it"),
-        facts(
-            "Deputy, Scribe,",
-            vec!["a person by name, alias or address;".to_owned(), "they accept by ack".to_owned()],
-        ),
-        fact("Liaison, Expert,", "an expert of what, in brackets"),
-        fact("Responder", "anybody else who works on it"),
+        fact("Deputy, Scribe", "a person by name, alias or address; they accept by ack"),
+        fact("Liaison, Responder", "the same"),
+        fact("Expert", "the same, and of what in brackets, such as carol (database)"),
         fact("Release", "who need not stay"),
         fact("Update", "an official update to everybody"),
         fact("Note", "for the timeline and responders only"),

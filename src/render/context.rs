@@ -9,6 +9,7 @@ use super::quick::{Action, action, reply_address};
 use super::wrap::{ascii, clipped, one_line};
 use super::{when, wrap};
 use crate::incident::decision::Purpose;
+use crate::incident::policy::Span;
 use crate::incident::state::{Command, Person, RoleHeld};
 use crate::incident::{Incident, Policy, deadlines};
 use crate::mail::compose::Letter;
@@ -227,10 +228,19 @@ impl Context<'_> {
         match self.update_due() {
             Some(at) if at <= self.now => format!("overdue since {}", self.until(at)),
             Some(at) => self.until(at),
-            None if self.incident.phase.is_active() => {
-                "promised as soon as somebody commands".to_owned()
-            }
+            None if self.incident.phase.is_active() => self.first_update_line(),
             None => format!("none owed, the incident is {}", self.incident.phase),
+        }
+    }
+
+    /// Nobody commands, so nobody can promise; the policy can.
+    fn first_update_line(&self) -> String {
+        match deadlines::update_every(self.incident, self.policy) {
+            Span::Clock(delta) => format!("within {} of somebody taking command", when::span(delta)),
+            Span::BusinessDays(days) => {
+                format!("within {days} business days of somebody taking command")
+            }
+            Span::NextWorkingHour => "as soon as somebody commands".to_owned(),
         }
     }
 

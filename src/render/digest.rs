@@ -5,99 +5,30 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::paper::{Paper, fact, facts};
+use super::context::shown;
+use super::paper::{Fact, Paper, fact, facts};
 use super::when;
 use super::wrap::{ascii, clipped, one_line};
+use crate::incident::Policy;
 use crate::incident::decision::Purpose;
-use crate::incident::{Phase, Policy, Severity};
+use crate::incident::state::Person;
+use crate::learning::digest::{Figures, OpenIncident, Overdue, Pace};
 use crate::mail::compose::Letter;
 
 /// Rows of one list in a digest; more than these are counted.
 const ROWS_MAX: usize = 40;
 
-/// What a digest shows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DigestView {
-    /// The digest's name in the configuration.
-    pub name: String,
-    pub from: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-    /// The most severe first.
-    pub open: Vec<OpenIncident>,
-    pub overdue: Vec<Overdue>,
-    pub published: Vec<WrittenUp>,
-    /// Owed, and not late.
-    pub due: Vec<WrittenUp>,
-    pub late: Vec<WrittenUp>,
-    /// Medians, such as "to take command".
-    pub times: Vec<Measure>,
-    /// Per cent of updates that were on time: in this period, in the one before.
-    pub updates_on_time: (Option<u8>, Option<u8>),
-}
-
-/// An incident that is not closed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenIncident {
-    pub number: i64,
-    pub title: String,
-    /// Its title is not for everybody.
-    pub private: bool,
-    pub severity: Severity,
-    pub phase: Phase,
-    /// Empty when nobody commands.
-    pub commander: String,
-    /// When anybody last wrote.
-    pub last_entry_at: DateTime<Utc>,
-}
-
-/// Something that is owed and late.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Overdue {
-    pub number: i64,
-    /// `update`.
-    pub what: String,
-    /// Who can tell more.
-    pub with: String,
-    pub since: DateTime<Utc>,
-}
-
-/// A postmortem.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WrittenUp {
-    pub number: i64,
-    pub title: String,
-    pub private: bool,
-    pub owner: String,
-    /// When it was published, or is due.
-    pub at: Option<DateTime<Utc>>,
-}
-
-/// A time and the same of the period before.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measure {
-    /// `To take command`.
-    pub name: String,
-    pub this: Option<TimeDelta>,
-    pub before: Option<TimeDelta>,
-}
-
-impl DigestView {
-    /// Nothing is open, owed, late or measured.
-    pub fn is_quiet(&self) -> bool {
-        self.open.is_empty()
-            && self.overdue.is_empty()
-            && self.published.is_empty()
-            && self.due.is_empty()
-            && self.late.is_empty()
-            && self.times.iter().all(|measure| measure.this.is_none())
-    }
-}
-
-/// The digest, to persons.
-pub fn render_digest(view: &DigestView, policy: &Policy, now: DateTime<Utc>) -> Letter {
-    let subject = format!("{}: {}", clipped(&policy.name, 60), clipped(&view.name, 60));
-    let period = format!("{} to {}", when::full(view.from, policy), when::full(view.until, policy));
-    let paper = if view.is_quiet() { quiet(&period) } else { busy(view, policy, &period, now) };
+/// The digest `name` over the period from `from` until `until`, to persons.
+pub fn render_digest(
+    figures: &Figures,
+    name: &str,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    policy: &Policy,
+) -> Letter {
+    let subject = format!("{}: {}", clipped(&policy.name, 60), clipped(name, 60));
+    let period = format!("{} to {}", when::full(from, policy), when::full(until, policy));
+    let paper = if figures.is_quiet() { quiet(&period) } else { busy(figures, &period, until, policy) };
     Letter {
         purpose: Purpose::Digest,
         display_name: ascii(&clipped(&policy.name, 60)),
@@ -113,106 +44,103 @@ fn quiet(period: &str) -> Paper {
     Paper::new("A quiet period, nothing open and nothing owed.", period)
 }
 
-fn busy(view: &DigestView, policy: &Policy, period: &str, now: DateTime<Utc>) -> Paper {
+fn busy(figures: &Figures, period: &str, until: DateTime<Utc>, policy: &Policy) -> Paper {
+    let name = one_line(&policy.postmortem.name);
+    let overdue: Vec<&Overdue> = figures.open.iter().filter_map(|open| open.overdue.as_ref()).collect();
+    let late = &figures.postmortems.late;
     let lead = format!(
-        "{} open, {} overdue, {} late",
-        view.open.len(),
-        view.overdue.len(),
-        written_ups(view.late.len(), policy)
+        "{} open, {} late, {} late",
+        figures.open.len(),
+        counted(overdue.len(), "update"),
+        counted(late.len(), &name)
     );
     let mut paper = Paper::new(lead, period);
-    paper.prose(if view.overdue.is_empty() && view.late.is_empty() {
+    paper.prose(if overdue.is_empty() && late.is_empty() {
         "For your information; nothing is asked of you."
     } else {
-        "Please ask the people named under Overdue and Late what is in the way; they are reminded, \
-         and have not answered."
+        "Please ask the people named beside what is late what is in the way: they were reminded and \
+         did not answer."
     });
     paper.heading("Open incidents");
-    if view.open.is_empty() {
+    if figures.open.is_empty() {
         paper.prose("None.");
-    } else {
-        paper.facts(view.open.iter().take(ROWS_MAX).map(|open| open_row(open, now)).collect());
-        more(&mut paper, view.open.len());
     }
-    if !view.overdue.is_empty() {
-        paper.heading("Overdue");
-        let row = |late: &Overdue| {
-            let since = when::brief(late.since, policy, now);
-            fact(
-                &format!("INC-{}", late.number),
-                format!("{} since {since}, with {}", one_line(&late.what), one_line(&late.with)),
-            )
-        };
-        paper.facts(view.overdue.iter().take(ROWS_MAX).map(row).collect());
-        more(&mut paper, view.overdue.len());
-    }
-    let name = one_line(&policy.postmortem.name);
-    for (heading, list, verb) in [
-        (format!("Late: {name}"), &view.late, "was due"),
-        (format!("Due: {name}"), &view.due, "due"),
-        (format!("Published: {name}"), &view.published, "published"),
-    ] {
+    add_rows(&mut paper, &figures.open, |open| open_row(open, until, policy));
+    for (heading, list) in
+        [(format!("Late, {name}"), late), (format!("Due, {name}"), &figures.postmortems.due)]
+    {
         if !list.is_empty() {
-            paper.heading(&heading.replace(": ", ", "));
-            paper.facts(list.iter().take(ROWS_MAX).map(|one| written_row(one, verb, policy)).collect());
-            more(&mut paper, list.len());
+            paper.heading(&heading);
+            add_rows(&mut paper, list, |owed| owed_row(owed, until, policy));
         }
     }
-    add_times(&mut paper, view);
+    if !figures.postmortems.published.is_empty() {
+        paper.heading(&format!("Published, {name}"));
+        add_rows(&mut paper, &figures.postmortems.published, |(number, title)| {
+            fact(&format!("INC-{number}"), clipped(title, 100))
+        });
+    }
+    add_pace(&mut paper, &figures.period, &figures.before);
     paper
 }
 
-fn open_row(open: &OpenIncident, now: DateTime<Utc>) -> super::paper::Fact {
-    let title = if open.private { "Restricted incident".to_owned() } else { clipped(&open.title, 100) };
-    let commander = match open.commander.trim() {
-        "" => "nobody commands".to_owned(),
-        name => format!("commander {}", one_line(name)),
-    };
-    let key = format!("INC-{}", open.number);
-    facts(
-        &key,
+fn add_rows<T>(paper: &mut Paper, list: &[T], row: impl Fn(&T) -> Fact) {
+    if !list.is_empty() {
+        paper.facts(list.iter().take(ROWS_MAX).map(row).collect());
+    }
+    if list.len() > ROWS_MAX {
+        paper.prose(&format!("And {} more.", list.len() - ROWS_MAX));
+    }
+}
+
+fn open_row(open: &OpenIncident, until: DateTime<Utc>, policy: &Policy) -> Fact {
+    let mut lines = vec![
+        clipped(&open.title, 100),
+        format!(
+            "{} {}, open for {}, no update for {}",
+            open.severity,
+            open.phase,
+            when::span(open.age),
+            when::span(open.since_update)
+        ),
+    ];
+    if let Some(late) = &open.overdue {
+        let since = when::brief(late.due_at, policy, until);
+        lines.push(format!("update late since {since}, {}", with(late.with.as_ref())));
+    }
+    facts(&format!("INC-{}", open.number), lines)
+}
+
+fn owed_row(owed: &Overdue, until: DateTime<Utc>, policy: &Policy) -> Fact {
+    let verb = if owed.due_at < until { "was due" } else { "due" };
+    let due = format!("{verb} {}, {}", when::full(owed.due_at, policy), with(owed.with.as_ref()));
+    facts(&format!("INC-{}", owed.number), vec![clipped(&owed.title, 100), due])
+}
+
+fn with(person: Option<&Person>) -> String {
+    person.map_or_else(|| "nobody commands".to_owned(), |person| format!("with {}", shown(person)))
+}
+
+fn add_pace(paper: &mut Paper, this: &Pace, before: &Pace) {
+    let told = |span: Option<TimeDelta>| span.map_or_else(|| "-".to_owned(), when::span);
+    let share = |share: Option<u8>| share.map_or_else(|| "-".to_owned(), |share| format!("{share} %"));
+    let row = |name: &str, this: String, before: String| vec![name.to_owned(), this, before];
+    paper.heading("How the period went");
+    paper.table(
+        &["Median", "this period", "the one before"],
         vec![
-            title,
-            format!(
-                "{} {}, {commander}, last entry {}",
-                open.severity,
-                open.phase,
-                when::distance(open.last_entry_at, now)
+            row("To take command", told(this.to_acknowledge), told(before.to_acknowledge)),
+            row("To the first update", told(this.to_first_update), told(before.to_first_update)),
+            row("To resolve", told(this.to_resolve), told(before.to_resolve)),
+            row(
+                "Updates on time",
+                share(this.updates_on_time_percent),
+                share(before.updates_on_time_percent),
             ),
         ],
-    )
+    );
 }
 
-fn written_row(one: &WrittenUp, verb: &str, policy: &Policy) -> super::paper::Fact {
-    let title = if one.private { "Restricted incident".to_owned() } else { clipped(&one.title, 80) };
-    let at = one
-        .at
-        .map_or_else(|| "without a date".to_owned(), |at| format!("{verb} {}", when::full(at, policy)));
-    facts(&format!("INC-{}", one.number), vec![title, format!("{at}, {}", one_line(&one.owner))])
-}
-
-fn add_times(paper: &mut Paper, view: &DigestView) {
-    let told = |at: Option<TimeDelta>| at.map_or_else(|| "-".to_owned(), when::span);
-    let share = |share: Option<u8>| share.map_or_else(|| "-".to_owned(), |share| format!("{share} %"));
-    let mut rows: Vec<Vec<String>> = view
-        .times
-        .iter()
-        .take(12)
-        .map(|measure| vec![clipped(&measure.name, 30), told(measure.this), told(measure.before)])
-        .collect();
-    let (this, before) = view.updates_on_time;
-    rows.push(vec!["Updates on time".to_owned(), share(this), share(before)]);
-    paper.heading("How the period went");
-    paper.table(&["Median", "this period", "the one before"], rows);
-}
-
-fn written_ups(count: usize, policy: &Policy) -> String {
-    let name = one_line(&policy.postmortem.name);
-    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
-}
-
-fn more(paper: &mut Paper, count: usize) {
-    if count > ROWS_MAX {
-        paper.prose(&format!("And {} more.", count - ROWS_MAX));
-    }
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

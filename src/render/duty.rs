@@ -22,15 +22,15 @@ pub fn render_take_command(
     then: &str,
 ) -> Letter {
     let subject = context.duty_subject(&format!("{}: take command?", asked_names(asked)));
-    let when = answer_by.map_or_else(String::new, |at| format!(" by {}", context.brief(at)));
-    let lead = format!("Take command of this {}? Answer{when}", context.incident.severity);
-    let mut paper = Paper::new(lead.trim_end().to_owned(), context.about());
+    let when = answer_by.map_or_else(String::new, |at| format!(" Answer by {}", context.brief(at)));
+    let lead = format!("Take command of this {}?{when}", context.incident.severity);
+    let mut paper = Paper::new(lead, context.about());
     paper.prose(&why_asked(context, asked, by));
     let answer = match answer_by {
         Some(at) => format!("Please answer by {}.", context.until(at)),
         None => "Please answer as soon as you can.".to_owned(),
     };
-    paper.prose(&format!("{answer}{}", otherwise(then)));
+    paper.prose(&format!("{answer}{}", otherwise(then, answer_by.is_some())));
     paper.actions(vec![context.action("To take command", "I have command", &subject)]);
     if asked.len() > 1 {
         paper.prose(&format!("{} are asked; the first to answer has it.", asked_full(asked)));
@@ -76,13 +76,14 @@ fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String 
 }
 
 /// `then` is a clause, such as "it is offered to Bob Okafor".
-fn otherwise(then: &str) -> String {
+fn otherwise(then: &str, by_a_time: bool) -> String {
+    let by = if by_a_time { " by then" } else { "" };
     let then = one_line(then);
     let then = then.trim_end_matches('.');
     if then.is_empty() {
         " If you cannot, you need not answer.".to_owned()
     } else {
-        format!(" If you cannot, you need not answer: without an answer by then, {then}.")
+        format!(" If you cannot, you need not answer: without an answer{by}, {then}.")
     }
 }
 
@@ -158,9 +159,9 @@ pub fn render_undeliverable(
     let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));
     let mut paper = Paper::new(format!("{name} does not get our mail"), context.about());
     paper.prose(&format!(
-        "{} for {name} could not be delivered. Reach them another way now, or give what they have \
-         to somebody else. Without that, nobody does it: {} does not know.",
-        capital(purpose_words(purpose)),
+        "{name} did not get {}: it could not be delivered. Please reach them another way now, or \
+         give what they have to do to somebody else. Until then {} does not know of it.",
+        purpose_words(purpose),
         first_name(&person),
     ));
     paper.facts(vec![
@@ -170,11 +171,6 @@ pub fn render_undeliverable(
         fact("Reason", clipped(reason, 400)),
     ]);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
-}
-
-fn capital(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn purpose_words(purpose: Purpose) -> &'static str {

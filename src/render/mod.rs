@@ -6,7 +6,7 @@
 mod aftermath;
 mod answer;
 mod context;
-pub mod digest;
+mod digest;
 mod duty;
 mod news;
 mod paper;

@@ -94,7 +94,7 @@ pub fn render_follow_up(
         fact("1 Severity", context.severity_line()),
         fact("2 Phase", context.phase_line()),
         facts("3 Commander", members),
-        facts("4 What changed", changed_lines(context, by, changes, text)),
+        facts("4 What changed", changed_lines(context, by, changes, text, update_overdue)),
     ]);
     paper.words(text);
     paper.facts(vec![
@@ -113,9 +113,7 @@ pub fn render_follow_up(
 fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: bool) -> String {
     let incident = context.incident;
     let cancelled = changes.iter().find_map(|change| match change {
-        Change::Cancelled { why } => {
-            Some(format!("Cancelled, no incident after all: {}", clipped(why, 60)))
-        }
+        Change::Cancelled { why } => Some(format!("Cancelled, {}", clipped(why, 50))),
         _ => None,
     });
     if let Some(lead) = cancelled {
@@ -133,7 +131,7 @@ fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: boo
 
 fn overdue_words(context: &Context<'_>) -> String {
     let since = match context.update_due() {
-        Some(at) => format!("The update that was due at {} has not come.", context.full(at)),
+        Some(at) => format!("The update that was due {} has not come.", context.full(at)),
         None => "No update has come.".to_owned(),
     };
     let chased = match context.incident.commander() {
@@ -153,6 +151,7 @@ fn changed_lines(
     by: Option<&Person>,
     changes: &[Change],
     text: &str,
+    update_overdue: bool,
 ) -> Vec<String> {
     let mut lines: Vec<String> = changes.iter().map(|change| change_line(context, change)).collect();
     if !text.trim().is_empty() {
@@ -161,8 +160,11 @@ fn changed_lines(
             None => "see below".to_owned(),
         });
     }
+    if update_overdue {
+        lines.push("nothing was stated since the last update".to_owned());
+    }
     if lines.is_empty() {
-        lines.push("nothing that was stated".to_owned());
+        lines.push("nothing was stated".to_owned());
     }
     lines
 }
@@ -242,7 +244,7 @@ pub fn render_note(
     attachments: &[String],
 ) -> Letter {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("a note without words");
-    let lead = format!("{} {}", clipped(by.shown(), 24), clipped(first, 60));
+    let lead = format!("{} wrote \"{}\"", clipped(by.shown(), 20), clipped(first, 40));
     let mut paper = Paper::new(lead, context.about());
     paper.words(text);
     let mut rows = vec![fact("Note", format!("#{seq} by {}", shown(by)))];
@@ -303,7 +305,7 @@ pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     let incident = context.incident;
     let lead = format!("{} {}, {}", incident.severity, incident.phase, context.next_update_brief());
     let mut paper = Paper::new(lead, context.about());
-    paper.prose(&format!("You asked how it stands; this is {}.", context.full(context.now)));
+    paper.prose(&format!("You asked how it stands. This is true of {}.", context.full(context.now)));
     let mut rows = context.summary_facts();
     rows.push(facts("Involved", context.involved_lines()));
     rows.push(facts("Customer impact", context.impact_lines()));

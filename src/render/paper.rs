@@ -195,6 +195,17 @@ struct LetterHtml<'a> {
     foot: &'a [Vec<Span>],
 }
 
+/// A wide gap as HTML keeps it.
+fn gaps(text: &str) -> String {
+    text.replace("  ", "\u{a0} ")
+}
+
+/// What stands on a button: `Take command` of "To take command".
+fn button(label: &str) -> String {
+    let mut chars = label.strip_prefix("To ").unwrap_or(label).chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 fn block_text(block: &Block) -> Vec<String> {
     match block {
         Block::Heading(text) => {

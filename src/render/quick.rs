@@ -10,7 +10,7 @@ const LINK_OCTETS_MAX: usize = 900;
 /// Something the reader can do with one reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// `Take command`.
+    /// `To take command`.
     pub label: String,
     /// The reply, complete as it is.
     pub reply: String,

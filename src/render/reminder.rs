@@ -10,7 +10,7 @@ use super::wrap::one_line;
 use crate::incident::decision::{Owed, Purpose, Reminder};
 use crate::incident::policy::{Ladder, Party, RungAt};
 use crate::incident::state::Person;
-use crate::incident::{Incident, Policy, Role, deadlines};
+use crate::incident::{Incident, Policy, Role, Severity, deadlines};
 use crate::learning::postmortem::missing_sections;
 use crate::mail::compose::{Letter, token_mark_of};
 
@@ -53,15 +53,17 @@ pub fn render_reminders(
     let mut paper = Paper::new(format!("{} things are waiting for you", items.len()), name);
     paper.prose(&format!(
         "These are all the reminders for you as of {}, the most urgent first. Each can be settled \
-         by a reply of its own: write to the address that stands with it. A reply to this mail \
-         itself would not say which one it means.",
+         by a reply of its own: write to the address that stands with it. A plain reply to this \
+         mail goes to the first, {}.",
         when::full(now, policy),
+        items.first().map(|(incident, _)| incident.key()).unwrap_or_default(),
     ));
     for (incident, reminder) in items.iter().take(SECTIONS_MAX) {
         let context = context(incident);
         let own = context.duty_subject(&subject_words(&context, reminder));
         let mark = token_mark_of(incident.number);
-        paper.heading(&format!("{}  {}", context.about(), headline(&context, reminder)));
+        paper.heading(&headline(&context, reminder));
+        paper.prose(&context.about());
         let mut section = Paper::default();
         add_reminder(&mut section, &context, reminder, &own);
         paper.append_marked(section, &mark);
@@ -104,8 +106,8 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let name = postmortem_name(context);
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
-        Owed::Missing { fields } => return format!("Still missing {}", field_names(fields)),
-        Owed::PostmortemOwner => (format!("choice who writes the {name}"), reminder.due_at),
+        Owed::Missing { fields } => return missing_headline(fields),
+        Owed::PostmortemOwner => (format!("answer who writes the {name}"), reminder.due_at),
         Owed::Postmortem { due_at } => (name, *due_at),
     };
     let whose = if reminder.escalated {
@@ -114,6 +116,13 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
         capital(&what)
     };
     due_words(context, &whose, due_at)
+}
+
+fn missing_headline(fields: &[&'static str]) -> String {
+    match fields.len() {
+        0..=3 => format!("Still missing {}", field_names(fields)),
+        several => format!("{several} facts are still missing"),
+    }
 }
 
 fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -> String {
@@ -148,19 +157,20 @@ fn add_update(
     subject: &str,
 ) {
     let owner = shown(&reminder.owed_by);
-    let due = if due_at > context.now { "is due" } else { "was due" };
+    let late = (context.now - due_at).num_seconds() >= 60;
+    let due = if late { "was due" } else { "is due" };
     if reminder.escalated {
         paper.prose(&format!(
-            "{owner} commands {} and owes everybody an update, which {due} at {}. You get this \
-             because nobody has answered the reminders. Please reach {}, or write the update \
-             yourself if you know how things stand.",
+            "{owner} commands {} and owes everybody an update, which {due} {}. You get this \
+             because nobody has answered the reminders. Please reach {}. The deputy and the liaison \
+             can also send the update themselves, by a reply to this mail.",
             context.key(),
             context.until(due_at),
             first_name(&reminder.owed_by),
         ));
     } else {
         paper.prose(&format!(
-            "An update {due} at {}. Reply to this mail with two or three sentences: what changed, \
+            "An update {due} {}. Reply with two or three sentences: what changed, \
              what you do next, how customers are affected. Your words go to everybody as they are. \
              \"We do not know yet\" is an update too.",
             context.until(due_at),
@@ -242,6 +252,12 @@ fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str]
          stated and is asked for again with the next reminder of an update.",
     );
     paper.items(&questions(context, fields));
+    if fields.contains(&"severity") {
+        let meaning = |severity: &Severity| {
+            fact(severity.name(), one_line(&context.policy.severity(*severity).meaning))
+        };
+        paper.facts(Severity::ALL.iter().map(meaning).collect());
+    }
     let mut actions = Vec::new();
     if fields.contains(&"severity") {
         let stated = context.incident.severity;
@@ -262,25 +278,18 @@ fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str]
 
 /// What to write for each missing field.
 fn questions(context: &Context<'_>, fields: &[&'static str]) -> Vec<String> {
-    let policy = context.policy;
-    let severities = || {
-        let meanings = crate::incident::Severity::ALL
-            .iter()
-            .map(|severity| format!("{severity} is {}", one_line(&policy.severity(*severity).meaning)));
-        meanings.collect::<Vec<_>>().join(" ")
-    };
     let question = |field: &&'static str| match *field {
         "what" => "What is wrong? Reply with `Summary: one sentence`.".to_owned(),
         "severity" => format!(
-            "How bad is it? {} is assumed. Reply with `Severity: SEV-2` or what fits. {}",
+            "How bad is it? {} is assumed. Reply with `Severity: SEV-2` or what fits.",
             context.incident.severity,
-            severities()
         ),
         "phase" => "How far are you? Reply with `Phase: investigating` or `Phase: identified`, or \
                     `Phase: monitoring`."
             .to_owned(),
         "commander" => {
-            "Who commands? Take it by the line `I have command`, or offer it: `IC: name`.".to_owned()
+            "Who commands? Reply with `I have command` or offer it to somebody with `IC: name`."
+                .to_owned()
         }
         "coordination" => {
             "Where do you meet? Reply with `Bridge: number or link` or `Chat: channel`.".to_owned()
@@ -343,9 +352,9 @@ fn add_postmortem(
 ) {
     let name = postmortem_name(context);
     let due = match due_at {
-        Some(at) if at > context.now => format!("is due at {}", context.until(at)),
-        Some(at) => format!("was due at {}", context.until(at)),
-        None => "has no date, and is asked for once".to_owned(),
+        Some(at) if at > context.now => format!("is due {}", context.until(at)),
+        Some(at) => format!("was due {}", context.until(at)),
+        None => "has no date; this is the only reminder".to_owned(),
     };
     if reminder.escalated {
         paper.prose(&format!(
@@ -356,24 +365,28 @@ fn add_postmortem(
         ));
     } else {
         paper.prose(&format!(
-            "The {name} of {} {due}. Reply with one heading or several, each followed by its text; \
-             when all is there, submit it.",
+            "The {name} of {} {due}. Reply with one heading or several, each followed by a colon \
+             and its text. When all is there, reply with `Submit` alone.",
             context.key(),
         ));
     }
     if let Some(postmortem) = &context.incident.postmortem {
         let missing = missing_sections(postmortem, &context.policy.postmortem.sections);
         if missing.is_empty() {
-            paper.prose("Every required section is written. What is left is the line `Submit`.");
+            paper.prose(
+                "Every required section is written. What is left is to reply with `Submit` alone.",
+            );
         } else {
             paper.prose("These required sections nobody has written yet.");
             paper.items(&missing.iter().map(|heading| one_line(heading)).collect::<Vec<_>>());
         }
     }
-    paper.prose(&format!(
-        "Without it, reminders go on to two business days after the date, then to leadership. If no \
-         {name} is needed, reply with `Waive postmortem: why`."
-    ));
+    let next = match due_at {
+        Some(_) if reminder.escalated => "",
+        Some(_) => "Without it you are reminded again, and leadership is told when it is late. ",
+        None => "Without it, the incident stays open. ",
+    };
+    paper.prose(&format!("{next}If no {name} is needed, reply with `Waive postmortem: why`."));
 }
 
 fn capital(words: &str) -> String {

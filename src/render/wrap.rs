@@ -7,9 +7,11 @@ use crate::mail::compose::TOKEN_MARK;
 
 /// Columns of the text part: what a pager, a terminal and a quoted reply can hold.
 pub const COLUMNS: usize = 72;
-/// A word longer than this is broken: RFC 5322 section 2.1.1 ends a line at 998 octets, and a
-/// character may take four of them and grow in encoding.
-const WORD_CHARS_MAX: usize = 120;
+/// A link or an address broken in two is none, so they stay whole up to this length, far below the 998
+/// octets at which RFC 5322 section 2.1.1 ends a line.
+const LINK_OCTETS_MAX: usize = 400;
+/// The length of the pieces of other long words.
+const PIECE_CHARS: usize = 50;
 
 /// A run of prose: words, or a line to type, which is printed apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +28,22 @@ pub fn one_line(text: &str) -> String {
     joined.replace('`', "'").replace(TOKEN_MARK, "token")
 }
 
-/// The same, cut to `chars` with a visible ellipsis.
+/// A sentence of our own that may hold somebody's words: the same, but the lines to type in it
+/// stay, whether they stand between backquotes or between wide gaps.
+pub fn own_sentence(text: &str) -> String {
+    let cleaned: String = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
+    let cleaned = cleaned.replace(TOKEN_MARK, "token").trim().to_owned();
+    if cleaned.contains('`') {
+        return cleaned;
+    }
+    let parts = cleaned.split("  ").enumerate().map(|(index, part)| match index % 2 {
+        0 => part.to_owned(),
+        _ => format!(" `{part}` "),
+    });
+    parts.collect::<String>().trim().to_owned()
+}
+
+/// The same as [`one_line`], cut to `chars` with a visible ellipsis.
 pub fn clipped(text: &str, chars: usize) -> String {
     let line = one_line(text);
     if line.chars().count() <= chars {
@@ -114,15 +131,24 @@ pub fn wrap_spans(prose: &[Span], first: &str, rest: &str, columns: usize) -> Ve
     for span in prose {
         match span {
             Span::Words(words) => {
-                let mut after_typed = glue;
+                let tight = glue && !words.starts_with(char::is_whitespace);
+                // A wide gap separates columns within a line, and follows a line to type.
+                let mut wide = glue && !tight;
                 glue = false;
-                let tight = !words.starts_with(char::is_whitespace);
-                for (index, word) in words.split_whitespace().flat_map(broken).enumerate() {
-                    match units.last_mut() {
-                        Some((last, _)) if index == 0 && after_typed && tight => last.push_str(&word),
-                        _ => units.push((word, index == 0 && after_typed)),
+                let mut first = true;
+                for word in words.split(' ') {
+                    if word.trim().is_empty() {
+                        wide = wide || !first;
+                        first = false;
+                        continue;
                     }
-                    after_typed = after_typed && index == 0;
+                    for piece in word.split_whitespace().flat_map(broken) {
+                        match units.last_mut() {
+                            Some((last, _)) if first && tight => last.push_str(&piece),
+                            _ => units.push((piece, wide)),
+                        }
+                        (first, wide) = (false, false);
+                    }
                 }
             }
             Span::Typed(line) => {
@@ -170,11 +196,13 @@ fn fill(units: &[(String, bool)], first: &str, rest: &str, columns: usize) -> Ve
 }
 
 fn broken(word: &str) -> Vec<String> {
-    if word.chars().count() <= WORD_CHARS_MAX {
+    let is_link =
+        word.is_ascii() && word.len() <= LINK_OCTETS_MAX && (word.contains("://") || word.contains('@'));
+    if is_link || word.chars().count() <= PIECE_CHARS {
         return vec![word.to_owned()];
     }
     let chars: Vec<char> = word.chars().collect();
-    chars.chunks(60).map(|chunk| chunk.iter().collect()).collect()
+    chars.chunks(PIECE_CHARS).map(|chunk| chunk.iter().collect()).collect()
 }
 
 fn is_invisible(c: char) -> bool {
@@ -210,6 +238,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_to_type_is_known_by_its_wide_gaps_too() {
+        let kept = own_sentence("Responders can; reply  join  to become one");
+        assert_eq!(kept, "Responders can; reply `join` to become one");
+        assert_eq!(own_sentence("begins  Update:  and goes on."), "begins `Update:` and goes on.");
+    }
+
+    #[test]
     fn a_long_passage_is_cut_and_says_so() {
         let lines = foreign_lines(&"word\n".repeat(50), 10, 10_000);
         assert_eq!(lines.len(), 11);
@@ -217,8 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_end_is_broken() {
+    fn a_word_without_end_is_broken_and_a_link_is_not() {
         let lines = wrap(&"x".repeat(5_000), "", "", COLUMNS);
         assert!(lines.iter().all(|line| line.len() <= COLUMNS));
+        let link = format!("https://grafana.example.org/{}", "d/".repeat(100));
+        assert_eq!(wrap(&format!("see {link}"), "", "", COLUMNS), ["see", link.as_str()]);
     }
 }

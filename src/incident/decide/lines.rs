@@ -54,6 +54,7 @@ impl Step<'_> {
                 self.fact("Summary", text)
             }
             Command::Impact(text) => {
+                self.copy_impact(text);
                 self.incident.impact = Some(text.clone());
                 self.changes.push(Change::Impact);
                 self.fact("Impact", text)
@@ -238,6 +239,15 @@ impl Step<'_> {
             }
         }
         self.fact("Service", &names.join(", "))
+    }
+
+    /// What is written of the impact while a postmortem is owed belongs there too.
+    fn copy_impact(&mut self, text: &str) {
+        let section = self.policy.postmortem.sections.iter().find(|section| section.heading == "Impact");
+        let postmortem = self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed());
+        if let (Some(section), Some(postmortem)) = (section, postmortem) {
+            postmortem.sections.insert(section.heading.clone(), text.to_owned());
+        }
     }
 
     fn promise_update(&mut self, promise: Promise) -> Applied {

@@ -7,10 +7,11 @@ use super::Step;
 use super::offer::asked_next;
 use crate::incident::Role;
 use crate::incident::deadlines::{
-    Climbing, DeadlineKind, deadlines, leadership_at, missing_fields, update_due, update_ladder,
+    DeadlineKind, deadlines, leadership_at, missing_climbing, missing_fields, owner_climbing,
+    postmortem_climbing, update_climbing, update_due,
 };
 use crate::incident::decision::{EntryKind, OfferedBy, Owed, Recipient, Reminder, Says};
-use crate::incident::policy::{Ladder, Party};
+use crate::incident::policy::Party;
 use crate::incident::state::{Command as InCommand, Handover, Person};
 
 impl Step<'_> {
@@ -87,12 +88,7 @@ impl Step<'_> {
     fn pass_missing(&mut self) {
         let incident = &self.incident;
         let fields = missing_fields(incident, self.policy);
-        let climbing = Climbing::new(
-            &self.policy.missing_ladder,
-            incident.missing_chase,
-            incident.declared_at,
-            self.policy,
-        );
+        let climbing = missing_climbing(incident, self.policy);
         let Some(reached) = climbing.reached(self.now) else { return };
         let owner = incident.commander().unwrap_or(&incident.reporter).clone();
         self.incident.missing_chase = reached.climb;
@@ -107,9 +103,7 @@ impl Step<'_> {
     fn pass_update(&mut self) {
         let Some(due_at) = update_due(&self.incident, self.policy) else { return };
         let Some(owner) = self.incident.commander().cloned() else { return };
-        let ladder = update_ladder(&self.incident, self.policy);
-        let Some(reached) =
-            Climbing::new(ladder, self.incident.updates.climb, due_at, self.policy).reached(self.now)
+        let Some(reached) = update_climbing(&self.incident, due_at, self.policy).reached(self.now)
         else {
             return;
         };
@@ -120,29 +114,33 @@ impl Step<'_> {
             EntryKind::Reminder,
             format!("Reminded {}: update {overdue} {shown}.", owner.shown()),
         );
+        // Command is offered to the deputy with the second reminder that they would get, instead of it.
+        let offer = reached.is_rung && reached.deputy_reminders == OFFER_AT_DEPUTY_REMINDER;
+        let offered = offer && self.offer_to_deputy(&owner);
         let major = self.incident.severity.is_major();
-        let to: Vec<Party> =
-            reached.to.iter().copied().filter(|party| *party != Party::Leadership || major).collect();
+        let to: Vec<Party> = reached
+            .to
+            .iter()
+            .copied()
+            .filter(|party| *party != Party::Leadership || major)
+            .filter(|party| *party != Party::Deputy || !offered)
+            .collect();
         self.remind(&to, &owner, Owed::Update { due_at }, Some(due_at));
-        if let Some((index, _)) = reached.rung {
-            if index == offer_rung(ladder) {
-                self.offer_to_deputy(&owner);
-            }
-            if reached.to.contains(&Party::Leadership) {
-                self.tell_everybody_overdue();
-            }
+        if reached.is_rung && reached.to.contains(&Party::Leadership) {
+            self.tell_everybody_overdue();
         }
     }
 
     /// A silent commander keeps command until the deputy, to whom it is offered, accepts.
-    fn offer_to_deputy(&mut self, silent: &Person) {
-        let Some(deputy) = self.incident.holder(Role::Deputy).cloned() else { return };
-        let InCommand::Held { offered_on, .. } = &mut self.incident.command else { return };
+    fn offer_to_deputy(&mut self, silent: &Person) -> bool {
+        let Some(deputy) = self.incident.holder(Role::Deputy).cloned() else { return false };
+        let InCommand::Held { offered_on, .. } = &mut self.incident.command else { return false };
         if offered_on.is_some() {
-            return;
+            return false;
         }
         *offered_on = Some(Handover { to: deputy.clone(), offered_at: self.now, by_commander: false });
         self.mail_handover(&deputy, OfferedBy::CommanderSilent(silent.clone()));
+        true
     }
 
     fn tell_everybody_overdue(&mut self) {
@@ -154,13 +152,7 @@ impl Step<'_> {
     fn pass_postmortem_owner(&mut self) {
         let Some(postmortem) = &mut self.incident.postmortem else { return };
         let due_at = postmortem.owed_since + self.policy.postmortem.owner_within;
-        let climbing = Climbing::new(
-            &self.policy.postmortem.owner_ladder,
-            postmortem.owner_climb,
-            due_at,
-            self.policy,
-        );
-        let Some(reached) = climbing.reached(self.now) else { return };
+        let Some(reached) = owner_climbing(postmortem, self.policy).reached(self.now) else { return };
         postmortem.owner_climb = reached.climb;
         let owner = postmortem.owner.clone();
         let asked = format!("Asked {} who owns the postmortem.", owner.shown());
@@ -169,12 +161,12 @@ impl Step<'_> {
     }
 
     fn pass_postmortem(&mut self) {
-        let ladder = &self.policy.postmortem.ladder;
         let Some(postmortem) = &mut self.incident.postmortem else { return };
         let Some(due_at) = postmortem.due_at else { return };
-        let climbing =
-            Climbing::new(ladder, postmortem.climb, due_at, self.policy).since(postmortem.owed_since);
-        let Some(reached) = climbing.reached(self.now) else { return };
+        let Some(reached) = postmortem_climbing(postmortem, due_at, self.policy).reached(self.now)
+        else {
+            return;
+        };
         postmortem.climb = reached.climb;
         let owner = postmortem.owner.clone();
         let shown = self.shown(due_at);
@@ -207,13 +199,5 @@ impl Step<'_> {
     }
 }
 
-/// The rung at which command is offered to the deputy: the second that reminds them.
-fn offer_rung(ladder: &Ladder) -> usize {
-    let with_deputy = ladder
-        .rungs
-        .iter()
-        .enumerate()
-        .filter(|(_, rung)| rung.to.contains(&Party::Deputy))
-        .map(|(i, _)| i);
-    with_deputy.take(2).last().unwrap_or(usize::MAX)
-}
+/// Which of the reminders that go to the deputy is replaced by an offer of command.
+const OFFER_AT_DEPUTY_REMINDER: usize = 2;

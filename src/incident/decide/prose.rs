@@ -4,7 +4,7 @@ use super::Step;
 use crate::incident::Role;
 use crate::incident::decision::{EntryKind, Purpose, Says};
 use crate::incident::event::{Outcome, Said, Source};
-use crate::incident::state::{Climb, Incident};
+use crate::incident::state::{Climb, Command as InCommand, Incident};
 use crate::mail::Address;
 
 impl Step<'_> {
@@ -83,6 +83,12 @@ impl Step<'_> {
             } else {
                 self.incident.updates.late += 1;
             }
+        }
+        if let InCommand::Held { offered_on, .. } = &mut self.incident.command
+            && offered_on.as_ref().is_some_and(|handover| !handover.by_commander)
+        {
+            // Silence made the offer, and the silence has ended.
+            *offered_on = None;
         }
         let updates = &mut self.incident.updates;
         updates.first_at.get_or_insert(self.now);

@@ -35,6 +35,9 @@ impl Step<'_> {
         self.incident.resolved_at = Some(self.now);
         self.incident.outcome = Some(words.to_owned());
         self.facts.push("Resolved.".to_owned());
+        if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
+            *offered_on = None;
+        }
         self.release_wide_mail();
         self.owe_postmortem(said);
         self.resolved = Some(words.to_owned());

@@ -418,39 +418,37 @@ fn unavailable_sentence(sentence: &str) -> Option<&'static str> {
     }
 }
 
-/// `Hi Bob,` and the like: a line that greets and says nothing.
+/// `Hi Bob,` and the like: a line that greets and says nothing. In doubt it says something, since
+/// "All clear!" may be the reason that was asked for.
 fn is_greeting(line: &str) -> bool {
+    const GREETINGS: [&str; 13] = [
+        "hi",
+        "hello",
+        "hey",
+        "hallo",
+        "dear",
+        "greetings",
+        "moin",
+        "servus",
+        "bonjour",
+        "hola",
+        "ciao",
+        "liebe",
+        "lieber",
+    ];
+    const TIMES_OF_DAY: [&str; 7] = ["morning", "afternoon", "evening", "day", "morgen", "tag", "abend"];
     let cleaned = clean(line).to_lowercase();
-    let words: Vec<&str> = cleaned.split(' ').collect();
+    let words: Vec<&str> = cleaned.split([' ', ',', '!', '.']).filter(|word| !word.is_empty()).collect();
     if words.len() > 5 || cleaned.contains([':', '=', '?']) {
         return false;
     }
-    let first = words.first().map_or("", |word| word.trim_end_matches([',', '!', '.']));
-    let greets = matches!(
-        first,
-        "hi" | "hello"
-            | "hey"
-            | "hallo"
-            | "dear"
-            | "morning"
-            | "good"
-            | "greetings"
-            | "moin"
-            | "servus"
-            | "bonjour"
-            | "hola"
-            | "ciao"
-            | "liebe"
-            | "lieber"
-            | "guten"
-            | "all"
-            | "team"
-            | "folks"
-            | "everyone"
-            | "everybody"
-    );
+    let starts = match words.as_slice() {
+        [first, second, ..] if matches!(*first, "good" | "guten") => TIMES_OF_DAY.contains(second),
+        [first, ..] => GREETINGS.contains(first),
+        [] => false,
+    };
     let ends = cleaned.ends_with([',', '!']);
-    (greets && (ends || words.len() <= 3)) || (ends && cleaned.ends_with(',') && words.len() <= 2)
+    (starts && (ends || words.len() <= 2)) || (cleaned.ends_with(',') && words.len() <= 2)
 }
 
 /// Whether the prose is a greeting and a farewell, with a name of up to three words below it.

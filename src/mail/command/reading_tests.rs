@@ -182,6 +182,10 @@ fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
         ("ok, will look\nack", vec![], "ok, will look\nack"),
         ("error: disk full\nSeverity: 1", vec![], "error: disk full\nSeverity: 1"),
         ("Hello all,\nok\n\nThanks,\nAlice", vec![Command::Ack], ""),
+        ("ok\n\nAll clear!", vec![Command::Ack], "All clear!"),
+        ("ok\n\nGood again.", vec![Command::Ack], "Good again."),
+        ("Good morning all,\nok", vec![Command::Ack], ""),
+        ("Hi Bob\n\nok", vec![Command::Ack], ""),
         ("Thanks for looking.\n\nok", vec![Command::Ack], "Thanks for looking."),
     ] {
         assert_eq!(commands(text), expected, "{text}");

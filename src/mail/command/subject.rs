@@ -5,7 +5,7 @@ use super::text::clean;
 use crate::incident::Severity;
 
 /// A title must fit on a line of a mail and of a telephone.
-const TITLE_CHARS_MAX: usize = 200;
+pub(super) const TITLE_CHARS_MAX: usize = 200;
 
 /// What clients of several languages put before the subject of an answer or a forwarded mail.
 const ANSWER_WORDS: [&str; 12] =

@@ -5,6 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fields::{Field, Kind};
+use super::subject::TITLE_CHARS_MAX;
 use super::text::{clean, short};
 use super::times::{TimeError, Toward, read_span, read_time};
 use super::{Command, Misread, Promise};
@@ -62,7 +63,12 @@ pub(super) fn read_value(
             }
         },
         Kind::Phase => read_phase(&word, field),
-        Kind::Title => Ok(Command::Title(clean(text))),
+        Kind::Title => match clean(text) {
+            title if title.chars().count() > TITLE_CHARS_MAX => {
+                misread(format!("A title has at most {TITLE_CHARS_MAX} characters."), field.example)
+            }
+            title => Ok(Command::Title(title)),
+        },
         Kind::Summary => Ok(Command::Summary(text.to_owned())),
         Kind::Impact => Ok(Command::Impact(text.to_owned())),
         Kind::Service => {

@@ -47,6 +47,28 @@ pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Vec<usize> {
     intros
 }
 
+/// Gives an attribution a line of its own where a client ran it into the sender's: `Done. On Mon,
+/// Apr 2, 2012 at 6:26 PM, Megan One wrote:`.
+pub(super) fn part_shared_lines(lines: Vec<Line>) -> Vec<Line> {
+    let mut parted = Vec::with_capacity(lines.len());
+    for line in lines {
+        let at = [" On ", "- On "].iter().filter_map(|on| line.text.find(on)).min();
+        let is_short = line.text.len() < ATTRIBUTION_CHARS_MAX && line.is_own() && line.mark.is_none();
+        match at.filter(|_| is_short).and_then(|at| line.text.split_at_checked(at)) {
+            Some((own, intro))
+                if !own.trim_matches(['-', ' ', '>']).is_empty()
+                    && judge_attribution(intro, false) == Some(true)
+                    && !ON.iter().any(|on| own.to_lowercase().starts_with(on)) =>
+            {
+                parted.push(Line::plain(own.trim_end_matches(['-', ' ']), 0));
+                parted.push(Line::plain(intro.trim_start_matches(['-', ' ']), 0));
+            }
+            _ => parted.push(line),
+        }
+    }
+    parted
+}
+
 /// Everything from here on is quotation, and so is a rule right above.
 fn cut_from(lines: &[Line], at: usize, keep: &mut [bool]) {
     let above = lines.iter().take(at).rposition(|line| !is_rule(line) && !line.is_blank());
@@ -83,7 +105,7 @@ fn is_separator(text: &str) -> bool {
     let inner = bare.trim_matches(['-', '_', '=', '—', '–', ' ', '+', '#', ':']);
     let dashes = bare.chars().take_while(|c| matches!(c, '-' | '_' | '=' | '—' | '–')).count();
     (dashes >= 2 && ORIGINAL.iter().any(|phrase| inner.starts_with(phrase)))
-        || FORWARDS.iter().any(|phrase| bare == *phrase)
+        || FORWARDS.contains(&bare)
         || MARKERS.iter().any(|phrase| text.contains(phrase) && text.chars().count() < 120)
 }
 
@@ -94,7 +116,7 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
         start += 1;
     }
     let mut seen: Vec<Label> = Vec::new();
-    let (mut end, mut has_address, mut blanks) = (start, false, 0);
+    let (mut end, mut has_address, mut is_dated, mut blanks) = (start, false, false, 0);
     for (index, line) in lines.iter().enumerate().skip(start).take(BLOCK_LINES_MAX) {
         if !line.is_own() {
             break;
@@ -113,6 +135,7 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
                     break;
                 }
                 seen.push(label);
+                is_dated |= label == Label::Date && has_date(&value.to_lowercase());
                 has_address |= value.contains('@');
             }
             // A wrapped value; not beyond a blank line, and never the first.
@@ -131,8 +154,9 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
         [Label::From, Label::Date, Label::To, Label::Subject].iter().filter(|kind| has(**kind)).count();
     let is_block = match kinds {
         0 | 1 => false,
-        2 => has_address && (has(Label::From) || (has(Label::To) && has(Label::Subject))),
-        _ => has_address || has(Label::From) || has(Label::Subject),
+        2 => has_address && (has(Label::From) || (has(Label::To) && (has(Label::Subject) || is_dated))),
+        // `Date`, `From` and `To` alone announce a maintenance window.
+        _ => has_address || has(Label::Subject),
     };
     (is_block && seen.first() != Some(&Label::Cc) && seen.first() != Some(&Label::Other)).then_some(end)
 }
@@ -151,45 +175,58 @@ fn read_label(text: &str) -> Option<(Label, &str)> {
 /// The end of an attribution that begins here, and whether it can do without marks behind it.
 fn read_attribution(lines: &[Line], at: usize) -> Option<(usize, bool)> {
     let mut joined = String::new();
+    let mut likely = None;
     for (count, line) in lines.iter().skip(at).take(ATTRIBUTION_LINES_MAX).enumerate() {
-        if !line.is_own() || line.is_blank() {
+        if !line.is_own() || line.is_blank() || joined.len() > ATTRIBUTION_CHARS_MAX * 4 {
             break;
         }
         joined.push(' ');
         joined.push_str(line.text.trim());
-        if joined.len() > ATTRIBUTION_CHARS_MAX * 4 {
-            break;
-        }
-        if let Some(is_sure) = judge_attribution(&joined) {
-            return Some((at + count + 1, is_sure));
+        match judge_attribution(&joined, count > 0) {
+            Some(true) => return Some((at + count + 1, true)),
+            // A longer one may be sure: the verb stands in the next line.
+            Some(false) => likely = Some((at + count + 1, false)),
+            None => {}
         }
     }
-    None
+    likely
 }
 
-/// Whether a text is an attribution: `Some(true)` if it can be nothing else.
-fn judge_attribution(text: &str) -> Option<bool> {
+/// Whether a text is an attribution: `Some(true)` if it can be nothing else. One that is wrapped
+/// must begin like one, or it would begin in the sender's own line above.
+fn judge_attribution(text: &str, is_wrapped: bool) -> Option<bool> {
     let bare = text.trim_matches(['-', '*', ' ', '\u{a0}', '_', '—']);
     if bare.chars().count() > ATTRIBUTION_CHARS_MAX {
         return None;
     }
     let lower = bare.to_lowercase();
-    let has_date = has_date(&lower);
     let has_address = lower.contains('@');
     let stem = lower.trim_end_matches([':', '：', ' ', '\u{a0}']);
     let has_colon = stem.len() < lower.len();
     let ends_with_verb = WROTE.iter().any(|verb| stem.ends_with(verb));
+    // Most lines are none and end here; what follows looks through long tables.
+    if !has_colon && !has_address && !ends_with_verb {
+        return None;
+    }
+    let has_date = has_date(&lower);
     let has_verb = ends_with_verb || WROTE.iter().any(|verb| lower.contains(&format!(" {verb}")));
     let starts = ON.iter().any(|on| lower.starts_with(on)) || starts_with_date(&lower);
     let is_indented_by_dashes = text.trim().starts_with("--") && text.trim().ends_with("--");
+    // Words behind the address that are no verb make it a sentence about somebody.
+    let has_sentence = !ends_with_verb && !stem.ends_with(['>', ')']) && !lower.contains('<');
     let ends_with_address = stem.ends_with('>') || stem.ends_with(')');
     match () {
         () if starts && has_date && has_verb && has_colon => Some(true),
-        () if starts && has_date && ends_with_verb && is_indented_by_dashes => Some(true),
+        () if starts && has_date && ends_with_verb && (is_indented_by_dashes || has_address) => {
+            Some(true)
+        }
+        () if starts && has_date && has_address && has_verb && !has_sentence => Some(true),
         () if starts && has_date && has_address && has_colon && ends_with_address => Some(true),
         () if starts && has_date && has_address && ends_with_address => Some(false),
         () if starts && ends_with_verb && has_colon => Some(has_date),
-        () if has_address && ends_with_verb && has_colon => Some(has_date),
+        () if is_indented_by_dashes && ends_with_verb && !is_wrapped => Some(true),
+        () if is_wrapped => None,
+        () if has_address && ends_with_verb && has_colon => Some(true),
         () if has_date && ends_with_verb && has_colon => Some(false),
         () if ends_with_verb && has_colon && lower.chars().count() < 80 => Some(false),
         () => None,
@@ -276,7 +313,7 @@ fn is_day(word: &str) -> bool {
         "суббота",
         "воскресенье",
     ];
-    DAYS.iter().any(|day| word == *day)
+    DAYS.contains(&word)
         || ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].contains(&word)
 }
 
@@ -293,8 +330,16 @@ mod tests {
             "2012/4/2 18:26 Megan One <m@x.example>:",
             "ср, 30 апр. 2025 г. в 15:19, Megan <m@x.example>:",
         ] {
-            assert_eq!(judge_attribution(text), Some(true), "{text}");
+            assert_eq!(judge_attribution(text, false), Some(true), "{text}");
         }
+    }
+
+    #[test]
+    fn a_maintenance_window_is_no_header_block() {
+        let lines: Vec<Line> = ["Date: 21.11.2026", "From: 22:00", "To: 04:00", "Node: a1"]
+            .map(|text| Line::plain(text, 0))
+            .into();
+        assert_eq!(read_block(&lines, 0), None);
     }
 
     #[test]
@@ -304,7 +349,7 @@ mod tests {
             "Please see what John wrote in the ticket.",
             "On 2026-11-21 at 10:00 the disk was full:",
         ] {
-            assert_eq!(judge_attribution(text), None, "{text}");
+            assert_eq!(judge_attribution(text, false), None, "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! lines mark what is not the sender's. Nothing is lost: what is cut off is handed back. When in
 //! doubt a line stays, because a lost sentence is the worst error. Start with [`split`].
 
+mod endings;
 pub(super) mod html;
 mod intro;
 mod phrases;
@@ -70,11 +71,14 @@ pub(super) fn split(lines: Vec<Line>, author: &str) -> Split {
     if lines.len() > LINES_MAX {
         return Split { new_text: whole_text(&lines), elided: String::new() };
     }
+    let lines = intro::part_shared_lines(lines);
     let mut keep = vec![true; lines.len()];
     let intros = intro::find(&lines, &mut keep);
     keep_answered_quotations(&lines, &intros, &mut keep);
     let before = keep.clone();
     signature::elide(&lines, author, &mut keep);
+    // A quotation that was followed by nothing but a signature is followed by nothing.
+    keep_answered_quotations(&lines, &intros, &mut keep);
     let says_something =
         |keep: &[bool]| lines.iter().zip(keep).any(|(line, keep)| *keep && !line.is_blank());
     // A mail that would be nothing but its signature is no signature.
@@ -164,4 +168,43 @@ fn find_quotations(lines: &[Line], intros: &[usize], keep: &[bool]) -> Vec<Quota
 fn is_introduced(lines: &[Line], intros: &[usize], at: usize) -> bool {
     let above = lines.iter().take(at).rposition(|line| !line.is_blank());
     above.is_some_and(|above| intros.binary_search(&above).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (String, String) {
+        let split = split(text::read_lines(text, None), "Dana Okafor");
+        (split.new_text, split.elided)
+    }
+    fn new(text: &str) -> String {
+        parts(text).0
+    }
+
+    #[test]
+    fn what_is_cut_off_is_handed_back_in_its_order() {
+        let (new, elided) =
+            parts("Done.\n\n-- \nDana\n\nOn 1 May 2020 at 10:00, Bob <b@x.example> wrote:\n> Well?\n");
+        assert_eq!(new, "Done.\n");
+        assert!(elided.starts_with("--\nDana\n") && elided.ends_with("wrote:\n> Well?\n"), "{elided}");
+    }
+
+    #[test]
+    fn a_mail_that_is_nothing_but_a_name_keeps_it() {
+        assert_eq!(new("Regards,\nDana\n"), "Regards,\nDana\n");
+        assert_eq!(new("Dana\n"), "Dana\n");
+    }
+
+    #[test]
+    fn a_field_below_a_greeting_is_no_signature() {
+        let text = "We are back.\n\nRegards,\nSeverity: SEV-3\n";
+        assert_eq!(new(text), text);
+    }
+
+    #[test]
+    fn a_sentence_about_a_phone_is_no_tagline() {
+        let text = "It happened again.\n\nSent from my desk, is much easier than my mobile phone.\n";
+        assert_eq!(new(text), text);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Works on what is left when the quotations are gone. Start with [`elide`].
 
-use super::phrases::{
+use super::endings::{
     BANNER_WORDS, BANNERS, CONTACT, DEVICES, DISCLAIMERS, LIST_FOOTERS, SENT_FROM, SIGN_OFFS,
 };
 use super::{Line, Mark};
@@ -12,6 +12,8 @@ use super::{Line, Mark};
 const DELIMITED_LINES_MAX: usize = 40;
 /// Lines of a signature without delimiter, blank ones left out.
 const SIGNATURE_LINES_MAX: usize = 14;
+/// More below a "legal notice" is a letter that has one in it.
+const SMALL_PRINT_PARAGRAPHS_MAX: usize = 3;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
@@ -39,7 +41,8 @@ pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
 /// The last lines in a row that are the sender's own, from and to.
 fn last_own_run(lines: &[Line], keep: &[bool]) -> (usize, usize) {
     let is_own = |at: usize| lines.get(at).is_some_and(Line::is_own) && keep.get(at) == Some(&true);
-    let end = (0..lines.len()).rfind(|at| is_own(*at)).map_or(0, |at| at + 1);
+    let says = |at: usize| is_own(at) && lines.get(at).is_some_and(|line| !line.is_blank());
+    let end = (0..lines.len()).rfind(|at| says(*at)).map_or(0, |at| at + 1);
     let start = (0..end).rfind(|at| !is_own(*at)).map_or(0, |at| at + 1);
     (start, end)
 }
@@ -91,6 +94,7 @@ impl Tail<'_> {
             .or_else(|| tail.small_print())
             .or_else(|| tail.tagline())
             .or_else(|| tail.sign_off())
+            .or_else(|| tail.end.checked_sub(1).filter(|last| tail.is_dashed_name(*last)))
             .or_else(|| tail.own_name())
             .or_else(|| tail.contact_block())
             .filter(|start| *start < self.end)
@@ -147,7 +151,17 @@ impl Tail<'_> {
             self.starts_paragraph(*at)
                 && DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
                 && (*at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+                && self.paragraphs_from(*at) <= SMALL_PRINT_PARAGRAPHS_MAX
         })
+    }
+
+    /// Paragraphs from `at` to the end.
+    fn paragraphs_from(&self, at: usize) -> usize {
+        (at..self.end)
+            .filter(|line| {
+                !self.text(*line).is_empty() && (*line == at || self.text(*line - 1).is_empty())
+            })
+            .count()
     }
 
     fn starts_paragraph(&self, at: usize) -> bool {
@@ -188,6 +202,7 @@ impl Tail<'_> {
         range.into_iter().find(|at| {
             let below = self.count_from(*at).saturating_sub(1);
             self.is_sign_off(*at)
+                && (!self.is_gratitude(*at) || self.has_signer(*at))
                 && (1..=SIGNATURE_LINES_MAX).contains(&below)
                 && ((*at + 1)..self.end).all(|at| self.is_signature_line(at))
         })
@@ -198,6 +213,21 @@ impl Tail<'_> {
         let text = text.trim_end_matches([',', '.', '!', ' ', ';', '-', '*', '，', '。']);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         SIGN_OFFS.contains(&words.as_str())
+    }
+
+    /// "Thanks" may be what somebody has to say; it needs a name below that is surely theirs.
+    fn is_gratitude(&self, at: usize) -> bool {
+        let text = self.lower(at);
+        let is_plain = !["regard", "gru", "saludo", "salut"].iter().any(|word| text.contains(word));
+        is_plain
+            && ["than", "thx", "merci", "gracias", "grazie", "obrigad", "bedankt", "谢谢", "감사"]
+                .iter()
+                .any(|w| text.starts_with(w))
+    }
+
+    fn has_signer(&self, at: usize) -> bool {
+        ((at + 1)..self.end)
+            .any(|at| self.names_author(at) || self.looks_like_name(at) || is_contact(self.text(at)))
     }
 
     fn is_signature_line(&self, at: usize) -> bool {
@@ -241,8 +271,31 @@ impl Tail<'_> {
                 && self.count_from(*at) <= SIGNATURE_LINES_MAX
                 && ((*at)..self.end)
                     .all(|at| self.is_signature_line(at) && self.text(at).len() <= SHORT_CHARS)
-                && ((*at + 1)..self.end).filter(|at| is_contact(self.text(*at))).count() >= 2
+                && self.is_mostly_contacts(*at)
         })
+    }
+
+    /// A title, a firm and a street may stand between them, a text may not.
+    fn is_mostly_contacts(&self, name: usize) -> bool {
+        let contacts = ((name + 1)..self.end).filter(|at| is_contact(self.text(*at))).count();
+        contacts >= 2 && self.count_from(name + 1) <= contacts * 2 + 2
+    }
+
+    /// `-Dana Okafor`: a list item has a space behind its hyphen.
+    fn is_dashed_name(&self, at: usize) -> bool {
+        let text = self.text(at);
+        let name = text.trim_start_matches(['-', '—', '–', '~', '/']);
+        let words: Vec<&str> = name.split_whitespace().collect();
+        name.len() < text.len()
+            && !name.starts_with(' ')
+            && (1..=3).contains(&words.len())
+            && words.iter().all(|word| {
+                word.chars().next().is_some_and(char::is_uppercase)
+                    && word.chars().all(|c| c.is_alphabetic() || c == '.')
+            })
+            && at + 1 == self.end
+            && self.starts_paragraph(at)
+            && at > self.start
     }
 
     /// Two to four words, each with a capital.

@@ -1,0 +1,113 @@
+//! Every mail in `tests/mails` gives the text beside it; no octets make reading panic; nothing that
+//! a sender wrote without quotation is lost.
+//!
+//! `REWRITE=1 cargo test --test new_text` writes the texts anew. Read the difference before you commit.
+
+use std::path::{Path, PathBuf};
+
+use firebell::mail::message::read_mail;
+use firebell::mail::quote::new_text;
+use proptest::prelude::*;
+
+fn mails() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
+    let entries = std::fs::read_dir(folder).expect("the folder of mails");
+    let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    mails.sort();
+    assert!(mails.len() >= 25, "{} mails", mails.len());
+    mails
+}
+
+/// The origin in the first line, then the new text.
+fn reading(octets: &[u8]) -> String {
+    let mail = read_mail(octets, false);
+    format!("{:?}\n\n{}", mail.origin, mail.new_text)
+}
+
+#[test]
+fn every_mail_reads_as_the_text_beside_it() {
+    let mut wrong = Vec::new();
+    for path in mails() {
+        let found = reading(&std::fs::read(&path).expect("a mail"));
+        let beside = path.with_extension("txt");
+        if std::env::var_os("REWRITE").is_some() {
+            std::fs::write(&beside, &found).expect("a text");
+        }
+        let wanted = std::fs::read_to_string(&beside).unwrap_or_default();
+        if found != wanted {
+            wrong.push(format!("{}\n--- wanted\n{wanted}\n--- found\n{found}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn carriage_returns_make_no_difference() {
+    for path in mails() {
+        let mail = String::from_utf8(std::fs::read(&path).expect("a mail")).expect("UTF-8");
+        let with_returns = mail.replace("\r\n", "\n").replace('\n', "\r\n");
+        let (bare, full) =
+            (read_mail(mail.as_bytes(), false), read_mail(with_returns.as_bytes(), false));
+        assert_eq!(bare.new_text, full.new_text, "{}", path.display());
+        assert_eq!(bare.content_key, full.content_key, "{}", path.display());
+    }
+}
+
+#[test]
+fn hostile_shapes_take_no_longer_than_their_length_deserves() {
+    let header = "From: a@b.example\nContent-Type: text/html\n\n";
+    for body in
+        ["<blockquote>", "<div class=gmail_quote>", "<a href=x>y</a>", "<table><tr><td>", "> ", "On 1 "]
+    {
+        let mail = format!("{header}{}", body.repeat(100_000));
+        assert!(read_mail(mail.as_bytes(), false).unreadable.is_none());
+    }
+    for line in [
+        ">\n",
+        "On Monday, 1 May 2020 at 10:00\n",
+        "From: a\n",
+        "--\n",
+        "_______________\n",
+        "Regards,\n",
+    ] {
+        let mail = format!("From: a@b.example\n\n{}", line.repeat(50_000));
+        read_mail(mail.as_bytes(), false);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_octets_make_reading_panic(octets in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        read_mail(&octets, false);
+    }
+
+    #[test]
+    fn no_damage_to_a_mail_makes_reading_panic(
+        which in any::<prop::sample::Index>(),
+        damages in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let all = mails();
+        let mut octets = std::fs::read(which.get(&all)).expect("a mail");
+        for (at, octet) in damages {
+            let at = at.index(octets.len());
+            octets[at] = octet;
+        }
+        read_mail(&octets, true);
+        octets.truncate(end.index(octets.len()));
+        new_text(&octets);
+    }
+
+    #[test]
+    fn what_is_written_without_quotation_is_kept_word_by_word(
+        paragraphs in proptest::collection::vec("[a-z]{2,9}( [a-z]{2,9}){2,12}\\.", 1..8),
+    ) {
+        let body = paragraphs.join("\n\n");
+        let mail = format!("From: Dana <dana@ops.example>\nSubject: x\n\n{body}\n");
+        let text = new_text(mail.as_bytes());
+        prop_assert_eq!(text.split_whitespace().collect::<Vec<_>>(), body.split_whitespace().collect::<Vec<_>>());
+    }
+}
