@@ -12,6 +12,8 @@ use crate::incident::deadlines::DeadlineKind;
 use crate::store::StoreError;
 use crate::digests;
 
+/// Deadlines of one instant that are named.
+const NAMED_MAX: i64 = 5;
 /// At most so many wake-ups in one move: a ladder that never ends shows itself by a short move.
 const WAKE_UPS_MAX: usize = 2_000;
 /// Mail is read and delivered in milliseconds; beyond this a page is shown as things are.
@@ -29,7 +31,8 @@ pub(super) struct Next {
 /// What it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NextIs {
-    Deadline { incident: i64, kind: DeadlineKind },
+    /// Never empty: what falls due at that instant.
+    Deadlines(Vec<(i64, DeadlineKind)>),
     Digest(String),
 }
 
@@ -79,15 +82,14 @@ impl Moving {
         let now = self.engine.clock.now();
         let digest = digests::next(&policy, now)
             .map(|(name, at)| Next { at, what: NextIs::Digest(name.to_owned()) });
-        let earliest = match store.earliest_deadline().await? {
-            Some(at) => store.load_due_deadlines(at, 1).await?.into_iter().next(),
-            None => None,
-        };
-        let deadline = earliest.map(|due| Next {
-            at: due.wake_at,
-            what: NextIs::Deadline { incident: due.incident, kind: due.kind },
-        });
-        Ok([deadline, digest].into_iter().flatten().min_by_key(|next| next.at))
+        let mut deadlines = None;
+        if let Some(at) = store.earliest_deadline().await? {
+            let due = store.load_due_deadlines(at, NAMED_MAX).await?;
+            let mut named: Vec<_> = due.iter().map(|due| (due.incident, due.kind)).collect();
+            named.sort_unstable();
+            deadlines = Some(Next { at, what: NextIs::Deadlines(named) });
+        }
+        Ok([deadlines, digest].into_iter().flatten().min_by_key(|next| next.at))
     }
 
     /// Waits until every mail that came in is read and every mail that goes out is delivered.

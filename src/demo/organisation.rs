@@ -43,7 +43,7 @@ pub(super) static PEOPLE: [Player; 6] = [
         alias: "erin",
         name: "Erin Holt",
         part: "director",
-        about: "is leadership: told of what is serious",
+        about: "is leadership: hears of what is serious",
         address: "erin@example.org",
         pager: None,
     },

@@ -421,13 +421,14 @@ impl House {
 
     fn next_words(&self, next: &Next) -> String {
         let (policy, now) = (self.engine.policy(), self.engine.clock.now());
-        let at = format!("{}, {}", when::brief(next.at, &policy, now), when::distance(next.at, now));
-        match &next.what {
-            NextIs::Deadline { incident, kind } => {
-                format!("INC-{incident} {}, {}", at, deadline_words(*kind))
+        let what = match &next.what {
+            NextIs::Deadlines(due) => {
+                let words = due.iter().map(|(number, kind)| format!("INC-{number} {}", deadline_words(*kind)));
+                words.collect::<Vec<_>>().join("; ")
             }
-            NextIs::Digest(name) => format!("the digest {name}, {at}"),
-        }
+            NextIs::Digest(name) => format!("the digest {name}"),
+        };
+        format!("{} ({}), {what}", when::brief(next.at, &policy, now), when::distance(next.at, now))
     }
 
     /// The person and their mail; both must be there.

@@ -209,7 +209,8 @@ fn commander(incident: &Incident, policy: &Policy, now: DateTime<Utc>) -> String
         Command::Offered { to, .. } if to.is_empty() => "nobody yet".to_owned(),
         Command::Offered { to, offered_at, climb, .. } => {
             let asked_at = climb.last_at.unwrap_or(*offered_at);
-            format!("nobody yet; {} asked at {}", names(to), brief(asked_at))
+            let were = if to.len() == 1 { "was" } else { "were" };
+            format!("nobody yet; {} {were} asked at {}", names(to), brief(asked_at))
         }
     }
 }
