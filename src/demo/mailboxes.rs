@@ -191,7 +191,9 @@ mod tests {
     fn a_mailbox_has_the_mail_of_all_addresses_of_a_person_newest_first() {
         let root = tempfile::tempdir().unwrap();
         let from = Address::read("incidents@example.org").unwrap();
-        for (id, to) in [(7, "alice@example.org"), (9, "alice@pager.example.org"), (8, "bob@example.org")] {
+        for (id, to) in
+            [(7, "alice@example.org"), (9, "alice@pager.example.org"), (8, "bob@example.org")]
+        {
             let to = Address::read(to).unwrap();
             crate::delivery::maildir::write(root.path(), id, &from, &to, MAIL.as_bytes()).unwrap();
         }

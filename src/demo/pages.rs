@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use tracing::error;
@@ -21,8 +21,8 @@ use super::mailboxes::Mailboxes;
 use super::moving::{Moving, Next, NextIs};
 use super::organisation::{ADDRESS, PEOPLE, Player};
 use super::views::{
-    ActionLine, Frame, HomePage, IncidentPage, MailLine, MailPage, MailboxPage, PersonLine, ProblemPage, Tab,
-    WritePage,
+    ActionLine, Frame, HomePage, IncidentPage, MailLine, MailPage, MailboxPage, PersonLine, ProblemPage,
+    Tab, WritePage,
 };
 use super::{Ports, declare_line, swaks_is_installed};
 use crate::engine::Engine;
@@ -100,9 +100,11 @@ impl From<SendError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::NotHere => {
-                (StatusCode::NOT_FOUND, "There is nothing here", "It may have been another demo's.".to_owned())
-            }
+            Self::NotHere => (
+                StatusCode::NOT_FOUND,
+                "There is nothing here",
+                "It may have been another demo's.".to_owned(),
+            ),
             Self::Send(error) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The mail was not sent",
@@ -138,7 +140,9 @@ impl Told {
             (Some(0), _) => "Sent. Firebell read it and sent nothing.".to_owned(),
             (Some(count), _) => format!("Sent. Firebell read it and sent {}.", mails(count)),
             (None, Some(0)) => "The clock was moved. Firebell sent nothing meanwhile.".to_owned(),
-            (None, Some(count)) => format!("The clock was moved. Firebell sent {} meanwhile.", mails(count)),
+            (None, Some(count)) => {
+                format!("The clock was moved. Firebell sent {} meanwhile.", mails(count))
+            }
             (None, None) => String::new(),
         }
     }
@@ -180,7 +184,8 @@ async fn show_incident(
     Path(key): Path<String>,
     Query(told): Query<Told>,
 ) -> Result<Response, Problem> {
-    let number = key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)?;
+    let number =
+        key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)?;
     let store = &house.engine.store;
     let stored = store.load_incident(number).await?.ok_or(Problem::NotHere)?;
     let timeline = store.load_timeline(number).await?;
@@ -199,7 +204,8 @@ async fn show_mailbox(
     let player = Player::named(&name).ok_or(Problem::NotHere)?;
     let path = format!("/mailbox/{}", player.alias);
     let frame = house.frame(player.name, &path, Some(player), &told).await?;
-    let (listed, count) = house.on_disk(move |mailboxes| mailboxes.list(player)).await.unwrap_or_default();
+    let (listed, count) =
+        house.on_disk(move |mailboxes| mailboxes.list(player)).await.unwrap_or_default();
     let (policy, now) = (house.engine.policy(), house.engine.clock.now());
     let mails = listed.into_iter().map(|one| MailLine {
         id: one.id,
@@ -253,7 +259,8 @@ async fn show_html(
     let html = mail.html.ok_or(Problem::NotHere)?;
     let mut index = 0;
     let html = replace_links(&html, |_| {
-        let href = format!("href=\"/mailbox/{}/{id}/write?action={index}\" target=\"_top\"", player.alias);
+        let href =
+            format!("href=\"/mailbox/{}/{id}/write?action={index}\" target=\"_top\"", player.alias);
         index += 1;
         Some(href)
     });
@@ -423,7 +430,8 @@ impl House {
         let (policy, now) = (self.engine.policy(), self.engine.clock.now());
         let what = match &next.what {
             NextIs::Deadlines(due) => {
-                let words = due.iter().map(|(number, kind)| format!("INC-{number} {}", deadline_words(*kind)));
+                let words =
+                    due.iter().map(|(number, kind)| format!("INC-{number} {}", deadline_words(*kind)));
                 words.collect::<Vec<_>>().join("; ")
             }
             NextIs::Digest(name) => format!("the digest {name}"),
@@ -461,7 +469,10 @@ impl House {
     }
 
     /// Runs what reads files where it keeps nobody waiting; `None` when it failed.
-    async fn on_disk<T: Send + 'static>(&self, read: impl FnOnce(&Mailboxes) -> T + Send + 'static) -> Option<T> {
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Mailboxes) -> T + Send + 'static,
+    ) -> Option<T> {
         let mailboxes = self.mailboxes.clone();
         tokio::task::spawn_blocking(move || read(&mailboxes)).await.ok()
     }
@@ -475,7 +486,8 @@ mod tests {
     fn moving_the_clock_leads_back_to_a_page_of_ours_only() {
         assert_eq!(own_path("/mailbox/alice/7"), "/mailbox/alice/7");
         assert_eq!(own_path("/incident/INC-1"), "/incident/INC-1");
-        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/x?y", "/x\r\ny"] {
+        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/x?y", "/x\r\ny"]
+        {
             assert_eq!(own_path(path), "/", "{path:?}");
         }
     }
