@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::open::{Found, open_engine, open_store, read_file, relay_password};
-use super::{Failure, open};
+use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
 use crate::config::{Config, Listen};
 use crate::delivery;
@@ -32,7 +32,12 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let config = &found.config;
     let listeners = bind(config).await?;
-    let engine = open_engine(&found, open_store(config).await?).await?;
+    let store = open_store(config).await?;
+    let alone = alone::claim(config)?;
+    if alone.is_some() {
+        store.return_leases().await?;
+    }
+    let engine = open_engine(&found, store).await?;
     engine.renew_deadlines().await?;
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
