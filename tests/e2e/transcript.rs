@@ -26,10 +26,11 @@ impl Transcript {
         let Some(path) = std::env::var_os("FIREBELL_TRANSCRIPT") else { return };
         let mut letters: Vec<(Mail, Vec<&str>)> = Vec::new();
         for person in people {
-            for mail in lab.mailbox(person).mails() {
+            let mut mailbox = lab.mailbox(person);
+            for mail in mailbox.mails() {
                 match letters.iter_mut().find(|(letter, _)| letter.message_id == mail.message_id) {
                     Some((_, readers)) => readers.push(person),
-                    None => letters.push((mail, vec![person])),
+                    None => letters.push((mail.clone(), vec![person])),
                 }
             }
         }
