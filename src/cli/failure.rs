@@ -16,6 +16,8 @@ pub const NOINPUT: u8 = 66;
 pub const UNAVAILABLE: u8 = 69;
 /// Our own mistake.
 pub const SOFTWARE: u8 = 70;
+/// A file or a folder cannot be made, or is there already.
+pub const CANTCREAT: u8 = 73;
 /// Reading or writing a file failed.
 pub const IOERR: u8 = 74;
 /// Nothing is wrong with the message: try again later.

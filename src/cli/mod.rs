@@ -4,6 +4,7 @@
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
 mod check;
+mod demo;
 mod failure;
 mod incident;
 mod ingest;
@@ -42,6 +43,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try everything in one process on this machine, with nothing to configure
+    Demo(demo::Arguments),
     /// Write a first configuration
     Init,
     /// Check the configuration, the database, the relay and the addresses to listen on
@@ -88,6 +91,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
     let is_serve = matches!(arguments.command, Command::Serve);
     logs::start(arguments.log, if is_serve { "info" } else { "warn" })?;
     match arguments.command {
+        Command::Demo(given) => in_runtime(demo::demo(given)),
         Command::Init => init::init(named),
         Command::NewText { path } => new_text::new_text(path.as_deref()).map_err(Failure::from),
         Command::Check => in_runtime(check::check(named)),
