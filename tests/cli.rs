@@ -204,6 +204,7 @@ name = "everyone"
 members = ["alise"]
 [calendar]
 hours = "9 to 5"
+holidays = ["Christmas"]
 [comand]
 trained = ["alice"]
 "#,
@@ -220,7 +221,8 @@ trained = ["alice"]
         (13, "unknown key 'pagr' in [[person]]; did you mean 'pager'?"),
         (16, "did you mean 'alice'?"),
         (18, "'hours': `9 to 5` are no hours; write them as 09:00-18:00"),
-        (19, "unknown key 'comand' in the top level; did you mean 'command'?"),
+        (19, "'holidays': `Christmas` is no date; write it as 2026-12-25"),
+        (20, "unknown key 'comand' in the top level; did you mean 'command'?"),
     ] {
         let start = format!("firebell.toml:{line}: ");
         let found = lines.iter().any(|said| said.starts_with(&start) && said.contains(part));
