@@ -2,11 +2,12 @@
 //! database is brought up to date.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
@@ -35,6 +36,9 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     findings.push(check_relay(config).await);
     for (place, protocol) in open::listen_places(config) {
         findings.push(check_place(&place, protocol).await);
+    }
+    if let Some(address) = config.web_listen {
+        findings.push(check_page(address).await);
     }
     let mut problems = 0;
     for (what, outcome) in findings {
@@ -137,6 +141,27 @@ async fn check_place(place: &Listen, protocol: Protocol) -> Finding {
         None => "change `listen`, or let Firebell use that address",
     };
     (format!("{name} on {place}"), Err(format!("{error}; {next}")))
+}
+
+async fn check_page(address: SocketAddr) -> Finding {
+    let Err(error) = TcpListener::bind(address).await else {
+        return (format!("HTTP can listen on {address}"), Ok(()));
+    };
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        first_line(stream).await
+    };
+    match timeout(GREETING_WITHIN, asking).await.ok().flatten() {
+        Some(line) if line.ends_with("200 OK") => {
+            (format!("HTTP on {address}: a healthy server answers /healthz there"), Ok(()))
+        }
+        _ => {
+            let next = "change [web] listen, or stop what listens there";
+            (format!("HTTP on {address}"), Err(format!("{error}; {next}")))
+        }
+    }
 }
 
 /// What a server that listens already says first.

@@ -1,33 +1,33 @@
-//! `firebell demo`: from arguments to the demo.
+//! `firebell demo`: the arguments of the demo, and its exit code.
 
 use std::path::PathBuf;
 
-use clap::Args;
-
 use super::Failure;
-use super::failure::UNAVAILABLE;
-use crate::demo::{DemoOptions, run};
+use super::failure::{CANTCREAT, SOFTWARE, UNAVAILABLE, chain};
+use crate::demo::{DemoError, DemoOptions, run};
 
-/// Where the demo is to be.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Where mail is received; 0 is any free port
-    #[arg(long, default_value_t = 2525, value_name = "PORT")]
+    /// Where mail is received on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "PORT", default_value_t = DemoOptions::default().smtp_port)]
     smtp_port: u16,
-    /// Where the page is; 0 is any free port
-    #[arg(long, default_value_t = 8025, value_name = "PORT")]
+    /// Where the page is on 127.0.0.1; 0 is any free port
+    #[arg(long, value_name = "PORT", default_value_t = DemoOptions::default().web_port)]
     web_port: u16,
-    /// Keep the data in this empty folder
+    /// Keep the data in this folder, which must be new or empty
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
 
-/// Plays until Ctrl-C.
-///
-/// # Errors
-///
-/// The operator's: a taken port, a folder that cannot be written.
+/// Plays until it is stopped.
 pub async fn demo(given: Arguments) -> Result<(), Failure> {
-    let options = DemoOptions { smtp_port: given.smtp_port, web_port: given.web_port, keep: given.keep };
-    run(options).await.map_err(|error| Failure::new(UNAVAILABLE, error.to_string()))
+    let Arguments { smtp_port, web_port, keep } = given;
+    run(DemoOptions { smtp_port, web_port, keep }).await.map_err(|error| {
+        let code = match error {
+            DemoError::PortTaken { .. } | DemoError::Port { .. } | DemoError::Store(_) => UNAVAILABLE,
+            DemoError::NotEmpty(_) | DemoError::Folder { .. } => CANTCREAT,
+            DemoError::Ended(_) => SOFTWARE,
+        };
+        Failure::new(code, chain(&error))
+    })
 }

@@ -16,6 +16,8 @@ pub const NOINPUT: u8 = 66;
 pub const UNAVAILABLE: u8 = 69;
 /// Our own mistake.
 pub const SOFTWARE: u8 = 70;
+/// A file or a folder cannot be made, or is there already.
+pub const CANTCREAT: u8 = 73;
 /// Reading or writing a file failed.
 pub const IOERR: u8 = 74;
 /// Nothing is wrong with the message: try again later.
@@ -77,9 +79,14 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// Prints to standard output; a reader that has seen enough is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
+    print_octets(text.as_bytes())
+}
+
+/// The same for what may be no text.
+pub fn print_octets(octets: &[u8]) -> Result<(), Failure> {
     use io::Write as _;
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(octets).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| Failure::new(IOERR, format!("standard output: {error}"))),
     }

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::Failure;
-use super::failure::{NOINPUT, print, print_json};
+use super::failure::{NOINPUT, print, print_json, print_octets};
 use super::open::{Found, open_store};
 use crate::incident::Policy;
 use crate::incident::state::Incident;
@@ -127,7 +127,7 @@ async fn export(
             for message in store.load_messages(incident.number).await? {
                 write_mbox(&mut octets, &message);
             }
-            write_octets(&octets)
+            print_octets(&octets)
         }
         Format::Markdown => {
             let rendered = render_incident(incident, &timeline, policy);
@@ -161,11 +161,6 @@ fn write_mbox(octets: &mut Vec<u8>, message: &NewInbound) {
         octets.push(b'\n');
     }
     octets.push(b'\n');
-}
-
-fn write_octets(octets: &[u8]) -> Result<(), Failure> {
-    use std::io::Write as _;
-    std::io::stdout().lock().write_all(octets).map_err(Failure::from)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::Failure;
-use super::failure::{IOERR, print};
+use super::failure::{CANTCREAT, print};
 use crate::config::FIRST_CONFIGURATION;
 
 /// Writes `firebell.toml`, or the file that was named, and never over another.
@@ -21,7 +21,7 @@ pub fn init(named: Option<&Path>) -> Result<(), Failure> {
             }
             _ => format!("{name} cannot be written: {error}"),
         };
-        Failure::new(IOERR, line)
+        Failure::new(CANTCREAT, line)
     })?;
     let with = if named.is_some() { format!(" -c {name}") } else { String::new() };
     print(&format!(

@@ -3,7 +3,6 @@
 //! Nothing is decided here; a command reads the configuration, asks the parts of the program and
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
-mod alone;
 mod check;
 mod demo;
 mod failure;
@@ -44,7 +43,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Play with everything on this machine: nothing to configure, no mail leaves
+    /// Try everything in one process on this machine, with nothing to configure
     Demo(demo::Arguments),
     /// Write a first configuration
     Init,

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::failure::{CONFIG, IOERR, UNAVAILABLE, chain};
+use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::clock::Clock;
 use crate::config::{Config, Database, Listen, Relay, read_config};
 use crate::engine::Engine;
@@ -70,7 +70,7 @@ pub fn make_data_dir(config: &Config) -> Result<(), Failure> {
     let folder = &config.data_dir;
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         Failure::new(
-            IOERR,
+            CANTCREAT,
             format!("data_dir {} cannot be made ({error}); make it, or name another", folder.display()),
         )
     })

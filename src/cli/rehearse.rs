@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::failure::{CONFIG, DATAERR, IOERR, NOINPUT, SOFTWARE, UNAVAILABLE, chain, print};
+use super::failure::{CANTCREAT, CONFIG, DATAERR, NOINPUT, SOFTWARE, UNAVAILABLE, chain, print};
 use super::open::Found;
 use crate::rehearse::script::{SCRIPT_OCTETS_MAX, read_script};
 use crate::rehearse::{RehearsalError, play};
@@ -61,7 +61,7 @@ impl Folder {
         let name = format!("firebell-rehearsal-{:016x}", u64::from_ne_bytes(octets));
         let path = std::env::temp_dir().join(name);
         DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
-            Failure::new(IOERR, format!("{} cannot be made: {error}; set TMPDIR", path.display()))
+            Failure::new(CANTCREAT, format!("{} cannot be made: {error}; set TMPDIR", path.display()))
         })?;
         Ok(Self(path))
     }

@@ -2,22 +2,26 @@
 //!
 //! SIGTERM and SIGINT stop it after what it is doing; SIGHUP reads the configuration again.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::failure::{SOFTWARE, UNAVAILABLE, print};
+use super::failure::{CANTCREAT, SOFTWARE, UNAVAILABLE, print};
 use super::open::{Found, open_engine, open_store, read_file, relay_password};
-use super::{Failure, alone, open};
+use super::{Failure, open};
 use crate::app::{App, Parts, local_address};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Database, Listen};
 use crate::delivery;
 use crate::engine::Engine;
 use crate::intake::smtp::{self, Listener, Protocol};
+use crate::store::Store;
+use crate::web;
 
 /// Raw messages are looked through for old ones so often.
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,12 +36,10 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let config = &found.config;
     let listeners = bind(config).await?;
-    let store = open_store(config).await?;
-    let alone = alone::claim(config)?;
-    if alone.is_some() {
-        store.return_leases().await?;
-    }
-    let engine = open_engine(&found, store).await?;
+    let page = bind_page(config).await?;
+    let engine = open_engine(&found, open_store(config).await?).await?;
+    // Held until the process ends, however it ends.
+    let _only = return_leases(config, &engine.store).await?;
     engine.renew_deadlines().await?;
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
@@ -51,16 +53,22 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         engine.clock.clone(),
     );
     delivery.password = relay_password(config)?;
-    let ready: String = listeners
+    let mut ready: String = listeners
         .iter()
         .map(|(listener, protocol, place)| ready_line(listener, *protocol, place))
         .collect();
+    if let Some(address) = page.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        ready.push_str(&format!("listening for HTTP on {address}\n"));
+    }
     let mut app = App::start(Parts {
         engine: engine.clone(),
         listeners: listeners.into_iter().map(|(listener, protocol, _)| (listener, protocol)).collect(),
         smtp: Arc::new(settings),
         delivery: Arc::new(delivery),
     });
+    if let Some(page) = page {
+        app.spawn(serve_page(page, engine.store.clone(), app.stopping()));
+    }
     app.spawn(forget_raw(engine.clone(), config.keep_raw, app.stopping()));
     print(&ready)?;
     info!("started");
@@ -70,6 +78,26 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         None => Ok(()),
         Some(why) => Err(Failure::new(SOFTWARE, format!("the server ended by itself: {why}"))),
     }
+}
+
+/// What a killed server was sending is sent again at once, where this is the only one: a lock says
+/// so, which the kernel takes from whoever dies. On PostgreSQL others may be at work.
+async fn return_leases(config: &Config, store: &Store) -> Result<Option<File>, Failure> {
+    if config.database != Database::Sqlite {
+        return Ok(None);
+    }
+    let path = config.data_dir.join("serve.lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(|error| {
+        let line = format!("{} cannot be opened: {error}; let us own it", path.display());
+        Failure::new(CANTCREAT, line)
+    })?;
+    if lock.try_lock().is_ok() {
+        store.return_leases().await?;
+        return Ok(Some(lock));
+    }
+    warn!("another server works on this database; what it is sending stays with it");
+    Ok(None)
 }
 
 /// Until it is told to stop (`None`), or a part of it ended.
@@ -129,7 +157,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.trusted_networks.clone(), config.relay.clone()),
-            (config.relay_password_file.clone(), config.keep_raw),
+            (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
         )
     };
     fixed(before) != fixed(after)
@@ -153,6 +181,29 @@ async fn bind(config: &Config) -> Result<Vec<Bound>, Failure> {
         bound.push((listener, protocol, place));
     }
     Ok(bound)
+}
+
+async fn bind_page(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = config.web_listen else { return Ok(None) };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Failure::new(
+            UNAVAILABLE,
+            format!("[web] cannot listen on {address}: {error}; stop what listens there, or change it"),
+        )),
+    }
+}
+
+/// Pages, until the server stops; browsers keep connections open for as long as they like, so
+/// nobody is waited for.
+async fn serve_page(listener: TcpListener, store: Store, mut stopping: watch::Receiver<bool>) {
+    let serving = axum::serve(listener, web::serve_router(store));
+    tokio::select! {
+        _ = stopping.wait_for(|stop| *stop) => {}
+        served = async { serving.await } => if let Err(error) = served {
+            error!("the pages ended: {error}");
+        }
+    }
 }
 
 fn ready_line(listener: &Listener, protocol: Protocol, place: &Listen) -> String {

@@ -132,3 +132,33 @@ async fn an_address_the_relay_cannot_take_is_refused_before_it_is_asked() {
     let refused = hand_over(&mut connection, "j\u{f6}rg@example.org").await;
     assert!(matches!(refused, Err(HandoverError::Refused(answer)) if answer.contains("5.6.7")));
 }
+
+#[tokio::test]
+async fn nothing_is_said_to_a_relay_that_will_not_be_protected_as_configured() {
+    let login = Some(("firebell", "secret"));
+    // It offers no STARTTLS, as it would look to us if somebody on the way had struck it out.
+    let (port, told) = relay(&[]).await;
+    let server = Server { tls: RelayTls::StartTls, login, ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err();
+    assert_eq!(refused.as_deref(), Some("STARTTLS is not supported on this server"));
+    assert_eq!(told.await.unwrap(), "EHLO us.test\r\n");
+    // It speaks plain text where TLS is expected.
+    let (port, told) = relay(&[]).await;
+    let server = Server { tls: RelayTls::Implicit, login, ..plain(port) };
+    assert!(Connection::open(&server, "us.test").await.is_err());
+    assert!(!told.await.unwrap().contains("EHLO"));
+}
+
+#[tokio::test]
+async fn a_login_comes_before_the_first_mail_and_its_refusal_before_any() {
+    let offer = ("EHLO", "250-relay.test\r\n250 AUTH PLAIN");
+    let (port, told) = relay(&[offer, ("AUTH", "235 2.7.0 welcome")]).await;
+    let server = Server { login: Some(("firebell", "secret")), ..plain(port) };
+    drop(Connection::open(&server, "us.test").await.unwrap());
+    let login = data_encoding::BASE64.encode(b"\0firebell\0secret");
+    assert_eq!(told.await.unwrap(), format!("EHLO us.test\r\nAUTH PLAIN {login}\r\n"));
+    let (port, _told) = relay(&[offer, ("AUTH", "535 5.7.8 who are you")]).await;
+    let server = Server { login: Some(("firebell", "wrong")), ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err();
+    assert_eq!(refused.as_deref(), Some("535 5.7.8 who are you"));
+}
