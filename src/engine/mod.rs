@@ -138,10 +138,9 @@ impl Engine {
     async fn read_one(&self) -> Result<usize, StoreError> {
         let failure = match self.read_guarded(1).await {
             Ok(count) => return Ok(count),
-            // Another writer was faster, or the database is away: the message is not to blame.
-            Err(ReadError::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_)))) => {
-                return Err(error);
-            }
+            // Another writer was faster: the message is not to blame. Nor is it when the database is
+            // away, but then its failure cannot be counted either.
+            Err(ReadError::Store(StoreError::Conflict)) => return Err(StoreError::Conflict),
             Err(failure) => failure,
         };
         let mut batch = Batch::begin(self).await?;
