@@ -4,7 +4,8 @@
 //! ever taken. Start with [`Place`].
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -336,6 +337,33 @@ fn a_mistake_keeps_the_configuration_that_works_and_a_mended_one_is_put_in_force
     server.signal("HUP");
     server.log_once("read again and is in force");
     server.signal("INT");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_database_is_told_so() {
+    let place = Place::configured();
+    let _server = Server::start(&place, 1);
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    place.write("second.toml", &text.replace("/lmtp\"", "/lmtp2\""));
+    let ran = place.run(&["-c", "second.toml", "serve"]);
+    assert_eq!((ran.code, ran.out.as_str()), (69, ""), "{ran:?}");
+    assert!(ran.err.contains("another `firebell serve`"), "{ran:?}");
+}
+
+#[test]
+fn a_page_of_health_is_there_when_web_is_configured() {
+    let place = Place::configured();
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    place.write("firebell.toml", &text.replace("[send]", "[web]\nlisten = \"127.0.0.1:0\"\n[send]"));
+    let server = Server::start(&place, 2);
+    let address = server.said[1].strip_prefix("listening for HTTP on ").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("ok\n"), "{answer}");
+    server.signal("TERM");
     assert_eq!(server.end(), Some(0));
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is decided here; a command reads the configuration, asks the parts of the program and
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
+mod alone;
 mod check;
 mod demo;
 mod failure;
@@ -43,7 +44,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try everything in one process on this machine, with nothing to configure
+    /// Play with everything on this machine: nothing to configure, no mail leaves
     Demo(demo::Arguments),
     /// Write a first configuration
     Init,

@@ -2,7 +2,6 @@
 //!
 //! SIGTERM and SIGINT stop it after what it is doing; SIGHUP reads the configuration again.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::failure::{CANTCREAT, SOFTWARE, UNAVAILABLE, print};
+use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::open::{Found, open_engine, open_store, read_file, relay_password};
-use super::{Failure, open};
+use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
-use crate::config::{Config, Database, Listen};
+use crate::config::{Config, Listen};
 use crate::delivery;
 use crate::engine::Engine;
 use crate::intake::smtp::{self, Listener, Protocol};
@@ -37,9 +36,12 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let config = &found.config;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
-    let engine = open_engine(&found, open_store(config).await?).await?;
-    // Held until the process ends, however it ends.
-    let _only = return_leases(config, &engine.store).await?;
+    let store = open_store(config).await?;
+    let alone = alone::claim(config)?;
+    if alone.is_some() {
+        store.return_leases().await?;
+    }
+    let engine = open_engine(&found, store).await?;
     engine.renew_deadlines().await?;
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
@@ -78,26 +80,6 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         None => Ok(()),
         Some(why) => Err(Failure::new(SOFTWARE, format!("the server ended by itself: {why}"))),
     }
-}
-
-/// What a killed server was sending is sent again at once, where this is the only one: a lock says
-/// so, which the kernel takes from whoever dies. On PostgreSQL others may be at work.
-async fn return_leases(config: &Config, store: &Store) -> Result<Option<File>, Failure> {
-    if config.database != Database::Sqlite {
-        return Ok(None);
-    }
-    let path = config.data_dir.join("serve.lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(|error| {
-        let line = format!("{} cannot be opened: {error}; let us own it", path.display());
-        Failure::new(CANTCREAT, line)
-    })?;
-    if lock.try_lock().is_ok() {
-        store.return_leases().await?;
-        return Ok(Some(lock));
-    }
-    warn!("another server works on this database; what it is sending stays with it");
-    Ok(None)
 }
 
 /// Until it is told to stop (`None`), or a part of it ended.

@@ -155,7 +155,10 @@ async fn connect(server: &Server<'_>, hello: &str) -> Result<AsyncSmtpConnection
             .await
             .map_err(answer)?
     } else {
-        let socket = Socket::connect(server.host, server.port).await;
+        let socket = match server.tls {
+            RelayTls::StartTls => Socket::connect_guarded(server.host, server.port).await,
+            _ => Socket::connect(server.host, server.port).await,
+        };
         let socket = Box::new(socket.map_err(|error| error.to_string())?);
         AsyncSmtpConnection::connect_with_transport(socket, &hello).await.map_err(answer)?
     };

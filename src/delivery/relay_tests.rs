@@ -162,3 +162,14 @@ async fn a_login_comes_before_the_first_mail_and_its_refusal_before_any() {
     let refused = Connection::open(&server, "us.test").await.err();
     assert_eq!(refused.as_deref(), Some("535 5.7.8 who are you"));
 }
+
+#[tokio::test]
+async fn what_was_said_before_tls_is_not_taken_for_an_answer_under_it() {
+    let offer = ("EHLO", "250-relay.test\r\n250 STARTTLS");
+    let injected = ("STARTTLS", "220 go\r\n250 2.0.0 anything you like");
+    let (port, told) = relay(&[offer, injected]).await;
+    let server = Server { tls: RelayTls::StartTls, ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err().unwrap();
+    assert!(refused.contains("more than an answer before TLS"), "{refused}");
+    assert_eq!(told.await.unwrap(), "EHLO us.test\r\nSTARTTLS\r\nQUIT\r\n");
+}

@@ -39,7 +39,7 @@ use organisation::ADDRESS;
 /// The loopback interface, and nothing else.
 const HOST: &str = "127.0.0.1";
 /// Whose mail is believed to be from whom it says: everybody on this machine.
-const TRUSTED: Network = Network { address: IpAddr::V4(Ipv4Addr::LOCALHOST), prefix: 8 };
+const TRUSTED: Network = Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 };
 
 /// What `firebell demo` was asked for.
 #[derive(Debug, Clone)]
