@@ -103,8 +103,7 @@ impl Mailboxes {
     pub(super) fn press(&self, who: &str, label: &str, policy: &Policy, count: i64) -> Arrived {
         let (from, original) = self.last(who, None, policy)?;
         let html = crate::mail::message::html_of(&original).ok_or("the mail has no HTML")?;
-        let link =
-            find_link(&html, label).ok_or_else(|| format!("there is no action `{label}` in {html}"))?;
+        let link = find_link(&html, label).ok_or_else(|| format!("the mail has no action `{label}`"))?;
         let (to, subject, body) = read_mailto(&link).ok_or_else(|| format!("`{link}` is no mailto:"))?;
         let to = Address::read(&to).map_err(|error| format!("`{to}` {error}"))?;
         Ok((written(&from, &to, &subject, None, &body, count), vec![to]))
