@@ -190,7 +190,7 @@ fn find_link(html: &str, label: &str) -> Option<String> {
         let (link, rest) = rest.split_once('"')?;
         let (_, rest) = rest.split_once('>')?;
         let (shown, _) = rest.split_once("</a>")?;
-        shown.contains(label).then(|| link.replace("&amp;", "&"))
+        shown.contains(label).then(|| link.replace("&amp;", "&").replace("&#38;", "&"))
     })
 }
 

@@ -79,6 +79,8 @@ struct Step<'a> {
     notes: Vec<String>,
     /// Lists that join by a change of severity: they get the declaration first.
     joining: Vec<Recipient>,
+    /// Lists that leave by it: they get this follow-up and no more.
+    leaving: Vec<Recipient>,
     /// The next update was promised by this very mail, so sending one does not use it up.
     promised: Option<DateTime<Utc>>,
     /// What fixed it, when this mail resolves the incident.
@@ -108,6 +110,7 @@ impl<'a> Step<'a> {
             official: Vec::new(),
             notes: Vec::new(),
             joining: Vec::new(),
+            leaving: Vec::new(),
             promised: None,
             resolved: None,
             outgoing_follow_up: None,

@@ -82,10 +82,12 @@ impl Step<'_> {
                 if offered_on.as_ref().is_none_or(|handover| handover.to.address != by.address) {
                     return Err((
                         format!(
-                            "{} has command and can offer it to you with the line below",
-                            holder.shown()
+                            "{} has command and can offer it to you by writing `IC: {}`",
+                            holder.shown(),
+                            by.address
                         ),
-                        Some(format!("IC: {}", by.address)),
+                        // A line for the commander to send, which would do nothing for the writer.
+                        None,
                     ));
                 }
                 Some(holder.clone())

@@ -72,7 +72,8 @@ impl Step<'_> {
 
     /// The resolution for everybody, and the skeleton for the postmortem's owner.
     pub(super) fn mail_resolution(&mut self, said: &Said, text: String) {
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.append(&mut self.leaving);
         self.mail(wide, Says::Resolution { by: said.by.person.clone(), text });
         if let Some(owner) = self.incident.postmortem.as_ref().map(|postmortem| postmortem.owner.clone())
         {
