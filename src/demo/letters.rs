@@ -45,7 +45,12 @@ pub(super) enum SendError {
 
 impl Letter {
     /// An answer to `mail` with the original quoted below, as mail programs do.
-    pub(super) fn reply(from: &'static Player, mail: &ShownMail, text: &str, sent_at: &str) -> Option<Self> {
+    pub(super) fn reply(
+        from: &'static Player,
+        mail: &ShownMail,
+        text: &str,
+        sent_at: &str,
+    ) -> Option<Self> {
         let quoted: String = mail.text.lines().map(|line| format!("> {line}\n")).collect();
         let mut references = mail.references.clone();
         references.extend(mail.message_id.clone());
@@ -70,11 +75,17 @@ impl Letter {
     }
 
     /// Sends it to the SMTP listener on this machine; `id` makes its Message-ID.
-    pub(super) async fn send(&self, smtp_port: u16, id: i64, now: DateTime<Utc>) -> Result<(), SendError> {
+    pub(super) async fn send(
+        &self,
+        smtp_port: u16,
+        id: i64,
+        now: DateTime<Utc>,
+    ) -> Result<(), SendError> {
         let no_mail = |error: &dyn std::error::Error| SendError::NoMail(error.to_string());
         let from = self.from_address.parse().map_err(|error| no_mail(&error))?;
         let to: lettre::Address = self.to.trim().parse().map_err(|error| no_mail(&error))?;
-        let octets = self.octets(Mailbox::new(Some(self.from.name.to_owned()), from), to.clone(), id, now)?;
+        let octets =
+            self.octets(Mailbox::new(Some(self.from.name.to_owned()), from), to.clone(), id, now)?;
         let from = self.from_address.parse().map_err(|error| no_mail(&error))?;
         let envelope = Envelope::new(Some(from), vec![to]).map_err(|error| no_mail(&error))?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
@@ -135,7 +146,8 @@ mod tests {
             actions: Vec::new(),
         };
         let alice = Player::named("alice").unwrap();
-        let letter = Letter::reply(alice, &mail, "I have command\nLooking – now.\n", "Sat 14:05 CET").unwrap();
+        let letter =
+            Letter::reply(alice, &mail, "I have command\nLooking – now.\n", "Sat 14:05 CET").unwrap();
         let from = Mailbox::new(Some(alice.name.into()), letter.from_address.parse().unwrap());
         let to = letter.to.parse().unwrap();
         let octets = letter.octets(from, to, 7, DateTime::UNIX_EPOCH).unwrap();

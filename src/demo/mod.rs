@@ -243,6 +243,8 @@ mod tests {
         assert!(said.contains("http://127.0.0.1:8025\n"));
         let line = said.lines().find(|line| line.starts_with("swaks ")).unwrap();
         assert!(line.contains("--server 127.0.0.1:2525") && line.contains("--to incidents@example.org"));
-        assert!(welcome(Ports { smtp: 2525, web: 8025 }, &folder, false).contains("/dev/tcp/127.0.0.1/2525"));
+        assert!(
+            welcome(Ports { smtp: 2525, web: 8025 }, &folder, false).contains("/dev/tcp/127.0.0.1/2525")
+        );
     }
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::digests;
 use crate::engine::Engine;
 use crate::incident::deadlines::DeadlineKind;
 use crate::store::StoreError;
-use crate::digests;
 
 /// Deadlines of one instant that are named.
 const NAMED_MAX: i64 = 5;

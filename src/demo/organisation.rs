@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn alice_is_on_call_on_whatever_day_the_demo_is_started() {
-        for now in ["2026-11-21T14:00:00", "2026-11-23T08:59:00", "2026-11-23T09:00:00", "2027-01-01T00:00:00"] {
+        for now in
+            ["2026-11-21T14:00:00", "2026-11-23T08:59:00", "2026-11-23T09:00:00", "2027-01-01T00:00:00"]
+        {
             let policy = read_config(&configuration("UTC", at(now)), "demo").unwrap().policy();
             let on_call = policy.roster.commander_on_call(policy.calendar.zone.instant(at(now)));
             assert_eq!(on_call.unwrap().name, "Alice Ng", "{now}");

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use tracing::error;
@@ -21,8 +21,8 @@ use super::mailboxes::Mailboxes;
 use super::moving::{Moving, Next, NextIs};
 use super::organisation::{ADDRESS, PEOPLE, Player};
 use super::views::{
-    ActionLine, Frame, HomePage, IncidentPage, MailLine, MailPage, MailboxPage, PersonLine, ProblemPage, Tab,
-    WritePage,
+    ActionLine, Frame, HomePage, IncidentPage, MailLine, MailPage, MailboxPage, PersonLine, ProblemPage,
+    Tab, WritePage,
 };
 use super::{Ports, declare_line, swaks_is_installed};
 use crate::engine::Engine;
@@ -100,9 +100,11 @@ impl From<SendError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::NotHere => {
-                (StatusCode::NOT_FOUND, "There is nothing here", "It may have been another demo's.".to_owned())
-            }
+            Self::NotHere => (
+                StatusCode::NOT_FOUND,
+                "There is nothing here",
+                "It may have been another demo's.".to_owned(),
+            ),
             Self::Send(error) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The mail was not sent",
@@ -124,6 +126,8 @@ struct Told {
     sent: Option<usize>,
     /// Mails that went out while the clock was moved.
     moved: Option<usize>,
+    /// To whom: aliases, with `-` between.
+    to: Option<String>,
     /// `html`: a mail's other part.
     show: Option<String>,
 }
@@ -131,15 +135,26 @@ struct Told {
 impl Told {
     fn notice(&self) -> String {
         let mails = |count| match count {
-            1 => "1 mail".to_owned(),
-            count => format!("{count} mails"),
+            0 => "no mail".to_owned(),
+            1 => format!("1 mail{}", self.to_whom()),
+            count => format!("{count} mails{}", self.to_whom()),
         };
         match (self.sent, self.moved) {
-            (Some(0), _) => "Sent. Firebell read it and sent nothing.".to_owned(),
-            (Some(count), _) => format!("Sent. Firebell read it and sent {}.", mails(count)),
-            (None, Some(0)) => "The clock was moved. Firebell sent nothing meanwhile.".to_owned(),
-            (None, Some(count)) => format!("The clock was moved. Firebell sent {} meanwhile.", mails(count)),
+            (Some(count), _) => format!("Sent. Firebell read it and answered with {}.", mails(count)),
+            (None, Some(count)) => {
+                format!("The clock was moved. Firebell sent {} meanwhile.", mails(count))
+            }
             (None, None) => String::new(),
+        }
+    }
+
+    fn to_whom(&self) -> String {
+        let aliases = self.to.as_deref().unwrap_or_default().split('-');
+        let names: Vec<_> = aliases.filter_map(Player::named).map(Player::first_name).collect();
+        match names.as_slice() {
+            [] => String::new(),
+            [only] => format!(" to {only}"),
+            [all @ .., last] => format!(" to {} and {last}", all.join(", ")),
         }
     }
 }
@@ -170,7 +185,8 @@ async fn show_home(State(house): State<House>, Query(told): Query<Told>) -> Resu
         incidents: lines.collect(),
         people: people.into_iter().flatten().collect(),
         address: ADDRESS,
-        declare_line: declare_line(house.ports.smtp, swaks_is_installed()),
+        // On several lines, which a shell reads as one.
+        declare_line: declare_line(house.ports.smtp, swaks_is_installed()).replace(" --", " \\\n  --"),
         smtp_port: house.ports.smtp,
     }))
 }
@@ -180,7 +196,8 @@ async fn show_incident(
     Path(key): Path<String>,
     Query(told): Query<Told>,
 ) -> Result<Response, Problem> {
-    let number = key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)?;
+    let number =
+        key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)?;
     let store = &house.engine.store;
     let stored = store.load_incident(number).await?.ok_or(Problem::NotHere)?;
     let timeline = store.load_timeline(number).await?;
@@ -199,7 +216,8 @@ async fn show_mailbox(
     let player = Player::named(&name).ok_or(Problem::NotHere)?;
     let path = format!("/mailbox/{}", player.alias);
     let frame = house.frame(player.name, &path, Some(player), &told).await?;
-    let (listed, count) = house.on_disk(move |mailboxes| mailboxes.list(player)).await.unwrap_or_default();
+    let (listed, count) =
+        house.on_disk(move |mailboxes| mailboxes.list(player)).await.unwrap_or_default();
     let (policy, now) = (house.engine.policy(), house.engine.clock.now());
     let mails = listed.into_iter().map(|one| MailLine {
         id: one.id,
@@ -253,7 +271,8 @@ async fn show_html(
     let html = mail.html.ok_or(Problem::NotHere)?;
     let mut index = 0;
     let html = replace_links(&html, |_| {
-        let href = format!("href=\"/mailbox/{}/{id}/write?action={index}\" target=\"_top\"", player.alias);
+        let href =
+            format!("href=\"/mailbox/{}/{id}/write?action={index}\" target=\"_top\"", player.alias);
         index += 1;
         Some(href)
     });
@@ -317,14 +336,14 @@ struct Moved {
 }
 
 async fn move_clock(State(house): State<House>, Form(form): Form<Moved>) -> Result<Redirect, Problem> {
-    let before = house.count_mails().await;
+    let before = house.counts().await;
     match form.to.as_str() {
         "ten" => house.moving.forward(STEP).await?,
         "next" => house.moving.to_next().await?,
         _ => return Err(Problem::NotHere),
     }
-    let sent = house.count_mails().await.saturating_sub(before);
-    Ok(Redirect::to(&format!("{}?moved={sent}", own_path(&form.back))))
+    let arrived = house.arrived_since(before).await;
+    Ok(Redirect::to(&format!("{}?moved={arrived}", own_path(&form.back))))
 }
 
 async fn open_mail(
@@ -423,7 +442,8 @@ impl House {
         let (policy, now) = (self.engine.policy(), self.engine.clock.now());
         let what = match &next.what {
             NextIs::Deadlines(due) => {
-                let words = due.iter().map(|(number, kind)| format!("INC-{number} {}", deadline_words(*kind)));
+                let words =
+                    due.iter().map(|(number, kind)| format!("INC-{number} {}", deadline_words(*kind)));
                 words.collect::<Vec<_>>().join("; ")
             }
             NextIs::Digest(name) => format!("the digest {name}"),
@@ -442,17 +462,32 @@ impl House {
         Ok((player, mail.ok_or(Problem::NotHere)?))
     }
 
-    /// Sends it and waits for what follows; how many mails went out.
-    async fn send(&self, letter: Letter) -> Result<usize, Problem> {
-        let before = self.count_mails().await;
+    /// Sends it and waits for what follows; what arrived then, for the page that comes next.
+    async fn send(&self, letter: Letter) -> Result<String, Problem> {
+        let before = self.counts().await;
         let now = self.engine.clock.now();
         letter.send(self.ports.smtp, self.engine.ids.next(now), now).await?;
         self.moving.settled().await?;
-        Ok(self.count_mails().await.saturating_sub(before))
+        Ok(self.arrived_since(before).await)
     }
 
-    async fn count_mails(&self) -> usize {
-        self.on_disk(|mailboxes| mailboxes.count()).await.unwrap_or_default()
+    /// How many mails each of [`PEOPLE`] has.
+    async fn counts(&self) -> [usize; PEOPLE.len()] {
+        self.on_disk(Mailboxes::counts).await.unwrap_or_default()
+    }
+
+    /// How many mails arrived and with whom, as a redirect carries it: `3&to=alice-bob`.
+    async fn arrived_since(&self, before: [usize; PEOPLE.len()]) -> String {
+        let after = self.counts().await;
+        let grown = before
+            .iter()
+            .zip(after)
+            .zip(&PEOPLE)
+            .map(|((before, after), player)| (after.saturating_sub(*before), player.alias));
+        let grown: Vec<_> = grown.filter(|(count, _)| *count > 0).collect();
+        let count: usize = grown.iter().map(|(count, _)| count).sum();
+        let aliases: Vec<_> = grown.iter().map(|(_, alias)| *alias).collect();
+        format!("{count}&to={}", aliases.join("-"))
     }
 
     async fn newest_incident(&self) -> Result<Option<i64>, StoreError> {
@@ -461,7 +496,10 @@ impl House {
     }
 
     /// Runs what reads files where it keeps nobody waiting; `None` when it failed.
-    async fn on_disk<T: Send + 'static>(&self, read: impl FnOnce(&Mailboxes) -> T + Send + 'static) -> Option<T> {
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Mailboxes) -> T + Send + 'static,
+    ) -> Option<T> {
         let mailboxes = self.mailboxes.clone();
         tokio::task::spawn_blocking(move || read(&mailboxes)).await.ok()
     }
@@ -475,16 +513,20 @@ mod tests {
     fn moving_the_clock_leads_back_to_a_page_of_ours_only() {
         assert_eq!(own_path("/mailbox/alice/7"), "/mailbox/alice/7");
         assert_eq!(own_path("/incident/INC-1"), "/incident/INC-1");
-        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/x?y", "/x\r\ny"] {
+        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/x?y", "/x\r\ny"]
+        {
             assert_eq!(own_path(path), "/", "{path:?}");
         }
     }
 
     #[test]
-    fn the_notice_counts_the_mails() {
-        let sent = |sent| Told { sent: Some(sent), ..Told::default() }.notice();
-        assert_eq!(sent(1), "Sent. Firebell read it and sent 1 mail.");
-        assert_eq!(sent(0), "Sent. Firebell read it and sent nothing.");
+    fn the_notice_counts_the_mails_and_says_who_got_them() {
+        let sent =
+            |sent, to: &str| Told { sent: Some(sent), to: Some(to.into()), ..Told::default() }.notice();
+        assert_eq!(sent(1, "alice"), "Sent. Firebell read it and answered with 1 mail to Alice.");
+        assert_eq!(sent(0, ""), "Sent. Firebell read it and answered with no mail.");
+        let several = "Sent. Firebell read it and answered with 3 mails to Alice, Bob and Erin.";
+        assert_eq!(sent(3, "alice-bob-erin-mallory"), several);
         assert_eq!(Told::default().notice(), "");
     }
 }

@@ -40,8 +40,12 @@ pub fn replace_links(html: &str, mut place: impl FnMut(Link) -> Option<String>) 
     const QUOTE_AT: usize = "href=\"".len();
     let (mut out, mut rest) = (String::with_capacity(html.len()), html);
     for _ in 0..LINKS_MAX {
-        let Some((before, found)) = rest.find(BEFORE).and_then(|at| rest.split_at_checked(at)) else { break };
-        let Some((href, after)) = found.get(QUOTE_AT..).and_then(|found| found.split_once('"')) else { break };
+        let Some((before, found)) = rest.find(BEFORE).and_then(|at| rest.split_at_checked(at)) else {
+            break;
+        };
+        let Some((href, after)) = found.get(QUOTE_AT..).and_then(|found| found.split_once('"')) else {
+            break;
+        };
         out.push_str(before);
         let label = after.split_once('>').and_then(|(_, inside)| inside.split_once("</a>"));
         let link = label.and_then(|(label, _)| {
@@ -118,7 +122,8 @@ fn character(name: &str) -> Option<char> {
         let code = hex.map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok());
         return code.and_then(char::from_u32);
     }
-    let names = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}')];
+    let names =
+        [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}')];
     names.iter().find(|(known, _)| *known == name).map(|(_, c)| *c)
 }
 
@@ -156,7 +161,13 @@ mod tests {
 
     #[test]
     fn broken_links_are_left_alone() {
-        for html in ["href=\"mailto:", "<a href=\"mailto:x@y\"", "&#xffffffff;&;&", "<a href=\"mailto:%f\">%</a>", ""] {
+        for html in [
+            "href=\"mailto:",
+            "<a href=\"mailto:x@y\"",
+            "&#xffffffff;&;&",
+            "<a href=\"mailto:%f\">%</a>",
+            "",
+        ] {
             assert_eq!(replace_links(html, |_| None), html);
             links_of(html);
         }

@@ -71,7 +71,8 @@ mod tests {
     fn a_name_that_suddenly_means_loopback_sees_nothing() {
         assert!(asked(&Method::GET, &[("host", "127.0.0.1:8025")]));
         assert!(asked(&Method::GET, &[("host", "localhost:8025")]));
-        for host in ["evil.example:8025", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8025.evil.example", ""] {
+        for host in ["evil.example:8025", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8025.evil.example", ""]
+        {
             assert!(!asked(&Method::GET, &[("host", host)]), "{host}");
         }
         assert!(!asked(&Method::GET, &[]));
@@ -80,9 +81,8 @@ mod tests {
     #[test]
     fn only_our_own_forms_act() {
         let host = ("host", "127.0.0.1:8025");
-        let post = |fields: &[(&'static str, &'static str)]| {
-            asked(&Method::POST, &[&[host], fields].concat())
-        };
+        let post =
+            |fields: &[(&'static str, &'static str)]| asked(&Method::POST, &[&[host], fields].concat());
         assert!(post(&[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8025")]));
         assert!(post(&[("origin", "http://localhost:8025")]));
         assert!(post(&[("sec-fetch-site", "same-origin")]));

@@ -100,9 +100,9 @@ impl IncidentView {
             facts: facts(incident, policy, now),
             held_back: match incident.wide_mail {
                 WideMail::Sent => None,
-                WideMail::HeldForConfirmation => {
-                    Some("The lists hear of it when its reporter confirms, or when somebody takes command.")
-                }
+                WideMail::HeldForConfirmation => Some(
+                    "The lists hear of it when its reporter confirms, or when somebody takes command.",
+                ),
                 WideMail::HeldForKind => Some("Private or a drill: the lists do not hear of it."),
             },
             missing: missing_fields(incident, policy).into_iter().map(missing_words).collect(),
@@ -156,12 +156,16 @@ fn facts(incident: &Incident, policy: &Policy, now: DateTime<Utc>) -> Vec<Fact> 
     let assumed = |yes: bool| if yes { " (assumed, nobody stated it)" } else { "" };
     let mut facts = Vec::new();
     let mut add = |label, lines: Vec<String>| facts.push(Fact { label, lines });
-    let what: Vec<String> = std::iter::once(incident.title.clone()).chain(incident.summary.clone()).collect();
+    let what: Vec<String> =
+        std::iter::once(incident.title.clone()).chain(incident.summary.clone()).collect();
     add("What is wrong", what);
-    add("Severity", vec![
-        format!("{}{}", incident.severity, assumed(incident.severity_assumed)),
-        policy.severity(incident.severity).meaning.clone(),
-    ]);
+    add(
+        "Severity",
+        vec![
+            format!("{}{}", incident.severity, assumed(incident.severity_assumed)),
+            policy.severity(incident.severity).meaning.clone(),
+        ],
+    );
     add("Phase", vec![format!("{}{}", incident.phase, assumed(incident.phase_assumed))]);
     add("Commander", vec![commander(incident, policy, now)]);
     add("Coordination", coordination(incident, policy));
@@ -198,7 +202,9 @@ fn facts(incident: &Incident, policy: &Policy, now: DateTime<Utc>) -> Vec<Fact> 
 fn commander(incident: &Incident, policy: &Policy, now: DateTime<Utc>) -> String {
     let brief = |at| when::brief(at, policy, now);
     match &incident.command {
-        Command::Held { by, since, offered_on: None } => format!("{}, since {}", by.shown(), brief(*since)),
+        Command::Held { by, since, offered_on: None } => {
+            format!("{}, since {}", by.shown(), brief(*since))
+        }
         Command::Held { by, since, offered_on: Some(offer) } => format!(
             "{}, since {}; offered to {} at {}",
             by.shown(),
