@@ -32,8 +32,12 @@ impl Step<'_> {
                     Outcome::Refused { why: misread.why.clone(), instead: misread.instead.clone() }
                 }
             };
-            if matches!(outcome, Outcome::Refused { .. }) {
-                self.facts.push(format!("Not applied: {}", line.typed));
+            if let Outcome::Refused { .. } = outcome {
+                match &line.meaning {
+                    // Not an update, but words that those who work on it should read.
+                    Ok(Command::Update(text)) => self.notes.push(text.clone()),
+                    _ => self.facts.push(format!("Not applied: {}", line.typed)),
+                }
             }
             self.results.push(LineResult { line: line.clone(), outcome });
         }
@@ -143,6 +147,9 @@ impl Step<'_> {
     }
 
     fn check_right(&self, command: &Command, said: &Said) -> Result<(), (String, Option<String>)> {
+        if let Command::Correct { seq, .. } = command {
+            self.check_entry(*seq)?;
+        }
         let right = right_for(command, &self.incident);
         let wrote = match command {
             Command::Correct { seq, .. } => {
@@ -277,10 +284,15 @@ impl Step<'_> {
         Ok(format!("the next update is due {shown}"))
     }
 
-    fn correct(&mut self, seq: i64, text: &str) -> Applied {
+    /// Whether the timeline has this number.
+    fn check_entry(&self, seq: i64) -> Result<(), (String, Option<String>)> {
         if seq < 1 || seq >= self.incident.next_seq {
             return Err((format!("There is no entry #{seq}"), None));
         }
+        Ok(())
+    }
+
+    fn correct(&mut self, seq: i64, text: &str) -> Applied {
         self.notes.push(format!("Correction of #{seq}: {text}"));
         Ok(format!("the correction stands beside #{seq}"))
     }

@@ -121,6 +121,7 @@ impl Step<'_> {
             ));
         }
         self.incident.phase = Phase::Cancelled;
+        self.incident.phase_assumed = false;
         self.incident.closed_at = Some(self.now);
         self.incident.outcome = Some(why.to_owned());
         self.facts.push(format!("Cancelled: {why}"));
