@@ -36,6 +36,8 @@ impl Step<'_> {
                 match &line.meaning {
                     // Not an update, but words that those who work on it should read.
                     Ok(Command::Update(text)) => self.notes.push(text.clone()),
+                    // Its line is among the words already.
+                    Ok(Command::Unavailable(_)) => {}
                     _ => self.facts.push(format!("Not applied: {}", line.typed)),
                 }
             }

@@ -132,6 +132,8 @@ impl Step<'_> {
                     self.accept_role(role, &said.by.person);
                     Ok(format!("you are {role}"))
                 }
+                // A pager's gateway keeps no thread; the one thing that was asked is meant.
+                None if said.answering.is_none() && offered_command => self.take_command(said),
                 None => {
                     self.facts.push(format!("{} acknowledged.", said.by.person.shown()));
                     Ok("acknowledged".to_owned())

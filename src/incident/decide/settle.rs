@@ -138,11 +138,14 @@ impl Step<'_> {
         else {
             return Err(self.no_postmortem());
         };
+        let has_skeleton = postmortem.owner.address == person.address;
         postmortem.owner = person.clone();
         postmortem.owner_named = true;
         self.facts.push(format!("{} owns the postmortem.", person.shown()));
-        self.mail_person(&person, Says::PostmortemSkeleton);
-        Ok(format!("{} owns the postmortem and got its skeleton", person.shown()))
+        if !has_skeleton {
+            self.mail_person(&person, Says::PostmortemSkeleton);
+        }
+        Ok(format!("{} owns the postmortem and has its skeleton", person.shown()))
     }
 
     fn no_postmortem(&self) -> (String, Option<String>) {

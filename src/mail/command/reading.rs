@@ -22,7 +22,11 @@ const LINES_MAX: usize = 200;
 pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
     let raw: Vec<&str> = new_text.lines().collect();
     let end = forwarded_at(&raw);
-    let answered = grammar.answered_text.map(|text| text.lines().map(clean).collect());
+    let answered = grammar.answered_text.map(|text| {
+        // Our own bar before somebody's words is not in the HTML that a client quotes.
+        let bare = text.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
+        text.lines().chain(bare).map(clean).collect()
+    });
     let has_sections = raw.iter().take(end).any(|line| {
         Head::read(line).is_some_and(|head| {
             head.by_colon
