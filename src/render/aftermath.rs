@@ -38,7 +38,7 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
          any order; any responder may. A heading sent again replaces its text.",
         first_name(owner),
     ));
-    let otherwise = match due_at {
+    let otherwise = match due {
         Some(_) => "Without it you are reminded until it is late, then leadership is told.",
         None => "You are not reminded of it.",
     };

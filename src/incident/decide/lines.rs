@@ -126,7 +126,7 @@ impl Step<'_> {
             Command::Private(yes) => self.set_kind(true, *yes),
             Command::Drill(yes) => self.set_kind(false, *yes),
             Command::Correct { seq, text } => self.correct(*seq, text),
-            Command::PostmortemOwner(name) => self.name_owner(name),
+            Command::PostmortemOwner(name) => self.name_owner(name, said),
             Command::WaivePostmortem(why) => self.waive(why, said),
             Command::Section { heading, text } => self.write_section(heading, text, said),
             Command::Submit => self.submit(said),

@@ -130,7 +130,7 @@ impl Step<'_> {
         Ok(format!("{} is cancelled", self.incident.key()))
     }
 
-    pub(super) fn name_owner(&mut self, name: &str) -> Applied {
+    pub(super) fn name_owner(&mut self, name: &str, said: &Said) -> Applied {
         let field = "Postmortem owner";
         let person = self.find_person(name, field)?;
         let Some(postmortem) =
@@ -138,9 +138,14 @@ impl Step<'_> {
         else {
             return Err(self.no_postmortem());
         };
-        let has_skeleton = postmortem.owner.address == person.address;
-        postmortem.owner = person.clone();
+        let before = std::mem::replace(&mut postmortem.owner, person.clone());
         postmortem.owner_named = true;
+        let has_skeleton = before.address == person.address;
+        if !has_skeleton && before.address != said.by.person.address {
+            let what = format!("{} writes the postmortem now", person.shown());
+            let more = "You owe it no longer; what you wrote of it is kept.".to_owned();
+            self.mail_person(&before, Says::Notice { what, more });
+        }
         self.facts.push(format!("{} owns the postmortem.", person.shown()));
         if !has_skeleton {
             self.mail_person(&person, Says::PostmortemSkeleton);
