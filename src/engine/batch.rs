@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{Engine, Work};
 use crate::incident::Policy;
-use crate::incident::deadlines::deadlines;
+use crate::incident::deadlines::{deadlines, missing_fields};
 use crate::incident::decide::decide;
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Speaker, Trust};
@@ -124,7 +124,7 @@ impl Batch {
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
         let settled = match (self.incident(number), &decision.incident) {
-            (Some(before), Some(after)) => settled(before, after),
+            (Some(before), Some(after)) => settled(before, after, &self.policy),
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
@@ -387,7 +387,7 @@ impl Batch {
 
 /// Mail that still waits and asks for what was done in this step: after an outage nobody is asked
 /// for it any more.
-fn settled(before: &Incident, after: &Incident) -> Vec<Purpose> {
+fn settled(before: &Incident, after: &Incident, policy: &Policy) -> Vec<Purpose> {
     let active = after.phase.is_active();
     let mut purposes = Vec::new();
     if before.commander() != after.commander() || (!active && before.phase.is_active()) {
@@ -397,7 +397,8 @@ fn settled(before: &Incident, after: &Incident) -> Vec<Purpose> {
     if reminded && (!active || after.updates.climb.done == 0) {
         purposes.push(Purpose::ReminderUpdate);
     }
-    if before.phase.is_active() && !active {
+    let missing = |incident: &Incident| !missing_fields(incident, policy).is_empty();
+    if (before.phase.is_active() && !active) || (missing(before) && !missing(after)) {
         purposes.push(Purpose::ReminderMissing);
     }
     let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
