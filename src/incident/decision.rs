@@ -166,6 +166,12 @@ pub enum Says {
         text: String,
         attachments: Vec<String>,
     },
+    /// What a person should know though nothing is asked: who commands now, that they may go. In
+    /// our words, so it is nobody's note.
+    Notice {
+        what: String,
+        more: String,
+    },
     /// One line to a pager.
     Page,
     /// "Will you command?", to one or several.
@@ -215,7 +221,7 @@ impl Says {
             Self::Declaration => Purpose::Declaration,
             Self::FollowUp { .. } => Purpose::FollowUp,
             Self::Resolution { .. } => Purpose::Resolution,
-            Self::Note { .. } => Purpose::Note,
+            Self::Note { .. } | Self::Notice { .. } => Purpose::Note,
             Self::Page => Purpose::Page,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,

@@ -38,11 +38,14 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
          any order; any responder may. A heading sent again replaces its text.",
         first_name(owner),
     ));
-    paper.prose(
-        "When all is there, submit: you get back only what is missing. Without it you are reminded \
-         until it is late, then leadership is told. To give it to somebody else, reply with \
-         `Postmortem owner: name`.",
-    );
+    let otherwise = match due {
+        Some(_) => "Without it you are reminded until it is late, then leadership is told.",
+        None => "You are not reminded of it.",
+    };
+    paper.prose(&format!(
+        "When all is there, submit: you get back only what is missing. {otherwise} To give it to \
+         somebody else, reply with `Postmortem owner: name`.",
+    ));
     for section in context.policy.postmortem.sections.iter().take(30) {
         let optional = if section.required { "" } else { " (optional)" };
         paper.heading(&format!("{}{optional}", one_line(&section.heading)));

@@ -46,6 +46,7 @@ pub fn render_mailing(
         Says::Note { seq, by, text, attachments } => {
             news::render_note(context, *seq, by, text, attachments)
         }
+        Says::Notice { what, more } => news::render_notice(context, what, more),
         Says::Page => news::render_page(context, &mailing.to),
         Says::TakeCommand { asked, by, answer_by, then } => {
             duty::render_take_command(context, asked, by, *answer_by, then)

@@ -7,7 +7,7 @@
 use super::context::{Context, NOT_STATED, listed, shown};
 use super::paper::{Paper, fact, facts};
 use super::when;
-use super::wrap::{ascii, clipped, one_line};
+use super::wrap::{ascii, clipped, one_line, own_sentence};
 use crate::incident::decision::{Change, Entry, Purpose, Recipient};
 use crate::incident::state::{Command, Person};
 use crate::incident::{Phase, Severity};
@@ -113,7 +113,7 @@ pub fn render_follow_up(
 fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: bool) -> String {
     let incident = context.incident;
     let cancelled = changes.iter().find_map(|change| match change {
-        Change::Cancelled { why } => Some(format!("Cancelled, {}", clipped(why, 50))),
+        Change::Cancelled { why } => Some(format!("Cancelled: {}", clipped(why, 50))),
         _ => None,
     });
     if let Some(lead) = cancelled {
@@ -203,8 +203,8 @@ fn change_line(context: &Context<'_>, change: &Change) -> String {
         Change::CustomersAffected(true) => "customers are affected".to_owned(),
         Change::CustomersAffected(false) => "no customers are affected".to_owned(),
         Change::NextUpdate(at) => format!("next update promised for {}", context.full(*at)),
-        Change::Reopened { why } => format!("reopened, because {}", clipped(why, 300)),
-        Change::Cancelled { why } => format!("cancelled, because {}", clipped(why, 300)),
+        Change::Reopened { why } => format!("reopened: {}", clipped(why, 300)),
+        Change::Cancelled { why } => format!("cancelled: {}", clipped(why, 300)),
     }
 }
 
@@ -289,6 +289,19 @@ pub fn render_note(
     let mut letter = context.in_thread(Purpose::Note, &paper);
     letter.display_name = context.via(by);
     letter
+}
+
+/// A sentence of ours to those whom it concerns.
+pub fn render_notice(context: &Context<'_>, what: &str, more: &str) -> Letter {
+    let mut paper = Paper::new(clipped(what, 72), context.about());
+    paper.prose(&own_sentence(more));
+    paper.facts(vec![
+        fact("Severity", context.incident.severity.to_string()),
+        fact("Phase", context.phase_line()),
+        fact("Commander", context.commander_line()),
+        fact("Next update", context.next_update_line()),
+    ]);
+    context.in_thread(Purpose::Note, &paper)
 }
 
 /// One line of at most 160 characters.

@@ -32,8 +32,14 @@ impl Step<'_> {
                     Outcome::Refused { why: misread.why.clone(), instead: misread.instead.clone() }
                 }
             };
-            if matches!(outcome, Outcome::Refused { .. }) {
-                self.facts.push(format!("Not applied: {}", line.typed));
+            if let Outcome::Refused { .. } = outcome {
+                match &line.meaning {
+                    // Not an update, but words that those who work on it should read.
+                    Ok(Command::Update(text)) => self.notes.push(text.clone()),
+                    // Its line is among the words already.
+                    Ok(Command::Unavailable(_)) => {}
+                    _ => self.facts.push(format!("Not applied: {}", line.typed)),
+                }
             }
             self.results.push(LineResult { line: line.clone(), outcome });
         }
@@ -120,7 +126,7 @@ impl Step<'_> {
             Command::Private(yes) => self.set_kind(true, *yes),
             Command::Drill(yes) => self.set_kind(false, *yes),
             Command::Correct { seq, text } => self.correct(*seq, text),
-            Command::PostmortemOwner(name) => self.name_owner(name),
+            Command::PostmortemOwner(name) => self.name_owner(name, said),
             Command::WaivePostmortem(why) => self.waive(why, said),
             Command::Section { heading, text } => self.write_section(heading, text, said),
             Command::Submit => self.submit(said),
@@ -143,6 +149,9 @@ impl Step<'_> {
     }
 
     fn check_right(&self, command: &Command, said: &Said) -> Result<(), (String, Option<String>)> {
+        if let Command::Correct { seq, .. } = command {
+            self.check_entry(*seq)?;
+        }
         let right = right_for(command, &self.incident);
         let wrote = match command {
             Command::Correct { seq, .. } => {
@@ -277,10 +286,15 @@ impl Step<'_> {
         Ok(format!("the next update is due {shown}"))
     }
 
-    fn correct(&mut self, seq: i64, text: &str) -> Applied {
+    /// Whether the timeline has this number.
+    fn check_entry(&self, seq: i64) -> Result<(), (String, Option<String>)> {
         if seq < 1 || seq >= self.incident.next_seq {
             return Err((format!("There is no entry #{seq}"), None));
         }
+        Ok(())
+    }
+
+    fn correct(&mut self, seq: i64, text: &str) -> Applied {
         self.notes.push(format!("Correction of #{seq}: {text}"));
         Ok(format!("the correction stands beside #{seq}"))
     }

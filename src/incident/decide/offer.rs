@@ -131,9 +131,9 @@ impl Step<'_> {
             .map(|person| Recipient::Person(person.address.clone()))
             .collect();
         to.extend(self.responders(&by.address));
-        let seq = self.incident.next_seq;
-        let text = format!("{} has command.", by.shown());
-        self.mail(to, Says::Note { seq, by: by.clone(), text, attachments: Vec::new() });
+        let what = format!("{} has command", by.shown());
+        let more = "You need not answer; report to them from now on.".to_owned();
+        self.mail(to, Says::Notice { what, more });
     }
 
     /// Somebody took command, or the reporter confirmed: the lists hear of it now.
@@ -167,8 +167,14 @@ impl Step<'_> {
                     return Ok(format!("{} has command", to.shown()));
                 }
                 let from = by.clone();
-                *offered_on =
-                    Some(Handover { to: to.clone(), offered_at: self.now, by_commander: true });
+                let offer = Handover { to: to.clone(), offered_at: self.now, by_commander: true };
+                if let Some(before) = offered_on.replace(offer)
+                    && before.to.address != to.address
+                {
+                    let what = format!("Command is offered to {} instead", to.shown());
+                    let more = "The offer to you has ended; you need not answer.".to_owned();
+                    self.mail_person(&before.to, Says::Notice { what, more });
+                }
                 self.mail_handover(&to, OfferedBy::Commander(from));
             }
             InCommand::Offered { to: asked, offered_at, climb, leadership_told } => {

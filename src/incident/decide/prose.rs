@@ -2,10 +2,11 @@
 
 use super::Step;
 use crate::incident::Role;
-use crate::incident::decision::{EntryKind, Purpose, Says};
+use crate::incident::decision::{Change, EntryKind, Purpose, Says};
 use crate::incident::event::{Outcome, Said, Source};
 use crate::incident::state::{Climb, Command as InCommand, Incident};
 use crate::mail::Address;
+use crate::mail::command::Command;
 
 impl Step<'_> {
     /// Records what was said, and sends what must be sent of it. `before` is the incident as it was
@@ -31,7 +32,10 @@ impl Step<'_> {
         }
         let is_answer =
             answers_an_update(said.answering) && speaks_officially(before, &said.by.person.address);
-        let sends_prose = !prose.is_empty() && is_answer && before.phase.is_active();
+        let sends_prose = !prose.is_empty()
+            && is_answer
+            && before.phase.is_active()
+            && !says_only_what_is_unavailable(said);
         if self.follow_up || sends_prose {
             let mut words = std::mem::take(&mut self.official);
             words.push(prose);
@@ -114,7 +118,9 @@ impl Step<'_> {
             }
         }
         // Changes that were not sent are named in the next follow-up.
-        let untold = std::mem::take(&mut self.changes);
+        let mut untold = std::mem::take(&mut self.changes);
+        // A promise is in every mail until it is kept, and would be stale after that.
+        untold.retain(|change| !matches!(change, Change::NextUpdate(_)));
         self.incident.untold.extend(untold);
         let excess = self.incident.untold.len().saturating_sub(UNTOLD_AT_MOST);
         self.incident.untold.drain(..excess);
@@ -149,6 +155,19 @@ impl Step<'_> {
             self.mail_person(&said.by.person, Says::Receipt { results, hint });
         }
     }
+}
+
+/// Whether the words are nothing but lines that this version cannot act on: kept for those who work
+/// on it, and no news for everybody.
+fn says_only_what_is_unavailable(said: &Said) -> bool {
+    let unavailable = |typed: &str| {
+        said.written.lines.iter().any(|line| {
+            matches!(line.meaning, Ok(Command::Unavailable(_)))
+                && line.typed.lines().any(|own| own.trim() == typed)
+        })
+    };
+    let mut filled = said.written.prose.lines().map(str::trim).filter(|line| !line.is_empty());
+    filled.all(unavailable)
 }
 
 /// At most so many changes are carried to the next follow-up.

@@ -92,6 +92,10 @@ impl Step<'_> {
         for held in &mut self.incident.roles {
             if held.role == role && held.person.address == person.address {
                 held.accepted_at.get_or_insert(self.now);
+                if held.person.name.is_empty() {
+                    // Named by address only; now they have signed.
+                    held.person.name.clone_from(&person.name);
+                }
             }
         }
         self.facts.push(format!("{} is {role}.", person.shown()));
@@ -126,6 +130,8 @@ impl Step<'_> {
                     self.accept_role(role, &said.by.person);
                     Ok(format!("you are {role}"))
                 }
+                // A pager's gateway keeps no thread; the one thing that was asked is meant.
+                None if said.answering.is_none() && offered_command => self.take_command(said),
                 None => {
                     self.facts.push(format!("{} acknowledged.", said.by.person.shown()));
                     Ok("acknowledged".to_owned())
@@ -200,10 +206,13 @@ impl Step<'_> {
         }
         self.incident.roles.retain(|held| held.person.address != person.address);
         self.facts.push(format!("{} was released.", person.shown()));
-        let seq = self.incident.next_seq;
-        let text = format!("{} released you: you need not stay. Thank you.", said.by.person.shown());
-        let by = said.by.person.clone();
-        self.mail_person(&person, Says::Note { seq, by, text, attachments: Vec::new() });
+        let what = "You are released and need not stay".to_owned();
+        let more = format!(
+            "{} lets you go. Thank you. From now on you get no notes and no updates as a responder; to \
+             come back, reply with the one word `join`.",
+            said.by.person.shown()
+        );
+        self.mail_person(&person, Says::Notice { what, more });
         Ok(format!("{} need not stay", person.shown()))
     }
 }

@@ -121,6 +121,7 @@ impl Step<'_> {
             ));
         }
         self.incident.phase = Phase::Cancelled;
+        self.incident.phase_assumed = false;
         self.incident.closed_at = Some(self.now);
         self.incident.outcome = Some(why.to_owned());
         self.facts.push(format!("Cancelled: {why}"));
@@ -129,7 +130,7 @@ impl Step<'_> {
         Ok(format!("{} is cancelled", self.incident.key()))
     }
 
-    pub(super) fn name_owner(&mut self, name: &str) -> Applied {
+    pub(super) fn name_owner(&mut self, name: &str, said: &Said) -> Applied {
         let field = "Postmortem owner";
         let person = self.find_person(name, field)?;
         let Some(postmortem) =
@@ -137,11 +138,19 @@ impl Step<'_> {
         else {
             return Err(self.no_postmortem());
         };
-        postmortem.owner = person.clone();
+        let before = std::mem::replace(&mut postmortem.owner, person.clone());
         postmortem.owner_named = true;
+        let has_skeleton = before.address == person.address;
+        if !has_skeleton && before.address != said.by.person.address {
+            let what = format!("{} writes the postmortem now", person.shown());
+            let more = "You owe it no longer; what you wrote of it is kept.".to_owned();
+            self.mail_person(&before, Says::Notice { what, more });
+        }
         self.facts.push(format!("{} owns the postmortem.", person.shown()));
-        self.mail_person(&person, Says::PostmortemSkeleton);
-        Ok(format!("{} owns the postmortem and got its skeleton", person.shown()))
+        if !has_skeleton {
+            self.mail_person(&person, Says::PostmortemSkeleton);
+        }
+        Ok(format!("{} owns the postmortem and has its skeleton", person.shown()))
     }
 
     fn no_postmortem(&self) -> (String, Option<String>) {

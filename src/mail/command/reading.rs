@@ -22,7 +22,11 @@ const LINES_MAX: usize = 200;
 pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) -> Written {
     let raw: Vec<&str> = new_text.lines().collect();
     let end = forwarded_at(&raw);
-    let answered = grammar.answered_text.map(|text| text.lines().map(clean).collect());
+    let answered = grammar.answered_text.map(|text| {
+        // Our own bar before somebody's words is not in the HTML that a client quotes.
+        let bare = text.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
+        text.lines().chain(bare).map(clean).collect()
+    });
     let has_sections = raw.iter().take(end).any(|line| {
         Head::read(line).is_some_and(|head| {
             head.by_colon
@@ -145,12 +149,26 @@ impl<'a> Reader<'a> {
             if at >= self.end || self.lines.len() >= LINES_MAX {
                 return at;
             }
-            let Some(item) = self.item(at).or_else(|| self.near_miss(at)) else { return at };
+            let item = self.item(at).or_else(|| self.resolved(at)).or_else(|| self.near_miss(at));
+            let Some(item) = item else { return at };
             if self.gave_up {
                 return at;
             }
             at = self.take(at, item);
         }
+    }
+
+    /// `Resolved` without a colon, which only opens a mail: further down it is somebody's word for
+    /// a part of it.
+    fn resolved(&self, at: usize) -> Option<Item> {
+        let line = self.line(at);
+        let is_answered = self.answered.contains(&clean(line));
+        (sentence(line)? == "resolved" && !is_answered).then(|| Item {
+            next: at + 1,
+            meaning: Ok(Command::Resolved(String::new())),
+            stays: false,
+            is_open: false,
+        })
     }
 
     /// A paragraph: commands if every line is one, prose otherwise. Returns where the next begins.
@@ -234,7 +252,7 @@ impl<'a> Reader<'a> {
             Reach::Paragraph => {
                 self.run_on(at + 1, |reader, at| reader.is_blank(at) || reader.begins(at, true))
             }
-            Reach::End => self.end,
+            Reach::End => self.before_promise(at + 1),
         };
         let typed = self.text(at, next, head);
         Item {
@@ -243,6 +261,18 @@ impl<'a> Reader<'a> {
             stays: field.kind == Kind::Unavailable,
             is_open: field.reach == Reach::End,
         }
+    }
+
+    /// Where an update ends: at the end, or before a last line that promises the next one, which
+    /// everybody would read and no clock would keep.
+    fn before_promise(&self, from: usize) -> usize {
+        let Some(last) = (from..self.end).rev().find(|at| !self.is_blank(*at)) else {
+            return self.end;
+        };
+        let is_promise = self.item(last).is_some_and(|item| {
+            matches!(item.meaning, Ok(Command::NextUpdate(_))) && item.next == last + 1
+        });
+        if is_promise { last } else { self.end }
     }
 
     fn section(&self, at: usize, heading: &str, head: &Head) -> Item {
@@ -386,9 +416,7 @@ fn is_of_kind(misread: &Misread) -> bool {
 fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
     let sentence = sentence(line)?;
     let command = match sentence.as_str() {
-        "ack" | "acknowledge" | "acknowledged" | "ok" | "okay" | "yes" | "on it" | "got it" => {
-            Command::Ack
-        }
+        words if words.split([',', '.', '!']).all(|part| is_ack(part.trim())) => Command::Ack,
         "i have command" | "i have the command" | "i'm ic" | "i am ic" | "im ic" | "i'm the ic"
         | "i am the ic" => Command::TakeCommand,
         "join" => Command::Join,
@@ -402,6 +430,11 @@ fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
         other => Command::Unavailable(unavailable_sentence(other)?.to_owned()),
     };
     Some(Ok(command))
+}
+
+/// `Yes, on it!` says it twice.
+fn is_ack(words: &str) -> bool {
+    matches!(words, "ack" | "acknowledge" | "acknowledged" | "ok" | "okay" | "yes" | "on it" | "got it")
 }
 
 /// `done`, `done #3`, `fund 3`.

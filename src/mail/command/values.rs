@@ -34,6 +34,13 @@ pub(super) fn read_value(
     }
     let text = typed.trim();
     let word = short(typed);
+    // What fixed it, or why, may stand below: `incident` asks for it where nothing does.
+    match field.kind {
+        Kind::Resolved if text.is_empty() => return Ok(Command::Resolved(String::new())),
+        Kind::Reopen if text.is_empty() => return Ok(Command::Reopen(String::new())),
+        Kind::Cancel if text.is_empty() => return Ok(Command::Cancel(String::new())),
+        _ => {}
+    }
     if text.is_empty() || (word.is_empty() && !is_text(field.kind)) {
         return misread(format!("Nothing stands behind `{}:`.", field.name), field.example);
     }
