@@ -93,7 +93,9 @@ fn counted(lines: usize) -> String {
 pub fn render_confirmation(context: &Context<'_>, asked: Option<&Person>, lines: &[String]) -> Letter {
     let name = asked.map_or_else(|| "You".to_owned(), first_name);
     let subject = context.duty_subject(&format!("{name}: did you write this?"));
-    let declares = context.incident.wide_mail == WideMail::HeldForConfirmation;
+    let reporter = &context.incident.reporter.address;
+    let declares = context.incident.wide_mail == WideMail::HeldForConfirmation
+        && asked.is_some_and(|asked| asked.address == *reporter);
     let lead = if declares {
         "Did you report this? The lists hear of it when you confirm"
     } else {
