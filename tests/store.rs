@@ -447,7 +447,8 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         assert_eq!(first.attachments, ["a \"b\".png"]);
         assert_eq!((timeline[1].seq, &timeline[1].author, timeline[1].verified), (2, &None, false));
         let mut write = base.store().begin_write().await.unwrap();
-        let taken = write.save_entries(7, &[entry(2, None)], at(6)).await;
+        write.save_entries(7, &[entry(2, None)], at(6)).await.unwrap();
+        let taken = write.commit().await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     }
 }

@@ -48,7 +48,6 @@ statements! {
     LOAD_OF_INCIDENT = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where incident = $1 and octets is not null order by received_at, id";
-    MARK = "update inbound set state = $2, incident = $3, read_at = $4 where id = $1";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
     CLAIM_CONTENT_KEY = "
@@ -138,12 +137,14 @@ impl Store {
 impl Write {
     /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
     pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
+        self.flush().await?;
         let rows: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![limit.into()]).await?;
         rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
     }
 
     /// A message and what became of it; `None` also when its octets were forgotten.
     pub async fn load_inbound(&mut self, id: i64) -> Stored<Option<(NewInbound, InboundState)>> {
+        self.flush().await?;
         let rows: Vec<InboundRow> = self.transaction.load(LOAD_ONE, vec![id.into()]).await?;
         let read = rows.into_iter().next().map(InboundRow::read).transpose()?;
         Ok(read.map(|(inbound, state)| (inbound.message, state)))
@@ -157,9 +158,8 @@ impl Write {
         incident: Option<i64>,
         now: DateTime<Utc>,
     ) -> Stored<()> {
-        let values = vec![id.into(), state.name().into(), incident.into(), micros(now).into()];
-        self.transaction.execute(MARK, values).await?;
-        Ok(())
+        self.pending.marks.insert(id, (state.name(), incident, micros(now)));
+        self.flush_much().await
     }
 
     /// Counts a failed reading; returns how many there were.
