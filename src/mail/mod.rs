@@ -10,6 +10,7 @@ pub mod compose;
 mod header;
 pub mod ids;
 mod limits;
+pub mod mailto;
 pub mod message;
 pub mod origin;
 pub mod quote;

@@ -162,9 +162,10 @@ impl Context<'_> {
                 format!("{}, since {}{offered}", shown(by), self.brief(*since))
             }
             Command::Offered { to, .. } if to.is_empty() => format!("nobody yet, {NOT_STATED}"),
-            Command::Offered { to, offered_at, .. } => {
-                format!("nobody yet; {} asked at {}", were(to), self.brief(*offered_at))
-            }
+            Command::Offered { to, offered_at, climb, .. } => match climb.last_at {
+                Some(last) => format!("nobody yet; {} asked, last at {}", were(to), self.brief(last)),
+                None => format!("nobody yet; {} asked at {}", were(to), self.brief(*offered_at)),
+            },
         }
     }
 

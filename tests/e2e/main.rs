@@ -8,3 +8,4 @@ mod crash;
 mod incident_by_mail;
 mod lab_works;
 mod support;
+mod transcript;

@@ -199,6 +199,8 @@ impl<'a> Step<'a> {
             }
             return;
         }
+        // Who writes can be reached again, as far as we know.
+        self.incident.unreachable.remove(&said.by.person.address);
         let before = self.incident.clone();
         self.apply_lines(said);
         self.settle_prose(said, &before);
@@ -216,11 +218,16 @@ impl<'a> Step<'a> {
             .cloned()
             .collect();
         let text = whole_text(&said.written.lines, &said.written.prose);
-        let why = if commands.is_empty() {
-            "Unverified sender."
-        } else {
-            "Unverified sender; the commands wait for a confirmation."
+        let mut why = match &said.source.written_from {
+            Some(address) => {
+                format!(
+                    "Written from {address}, with an address that was given to {}",
+                    said.by.person.shown()
+                )
+            }
+            None => "Unverified sender".to_owned(),
         };
+        why.push_str(if commands.is_empty() { "." } else { "; the commands wait for a confirmation." });
         self.record(EntryKind::Filed, Some(&said.by), format!("{why}\n\n{text}"), said.source.clone());
         if commands.is_empty() {
             return;

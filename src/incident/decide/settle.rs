@@ -318,6 +318,9 @@ impl Step<'_> {
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
             return;
         }
+        if !self.incident.unreachable.insert(to.clone()) {
+            return;
+        }
         let says = Says::Undeliverable { to: to.clone(), purpose, reason: reason.to_owned() };
         let mut tell: Vec<_> = self.incident.commander().cloned().into_iter().collect();
         if tell.is_empty() || tell.iter().any(|commander| commander.address == *to) {
