@@ -13,7 +13,7 @@ use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
-use crate::mail::command::{Grammar, Line, Written, read_commands, read_subject};
+use crate::mail::command::{Command, Grammar, Line, read_commands, read_subject};
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
 
@@ -201,8 +201,11 @@ pub fn declaration(
     let (severity, title) = read_subject(&mail.subject);
     let mut written = read_commands(&mail.new_text, &grammar(policy, None), now);
     if by.trust == Trust::Stranger {
-        // A stranger's words are a report; what they ask for beside it is not theirs to ask.
-        written = Written { lines: Vec::new(), prose: mail.new_text.trim().to_owned(), gave_up: false };
+        // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
+        // to state.
+        written.lines.retain(|line| line.meaning.as_ref().is_ok_and(is_stated_fact));
+        written.prose = mail.new_text.trim().to_owned();
+        written.gave_up = false;
     }
     Declared {
         by,
@@ -215,6 +218,24 @@ pub fn declaration(
         written,
         source: source(mail),
     }
+}
+
+/// What anybody may say of what they report.
+fn is_stated_fact(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Severity(_)
+            | Command::Title(_)
+            | Command::Summary(_)
+            | Command::Impact(_)
+            | Command::Service(_)
+            | Command::Started(_)
+            | Command::Detected(_)
+            | Command::Link(_)
+            | Command::CustomersAffected(_)
+            | Command::Private(_)
+            | Command::Drill(_)
+    )
 }
 
 /// The speaker that a message's From names, as far as it is believed.
@@ -305,12 +326,10 @@ fn accept_held(
         return Meaning::Keep("an answer to a held report without its token");
     }
     let written = read_commands(&mail.new_text, &grammar(policy, None), now);
-    let accepts = written.lines.iter().any(|line: &Line| {
-        matches!(
-            line.meaning,
-            Ok(crate::mail::command::Command::Confirm | crate::mail::command::Command::Ack)
-        )
-    });
+    let accepts = written
+        .lines
+        .iter()
+        .any(|line: &Line| matches!(line.meaning, Ok(Command::Confirm | Command::Ack)));
     if accepts {
         Meaning::AcceptHeld { id, by: speaker.person.clone() }
     } else {

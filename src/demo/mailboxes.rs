@@ -84,9 +84,9 @@ impl Mailboxes {
         self.ids(player).into_iter().filter(|id| !self.is_opened(*id)).count()
     }
 
-    /// How many mails there are in all mailboxes.
-    pub(super) fn count(&self) -> usize {
-        PEOPLE.iter().map(|player| self.count_of(player)).sum()
+    /// How many mails each of [`PEOPLE`] has.
+    pub(super) fn counts(&self) -> [usize; PEOPLE.len()] {
+        PEOPLE.each_ref().map(|player| self.count_of(player))
     }
 
     /// The mail of `player` with this number; `None` when they have none.
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!((listed.iter().map(|one| one.id).collect::<Vec<_>>(), count), (vec![9, 7], 2));
         assert!(listed[0].mail.on_pager && !listed[1].mail.on_pager);
         mailboxes.open(9);
-        assert_eq!((mailboxes.count_unopened(alice), mailboxes.count()), (1, 3));
+        assert_eq!((mailboxes.count_unopened(alice), mailboxes.counts()), (1, [2, 1, 0, 0, 0, 0]));
         assert!(mailboxes.read(alice, 8).is_none());
         assert!(mailboxes.list(Player::named("victor").unwrap()).0.is_empty());
     }

@@ -126,6 +126,8 @@ struct Told {
     sent: Option<usize>,
     /// Mails that went out while the clock was moved.
     moved: Option<usize>,
+    /// To whom: aliases, with `-` between.
+    to: Option<String>,
     /// `html`: a mail's other part.
     show: Option<String>,
 }
@@ -133,17 +135,26 @@ struct Told {
 impl Told {
     fn notice(&self) -> String {
         let mails = |count| match count {
-            1 => "1 mail".to_owned(),
-            count => format!("{count} mails"),
+            0 => "no mail".to_owned(),
+            1 => format!("1 mail{}", self.to_whom()),
+            count => format!("{count} mails{}", self.to_whom()),
         };
         match (self.sent, self.moved) {
-            (Some(0), _) => "Sent. Firebell read it and sent nothing.".to_owned(),
-            (Some(count), _) => format!("Sent. Firebell read it and sent {}.", mails(count)),
-            (None, Some(0)) => "The clock was moved. Firebell sent nothing meanwhile.".to_owned(),
+            (Some(count), _) => format!("Sent. Firebell read it and answered with {}.", mails(count)),
             (None, Some(count)) => {
                 format!("The clock was moved. Firebell sent {} meanwhile.", mails(count))
             }
             (None, None) => String::new(),
+        }
+    }
+
+    fn to_whom(&self) -> String {
+        let aliases = self.to.as_deref().unwrap_or_default().split('-');
+        let names: Vec<_> = aliases.filter_map(Player::named).map(Player::first_name).collect();
+        match names.as_slice() {
+            [] => String::new(),
+            [only] => format!(" to {only}"),
+            [all @ .., last] => format!(" to {} and {last}", all.join(", ")),
         }
     }
 }
@@ -174,7 +185,8 @@ async fn show_home(State(house): State<House>, Query(told): Query<Told>) -> Resu
         incidents: lines.collect(),
         people: people.into_iter().flatten().collect(),
         address: ADDRESS,
-        declare_line: declare_line(house.ports.smtp, swaks_is_installed()),
+        // On several lines, which a shell reads as one.
+        declare_line: declare_line(house.ports.smtp, swaks_is_installed()).replace(" --", " \\\n  --"),
         smtp_port: house.ports.smtp,
     }))
 }
@@ -324,14 +336,14 @@ struct Moved {
 }
 
 async fn move_clock(State(house): State<House>, Form(form): Form<Moved>) -> Result<Redirect, Problem> {
-    let before = house.count_mails().await;
+    let before = house.counts().await;
     match form.to.as_str() {
         "ten" => house.moving.forward(STEP).await?,
         "next" => house.moving.to_next().await?,
         _ => return Err(Problem::NotHere),
     }
-    let sent = house.count_mails().await.saturating_sub(before);
-    Ok(Redirect::to(&format!("{}?moved={sent}", own_path(&form.back))))
+    let arrived = house.arrived_since(before).await;
+    Ok(Redirect::to(&format!("{}?moved={arrived}", own_path(&form.back))))
 }
 
 async fn open_mail(
@@ -450,17 +462,32 @@ impl House {
         Ok((player, mail.ok_or(Problem::NotHere)?))
     }
 
-    /// Sends it and waits for what follows; how many mails went out.
-    async fn send(&self, letter: Letter) -> Result<usize, Problem> {
-        let before = self.count_mails().await;
+    /// Sends it and waits for what follows; what arrived then, for the page that comes next.
+    async fn send(&self, letter: Letter) -> Result<String, Problem> {
+        let before = self.counts().await;
         let now = self.engine.clock.now();
         letter.send(self.ports.smtp, self.engine.ids.next(now), now).await?;
         self.moving.settled().await?;
-        Ok(self.count_mails().await.saturating_sub(before))
+        Ok(self.arrived_since(before).await)
     }
 
-    async fn count_mails(&self) -> usize {
-        self.on_disk(|mailboxes| mailboxes.count()).await.unwrap_or_default()
+    /// How many mails each of [`PEOPLE`] has.
+    async fn counts(&self) -> [usize; PEOPLE.len()] {
+        self.on_disk(Mailboxes::counts).await.unwrap_or_default()
+    }
+
+    /// How many mails arrived and with whom, as a redirect carries it: `3&to=alice-bob`.
+    async fn arrived_since(&self, before: [usize; PEOPLE.len()]) -> String {
+        let after = self.counts().await;
+        let grown = before
+            .iter()
+            .zip(after)
+            .zip(&PEOPLE)
+            .map(|((before, after), player)| (after.saturating_sub(*before), player.alias));
+        let grown: Vec<_> = grown.filter(|(count, _)| *count > 0).collect();
+        let count: usize = grown.iter().map(|(count, _)| count).sum();
+        let aliases: Vec<_> = grown.iter().map(|(_, alias)| *alias).collect();
+        format!("{count}&to={}", aliases.join("-"))
     }
 
     async fn newest_incident(&self) -> Result<Option<i64>, StoreError> {
@@ -493,10 +520,13 @@ mod tests {
     }
 
     #[test]
-    fn the_notice_counts_the_mails() {
-        let sent = |sent| Told { sent: Some(sent), ..Told::default() }.notice();
-        assert_eq!(sent(1), "Sent. Firebell read it and sent 1 mail.");
-        assert_eq!(sent(0), "Sent. Firebell read it and sent nothing.");
+    fn the_notice_counts_the_mails_and_says_who_got_them() {
+        let sent =
+            |sent, to: &str| Told { sent: Some(sent), to: Some(to.into()), ..Told::default() }.notice();
+        assert_eq!(sent(1, "alice"), "Sent. Firebell read it and answered with 1 mail to Alice.");
+        assert_eq!(sent(0, ""), "Sent. Firebell read it and answered with no mail.");
+        let several = "Sent. Firebell read it and answered with 3 mails to Alice, Bob and Erin.";
+        assert_eq!(sent(3, "alice-bob-erin-mallory"), several);
         assert_eq!(Told::default().notice(), "");
     }
 }

@@ -9,11 +9,11 @@ use tracing::info;
 
 use super::{Engine, Work};
 use crate::incident::Policy;
-use crate::incident::deadlines::deadlines;
+use crate::incident::deadlines::{deadlines, missing_fields};
 use crate::incident::decide::decide;
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Speaker, Trust};
-use crate::incident::state::{Incident, Person};
+use crate::incident::state::{Incident, Person, Postmortem};
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
 use crate::mail::Address;
 use crate::mail::command::Command;
@@ -123,7 +123,14 @@ impl Batch {
             return Ok(());
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
+        let settled = match (self.incident(number), &decision.incident) {
+            (Some(before), Some(after)) => settled(before, after, &self.policy),
+            _ => Vec::new(),
+        };
         let Some(incident) = decision.incident else { return Ok(()) };
+        if !settled.is_empty() {
+            self.write.settle(number, &settled).await?;
+        }
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),
             was: 0,
@@ -376,6 +383,29 @@ impl Batch {
         let timeline = self.write.load_timeline(number).await?;
         Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
     }
+}
+
+/// Mail that still waits and asks for what was done in this step: after an outage nobody is asked
+/// for it any more.
+fn settled(before: &Incident, after: &Incident, policy: &Policy) -> Vec<Purpose> {
+    let active = after.phase.is_active();
+    let mut purposes = Vec::new();
+    if before.commander() != after.commander() || (!active && before.phase.is_active()) {
+        purposes.extend([Purpose::TakeCommand, Purpose::Page]);
+    }
+    let reminded = before.updates.climb.done > 0;
+    if reminded && (!active || after.updates.climb.done == 0) {
+        purposes.push(Purpose::ReminderUpdate);
+    }
+    let missing = |incident: &Incident| !missing_fields(incident, policy).is_empty();
+    if (before.phase.is_active() && !active) || (missing(before) && !missing(after)) {
+        purposes.push(Purpose::ReminderMissing);
+    }
+    let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
+    if owed(before) && !owed(after) {
+        purposes.extend([Purpose::ReminderPostmortem, Purpose::ReminderPostmortemOwner]);
+    }
+    purposes
 }
 
 /// What a message was found to point at.

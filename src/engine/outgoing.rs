@@ -50,6 +50,12 @@ impl Batch {
         } else {
             Vec::new()
         };
+        let replaced = replaced_by(&mailing.says);
+        if !replaced.is_empty() {
+            for recipient in &mailing.to {
+                self.write.supersede(number, recipient.address(), replaced).await?;
+            }
+        }
         let (persons, lists): (Vec<_>, Vec<_>) =
             mailing.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
         let mut message_id = None;
@@ -372,6 +378,15 @@ const REMINDERS: [Purpose; 5] = [
     Purpose::ReminderPostmortem,
     Purpose::Reminders,
 ];
+
+/// What need not be sent any more, where it still waits, because this says it better.
+fn replaced_by(says: &Says) -> &'static [Purpose] {
+    match says {
+        Says::TakeCommand { .. } => &[Purpose::TakeCommand],
+        Says::Page => &[Purpose::Page],
+        _ => &[],
+    }
+}
 
 /// How long a mail is of use to anybody: after that it is shown as expired, not sent.
 fn useful_within(purpose: Purpose) -> TimeDelta {

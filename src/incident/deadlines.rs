@@ -399,12 +399,15 @@ impl<'a> Climbing<'a> {
                 climb: climbed(index, next_at, now),
             });
         };
+        // After a late reminder the rungs behind it are late by as much.
+        let late = self.rungs.get(index).map_or(TimeDelta::zero(), |(at, _)| next_at - *at);
         let mut planned = next_at;
         while let Some((at, next)) = self.rungs.get(index + 1) {
-            if next.to != rung.to || *at > now {
+            let at = *at + late;
+            if next.to != rung.to || at > now {
                 break;
             }
-            (index, planned) = (index + 1, planned.max(*at));
+            (index, planned) = (index + 1, planned.max(at));
         }
         let reached = self.rungs.iter().take(index + 1);
         Some(Reached {

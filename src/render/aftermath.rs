@@ -199,12 +199,13 @@ fn people(context: &Context<'_>) -> Vec<Fact> {
 }
 
 fn add_timeline(paper: &mut Paper, context: &Context<'_>, timeline: &[Entry]) {
+    // Drafts of sections are not what happened, and an earlier wording may blame.
+    let left_out = |kind| matches!(kind, EntryKind::Filed | EntryKind::Reminder | EntryKind::Postmortem);
+    let not_applied = |text: &str| text.lines().all(|line| line.starts_with("Not applied:"));
     let told: Vec<&Entry> = timeline
         .iter()
-        // Sections stand above already.
-        .filter(|entry| {
-            !matches!(entry.kind, EntryKind::Filed | EntryKind::Reminder | EntryKind::Postmortem)
-        })
+        .filter(|entry| !left_out(entry.kind))
+        .filter(|entry| !(entry.kind == EntryKind::State && not_applied(&entry.text)))
         .collect();
     if told.is_empty() {
         return;

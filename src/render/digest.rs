@@ -58,8 +58,7 @@ fn busy(figures: &Figures, period: &str, until: DateTime<Utc>, policy: &Policy) 
     paper.prose(if overdue.is_empty() && late.is_empty() {
         "For your information; nothing is asked of you."
     } else {
-        "Please ask the people named beside what is late what is in the way: they were reminded and \
-         did not answer."
+        "Please ask the people named beside what is late what is in the way."
     });
     paper.heading("Open incidents");
     if figures.open.is_empty() {
@@ -94,16 +93,12 @@ fn add_rows<T>(paper: &mut Paper, list: &[T], row: impl Fn(&T) -> Fact) {
 }
 
 fn open_row(open: &OpenIncident, until: DateTime<Utc>, policy: &Policy) -> Fact {
-    let mut lines = vec![
-        clipped(&open.title, 100),
-        format!(
-            "{} {}, open for {}, no update for {}",
-            open.severity,
-            open.phase,
-            when::span(open.age),
-            when::span(open.since_update)
-        ),
-    ];
+    let mut state = format!("{} {}, open for {}", open.severity, open.phase, when::span(open.age));
+    // Nobody owes an update of what is resolved.
+    if open.phase.is_active() {
+        state.push_str(&format!(", no update for {}", when::span(open.since_update)));
+    }
+    let mut lines = vec![clipped(&open.title, 100), state];
     if let Some(late) = &open.overdue {
         let since = when::brief(late.due_at, policy, until);
         lines.push(format!("update late since {since}, {}", with(late.with.as_ref())));

@@ -59,7 +59,7 @@ fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Lette
     let mut paper = Paper::new(lead, context.about());
     let asked = if asked.is_empty() { "Nobody could be asked".to_owned() } else { asked_full(asked) };
     paper.prose(&format!(
-        "{asked} did not answer the question whether they take command. Please reach somebody who          can, now, or offer it to somebody else. Without that, {}.",
+        "{asked} did not answer the question whether they take command. Please reach somebody who can, now, or offer it to somebody else. Without that, {}.",
         one_line(then),
     ));
     paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
@@ -86,6 +86,11 @@ fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String 
             context.brief(context.incident.declared_at),
         ),
         OfferedBy::ToldLeadership => String::new(),
+        OfferedBy::Commander(by) if context.incident.commander() != Some(by) => format!(
+            "Nobody commands this incident, declared at {}. {} asks you to take command.",
+            context.brief(context.incident.declared_at),
+            shown(by),
+        ),
         OfferedBy::Commander(commander) => format!(
             "{} commands this incident and asks you to take over. Until you answer, {} stays in \
              command.",

@@ -247,7 +247,13 @@ fn afterwards_lines(context: &Context<'_>) -> Vec<String> {
                 Some(at) => format!("due {}", context.full(at)),
                 None => "without a date".to_owned(),
             };
-            vec![format!("{name} {due}"), format!("{} writes it{owner}", shown(&postmortem.owner))]
+            let mut lines =
+                vec![format!("{name} {due}"), format!("{} writes it{owner}", shown(&postmortem.owner))];
+            let worst = context.incident.severity_highest;
+            if worst != context.incident.severity {
+                lines.push(format!("it is owed because this was {worst} at its worst"));
+            }
+            lines
         }
         Some(_) => vec![format!("{name} done or waived")],
         None => vec![format!("no {name} is owed for {}", context.incident.severity_highest)],

@@ -107,7 +107,17 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
         Owed::Missing { fields } => return missing_headline(fields),
-        Owed::PostmortemOwner => (format!("answer who writes the {name}"), reminder.due_at),
+        Owed::PostmortemOwner if reminder.escalated => {
+            return format!("Nobody is named to write the {name}");
+        }
+        Owed::PostmortemOwner => {
+            return match reminder.due_at {
+                Some(at) if (context.now - at).num_seconds() >= 60 => {
+                    format!("Who writes the {name}? Wanted since {}", context.brief(at))
+                }
+                _ => format!("Who writes the {name}? Please name somebody"),
+            };
+        }
         Owed::Postmortem { due_at } => (name, *due_at),
     };
     let whose = if reminder.escalated {
@@ -321,6 +331,7 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
     let by = match reminder.due_at {
         None => String::new(),
         Some(at) if at > context.now => format!(" by {}", context.until(at)),
+        Some(at) if (context.now - at).num_seconds() < 60 => " now".to_owned(),
         Some(at) => format!(" now; it was wanted {}", context.until(at)),
     };
     if reminder.escalated {

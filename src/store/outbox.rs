@@ -79,6 +79,11 @@ statements! {
         where state in ('queued', 'deferred') and recipient_key = $2
         and letter in (select id from letter where incident = $1
                        and purpose in (select value->>0 from json_each($3)))";
+    SETTLE = "
+        update outbox set state = 'superseded'
+        where state in ('queued', 'deferred')
+        and letter in (select id from letter where incident = $1
+                       and purpose in (select value->>0 from json_each($2)))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
         update outbox set state = 'queued', due_at = $2, attempts = 0,
@@ -353,6 +358,12 @@ impl Write {
         let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
         let values = vec![incident.into(), recipient.key().into(), rows(&purposes)];
         self.transaction.execute(SUPERSEDE, values).await
+    }
+
+    /// Takes all unsent mail of these purposes about an incident out of the queue: it is settled.
+    pub async fn settle(&mut self, incident: i64, purposes: &[Purpose]) -> Stored<u64> {
+        let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
+        self.transaction.execute(SETTLE, vec![incident.into(), rows(&purposes)]).await
     }
 
     pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {

@@ -5,6 +5,7 @@
 //! missing. Start with [`incident_by_mail`].
 
 mod crash;
+mod demo;
 mod incident_by_mail;
 mod lab_works;
 mod support;

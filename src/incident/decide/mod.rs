@@ -220,10 +220,7 @@ impl<'a> Step<'a> {
         let text = whole_text(&said.written.lines, &said.written.prose);
         let mut why = match &said.source.written_from {
             Some(address) => {
-                format!(
-                    "Written from {address}, with an address that was given to {}",
-                    said.by.person.shown()
-                )
+                format!("From {address}, on the address that was given to {}", said.by.person.shown())
             }
             None => "Unverified sender".to_owned(),
         };

@@ -239,9 +239,13 @@ impl Step<'_> {
         let missing = missing_sections(postmortem, &self.policy.postmortem.sections);
         let wording = wording(postmortem, &self.names());
         let complete = missing.is_empty();
-        if complete && let Some(postmortem) = &mut self.incident.postmortem {
-            postmortem.submitted_at = Some(self.now);
-            self.facts.push("Postmortem submitted.".to_owned());
+        if let Some(postmortem) = &mut self.incident.postmortem {
+            // Whoever submits writes it: nobody need be asked who does.
+            postmortem.owner_named = true;
+            if complete {
+                postmortem.submitted_at = Some(self.now);
+                self.facts.push("Postmortem submitted.".to_owned());
+            }
         }
         self.mail_person(&said.by.person, Says::PostmortemGaps { missing, wording });
         Ok("the postmortem was checked".to_owned())

@@ -87,6 +87,16 @@ impl Chrome {
         self.post(&format!("/element/{}/click", element.0), &json!({}));
     }
 
+    /// From here on elements are looked for in this frame, until [`Chrome::leave_frame`].
+    pub fn enter_frame(&self, frame: &Element) {
+        self.post("/frame", &json!({ "id": { ELEMENT_KEY: frame.0 } }));
+    }
+
+    /// Back to the page itself.
+    pub fn leave_frame(&self) {
+        self.post("/frame", &json!({ "id": null }));
+    }
+
     /// Types into it.
     pub fn write(&self, element: &Element, text: &str) {
         self.post(&format!("/element/{}/value", element.0), &json!({ "text": text }));

@@ -1,0 +1,120 @@
+//! `firebell serve` in a process of its own, as an operator runs it, and a second view of its
+//! database. Dropping it ends it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use firebell::store::Store;
+
+use crate::Outcome;
+use crate::generator::{self, Client, INCIDENTS};
+
+/// Longer than any of these runs takes to be read.
+const READ_WITHIN: Duration = Duration::from_secs(120);
+const MIB: f64 = 1024.0;
+
+/// A running server.
+pub struct Server {
+    pub port: u16,
+    pub store: Store,
+    process: Child,
+}
+
+impl Server {
+    /// Starts it on an empty database in `folder`, with a relay on `relay_port`.
+    pub async fn start(folder: &Path, relay_port: u16) -> Outcome<Self> {
+        let file = folder.join("firebell.toml");
+        fs::write(&file, configuration(folder, relay_port))?;
+        let mut process = Command::new(env!("CARGO_BIN_EXE_firebell"))
+            .arg("--config")
+            .arg(&file)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.join("log"))?)
+            .spawn()?;
+        let said = process.stdout.take().ok_or("no standard output")?;
+        let line = BufReader::new(said).lines().next().ok_or("it ended at once")??;
+        let port = line.rsplit(':').next().ok_or("no port")?.parse()?;
+        let url = format!("sqlite:{}", folder.join("firebell.db").display());
+        Ok(Self { port, store: Store::open(&url).await?, process })
+    }
+
+    /// Declares the incidents that replies go to, and waits until they exist.
+    pub async fn declare(&self) -> Outcome<()> {
+        let mut client = Client::connect(self.port).await?;
+        for number in 0..INCIDENTS {
+            client.send(&generator::declaration(number)).await?;
+        }
+        self.wait_until_read().await?;
+        let open = self.store.load_incidents(true, 100).await?.len();
+        if open as u64 == INCIDENTS { Ok(()) } else { Err(format!("{open} were declared").into()) }
+    }
+
+    /// Returns when nothing accepted waits to be read.
+    pub async fn wait_until_read(&self) -> Outcome<()> {
+        let until = Instant::now() + READ_WITHIN;
+        while self.store.count_waiting_inbound().await? > 0 {
+            if Instant::now() > until {
+                return Err("accepted mail is not read".into());
+            }
+            // Finer than a timer of the runtime; nothing else has to run on this thread.
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Ok(())
+    }
+
+    /// Entries in all timelines.
+    pub async fn count_entries(&self) -> Outcome<u64> {
+        let mut count = 0;
+        for number in 1..=i64::try_from(INCIDENTS)? {
+            count += self.store.load_timeline(number).await?.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// MiB resident: now, and at most.
+    pub fn memory(&self) -> Outcome<(f64, f64)> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let kib = |name: &str| -> Outcome<f64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
+            Ok(line.trim().trim_end_matches(" kB").parse()?)
+        };
+        Ok((kib("VmRSS:")? / MIB, kib("VmHWM:")? / MIB))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn configuration(folder: &Path, relay_port: u16) -> String {
+    format!(
+        r#"
+address = "incidents@example.org"
+data_dir = "{}"
+[receive.smtp]
+listen = "127.0.0.1:0"
+[receive.trust]
+networks = ["127.0.0.1"]
+[send]
+relay = "smtp://127.0.0.1:{relay_port}"
+per_person_per_hour = 1000000
+[web]
+listen = "127.0.0.1:0"
+[[person]]
+name = "Alice Ng"
+alias = "alice"
+email = "alice@example.org"
+[[list]]
+name = "everyone"
+address = "incident-announce@lists.example.org"
+"#,
+        folder.display()
+    )
+}
