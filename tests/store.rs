@@ -548,3 +548,15 @@ async fn a_configuration_gets_a_number_when_it_differs_from_the_last() {
         }
     }
 }
+
+#[tokio::test]
+async fn large_messages_are_read_a_few_at_a_time() {
+    for base in bases().await {
+        let store = base.store();
+        let large: Vec<NewInbound> =
+            (1..=4).map(|id| NewInbound { octets: vec![b'x'; 7_000_000], ..message(id) }).collect();
+        store.save_inbound(&large).await.unwrap();
+        let mut write = store.begin_write().await.unwrap();
+        assert_eq!(write.load_waiting(100).await.unwrap().len(), 2);
+    }
+}
