@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firebell::clock::Clock;
-use firebell::delivery::{self, Relay, deliver};
+use firebell::delivery::{self, Relay, RelayTls, deliver};
 use firebell::ids::Ids;
 use firebell::incident::decision::Purpose;
 use firebell::intake::{Inbox, Listener, Protocol, Settings, listen};
@@ -175,7 +175,7 @@ async fn deliver_all(store: &Store, port: u16, count: i64) -> Outcome<f64> {
     let begun = Instant::now();
     write.commit().await?;
     let own = OwnAddress::new(Address::read("incidents@example.org")?, '+');
-    let relay = Relay::Smtp { host: "127.0.0.1".into(), port };
+    let relay = Relay::Smtp { host: "127.0.0.1".into(), port, tls: RelayTls::Plain, login: None };
     let settings =
         delivery::Settings::new(relay, "mx.example.org".into(), own, Secret::new(&[7; 32]), clock);
     let (stop, shutdown) = watch::channel(false);

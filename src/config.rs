@@ -44,7 +44,8 @@ pub struct Config {
     pub relay_password_file: Option<PathBuf>,
     /// Mails to one person beyond it are bundled.
     pub per_person_per_hour: u32,
-    pub web_listen: SocketAddr,
+    /// Where pages are served; without `[web]` there are none.
+    pub web_listen: Option<SocketAddr>,
     /// Where people reach the pages.
     pub web_url: Option<String>,
     /// How long received messages are kept as octets.

@@ -156,12 +156,14 @@ pub fn interpret(
             if !pointed.by_subject_only || speaker.known || incident.names(&from.address) =>
         {
             let grammar = grammar(policy, pointed.answered_text);
+            let own = policy.roster.person(&from.address, "").address;
+            let written_from = (own != speaker.person.address).then(|| from.address.clone());
             Meaning::Say(Box::new(Said {
                 by: speaker,
                 written: read_commands(&mail.new_text, &grammar, now),
                 answering: pointed.answering,
                 entry_authors: pointed.entry_authors.clone(),
-                source: source(mail),
+                source: Source { written_from, ..source(mail) },
             }))
         }
         (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
@@ -235,6 +237,12 @@ pub fn speaker(
         }
         _ => false,
     };
+    if !by_token && !proof.network_trusted && !known {
+        // Passed on: whoever it was sent to is asked whether this is theirs.
+        if let Some(owner) = token_owner(clues, pointed, proof, policy) {
+            return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
+        }
+    }
     let trust = if by_token || proof.network_trusted {
         Trust::Verified
     } else if known {
@@ -243,6 +251,31 @@ pub fn speaker(
         Trust::Stranger
     };
     Some(Speaker { person, trust, known })
+}
+
+/// To whom the token was given that a message carries, among those who can have got one.
+fn token_owner(
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    proof: Proof<'_>,
+    policy: &Policy,
+) -> Option<Person> {
+    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
+    else {
+        return None;
+    };
+    if *number != incident.number {
+        return None;
+    }
+    let roster = policy.roster.people.iter().flat_map(|member| {
+        [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
+    });
+    let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
+    let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
+    let given = |address: &&Address| {
+        same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
+    };
+    roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
 }
 
 /// All addresses of the person with this one.
@@ -294,6 +327,7 @@ fn source(mail: &InboundMail) -> Source {
         message_id: mail.message_id.clone(),
         elided: mail.elided.clone(),
         attachments: mail.attachments.iter().map(|attachment| attachment.name.clone()).collect(),
+        written_from: None,
         no_receipt: mail.through_list,
     }
 }

@@ -1,8 +1,7 @@
-fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|command| command == "new-text") {
-        let path = arguments.next();
-        return firebell::cli::new_text::new_text(path.as_deref().map(std::path::Path::new));
-    }
-    Ok(())
+//! The program: what the command line asks for, and its exit code. See `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firebell::cli::run(std::env::args_os())
 }

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use firebell::rehearse::play;
 use firebell::rehearse::script::read_script;
 
+#[path = "support/postgres.rs"]
+mod postgres;
+
 const FOLDER: &str = "tests/conversations";
 
 /// The number of scripts that stood here when it was last raised: a script that got lost is noticed.
@@ -30,13 +33,17 @@ fn scripts() -> Vec<PathBuf> {
 }
 
 fn play_file(path: &Path, base: &str) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let script = read_script(&text).map_err(|error| error.to_string())?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let database = format!("sqlite:{}", folder.path().join("rehearsal.db").display());
+    play_on(path, base, &database)
+}
+
+fn play_on(path: &Path, base: &str, database: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let script = read_script(&text).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(play(&script, base, &database)).map_err(|error| error.to_string())
+    runtime.block_on(play(&script, base, database)).map_err(|error| error.to_string())
 }
 
 /// The first line that differs, with a few before it.
@@ -98,6 +105,24 @@ fn every_conversation_goes_as_it_is_written() {
         scripts.len(),
         failures.join("\n")
     );
+}
+
+/// A few scripts that between them use every statement; the rest says nothing more of the database.
+const ALSO_ON_POSTGRESQL: usize = 8;
+
+#[tokio::test]
+async fn conversations_go_the_same_on_postgresql() {
+    let base = std::fs::read_to_string(Path::new(FOLDER).join("firebell.toml"))
+        .expect("the base configuration");
+    let scripts = scripts();
+    let every = scripts.len().div_ceil(ALSO_ON_POSTGRESQL);
+    for path in scripts.iter().step_by(every) {
+        let text = std::fs::read_to_string(path).expect("the script");
+        let script = read_script(&text).expect("a script");
+        let database = postgres::fresh_database().await;
+        let played = play(&script, &base, &database).await.expect("played");
+        assert!(played == text, "{}:\n{}", path.display(), first_difference(&text, &played));
+    }
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn incident(number: i64) -> Incident {
         updates: Updates::default(),
         untold: Vec::new(),
         missing_chase: Climb::default(),
+        unreachable: Default::default(),
         postmortem: None,
         unconfirmed: vec![],
         token_epoch: 0,
@@ -424,6 +425,7 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
                 message_id: (seq == 1).then(|| "a@b".to_owned()),
                 elided: "> cut".into(),
                 attachments: vec!["a \"b\".png".into()],
+                written_from: None,
                 no_receipt: false,
             },
         };

@@ -80,6 +80,8 @@ const ALL: &[&str] = &[
     "web",
     "app",
     "cli",
+    "demo",
+    "rehearse",
 ];
 
 const RUST_LINES_MAX: usize = 700;

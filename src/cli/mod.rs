@@ -1,3 +1,111 @@
-//! What the program does from a command line, one file a command.
+//! The command line: one file a command, each from arguments to an exit code.
+//!
+//! Nothing is decided here; a command reads the configuration, asks the parts of the program and
+//! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
+mod alone;
+mod check;
+mod demo;
+mod failure;
+mod incident;
+mod ingest;
+mod init;
+mod logs;
 pub mod new_text;
+mod oncall;
+mod open;
+mod outbox;
+mod rehearse;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+use failure::USAGE;
+use logs::LogFormat;
+
+/// Coordinates incidents by e-mail.
+#[derive(Debug, Parser)]
+#[command(name = "firebell", version, disable_help_subcommand = true)]
+struct Arguments {
+    /// The configuration; else firebell.toml here, then /etc/firebell/firebell.toml
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
+    configuration: Option<PathBuf>,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t, global = true)]
+    log: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play with everything on this machine: nothing to configure, no mail leaves
+    Demo(demo::Arguments),
+    /// Write a first configuration
+    Init,
+    /// Check the configuration, the database, the relay and the addresses to listen on
+    Check,
+    /// Run the server
+    Serve,
+    /// Store messages from a pipe, a file, a folder, a Maildir or an mbox
+    Ingest(ingest::Arguments),
+    /// Look at incidents
+    #[command(subcommand)]
+    Incident(incident::Command),
+    /// Look at outgoing mail, send it again or hold it back
+    #[command(subcommand)]
+    Outbox(outbox::Command),
+    /// Say who is asked to command
+    Oncall(oncall::Arguments),
+    /// Play a conversation against the configuration, and print every mail that would be sent
+    Rehearse(rehearse::Arguments),
+    /// Print the new text of a message, as the timeline would take it
+    NewText {
+        /// A message, or a folder: then NAME.txt is written beside each NAME.eml
+        #[arg(value_name = "FILE|DIR|-")]
+        path: Option<PathBuf>,
+    },
+}
+
+/// Does what the command line says.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run_command(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run_command(arguments: Arguments) -> Result<(), Failure> {
+    let named = arguments.configuration.as_deref();
+    let is_serve = matches!(arguments.command, Command::Serve);
+    logs::start(arguments.log, if is_serve { "info" } else { "warn" })?;
+    match arguments.command {
+        Command::Demo(given) => in_runtime(demo::demo(given)),
+        Command::Init => init::init(named),
+        Command::NewText { path } => new_text::new_text(path.as_deref()).map_err(Failure::from),
+        Command::Check => in_runtime(check::check(named)),
+        Command::Serve => in_runtime(serve::serve(open::read(named)?)),
+        Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
+        Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
+        Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
+        Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),
+        Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),
+    }
+}
+
+fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(Failure::from)?.block_on(work)
+}

@@ -108,10 +108,10 @@ pub(super) fn update_ladder_minor() -> Ladder {
     }
 }
 
-/// Missing fields, after the declaration; later they are asked for with each update reminder.
+/// Missing fields: the reporter first, then the commander, who is the reporter while there is none;
+/// later they are asked for with each update reminder.
 pub(super) fn missing_ladder() -> Ladder {
-    let to = [Party::Reporter, Party::Commander];
-    Ladder { rungs: vec![at(5, &to), at(15, &to)], then: None }
+    Ladder { rungs: vec![at(5, &[Party::Reporter]), at(15, &[Party::Commander])], then: None }
 }
 
 /// Naming an owner of the postmortem: when due, each business morning of a week, then leadership.

@@ -243,12 +243,12 @@ fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> 
     }
 }
 
-fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> (SocketAddr, Option<String>) {
+fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> (Option<SocketAddr>, Option<String>) {
     let usual = SocketAddr::from(([127, 0, 0, 1], 8025));
-    let Some(table) = source.table(top, "web") else { return (usual, None) };
+    let Some(table) = source.table(top, "web") else { return (None, None) };
     source.check_keys(table, "[web]", &["listen", "url"]);
     let listen = source.parsed(table, "listen", read_socket).unwrap_or(usual);
-    (listen, source.parsed(table, "url", read_web_url))
+    (Some(listen), source.parsed(table, "url", read_web_url))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Every reader returns a sentence for whoever wrote the value wrongly. Nothing here opens a file
 //! or a socket.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -16,6 +17,15 @@ use crate::roster::zone::Zone;
 pub enum Listen {
     Tcp(SocketAddr),
     Unix(PathBuf),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// A network of hosts (RFC 4632), such as `192.0.2.0/24`.
@@ -262,7 +272,22 @@ pub(super) fn read_network(text: &str) -> Result<Network, String> {
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let width = if address.is_ipv4() { 32 } else { 128 };
     let prefix = prefix.unwrap_or(width);
-    if prefix <= width { Ok(Network { address, prefix }) } else { Err(wrong()) }
+    if prefix > width {
+        return Err(wrong());
+    }
+    // `192.0.2.1/24` may mean the host or the network; trust is no place to guess.
+    let bits = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let host_bits = u32::from(width - prefix);
+    let host_mask = 1_u128.checked_shl(host_bits).map_or(u128::MAX, |bit| bit - 1);
+    if bits & host_mask != 0 {
+        return Err(format!(
+            "`{text}` has bits behind its prefix; write the network, or the one host without /{prefix}"
+        ));
+    }
+    Ok(Network { address, prefix })
 }
 
 /// `smtp://127.0.0.1:25`, `smtp+starttls://relay.example.org:587`, `smtps://…`, `maildir:PATH`.
@@ -372,8 +397,16 @@ mod tests {
         assert!(read_network("0.0.0.0/0").unwrap().contains("10.0.0.1".parse().unwrap()));
         assert!(read_network("2001:db8::/32").unwrap().contains("2001:db8::1".parse().unwrap()));
         assert!(read_network("::/0").unwrap().contains("2001:db8::1".parse().unwrap()));
-        for wrong in ["", "192.0.2.0/33", "192.0.2/24", "host"] {
+        assert!(!read_network("127.0.0.1").unwrap().contains("127.0.0.2".parse().unwrap()));
+        for wrong in ["", "192.0.2.0/33", "192.0.2/24", "host", "10.0.0.0/-1", "10.0.0.0/", "::/129"] {
             assert!(read_network(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_may_be_a_slip_is_refused() {
+        for text in ["192.0.2.1/24", "::1/0"] {
+            assert!(read_network(text).unwrap_err().contains("bits behind its prefix"), "{text:?}");
         }
     }
 

@@ -89,7 +89,7 @@ impl House {
 }
 
 fn smtp(port: u16) -> impl FnOnce(&std::path::Path) -> Relay {
-    move |_| Relay::Smtp { host: "127.0.0.1".into(), port }
+    move |_| Relay::Smtp { host: "127.0.0.1".into(), port, tls: RelayTls::Plain, login: None }
 }
 
 #[tokio::test]

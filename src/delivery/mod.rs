@@ -11,7 +11,6 @@ pub mod relay;
 mod socket;
 mod worker;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
+pub use crate::config::{Relay, RelayTls};
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
 use crate::store::Store;
@@ -45,73 +45,21 @@ const FAILURE_WITHIN: Duration = Duration::from_secs(5);
 /// Outcomes that wait to be marked; beyond them nothing more is handed over.
 const OUTCOMES_MAX: usize = 1_024;
 
-/// Where mail is handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Relay {
-    /// An MTA on this machine: what goes to it is neither encrypted nor signed.
-    Smtp { host: String, port: u16 },
-    /// Mailboxes below this folder, one per recipient.
-    Maildir(PathBuf),
+/// How long a row that goes this way is leased.
+fn lease_of(relay: &Relay) -> TimeDelta {
+    match relay {
+        Relay::Smtp { .. } => SMTP_LEASE,
+        Relay::Maildir(_) => MAILDIR_LEASE,
+    }
 }
 
-/// Why a text is no relay.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RelayError {
-    #[error("is not a relay: expected smtp://127.0.0.1:25 or maildir:/path")]
-    Syntax,
-    #[error("would send plain text over a network: smtp:// is for 127.0.0.1, [::1] and localhost")]
-    NotLoopback,
-}
-
-impl Relay {
-    /// Reads `smtp://127.0.0.1:25` or `maildir:/path`.
-    ///
-    /// # Errors
-    ///
-    /// The operator's to mend in the configuration.
-    pub fn read(text: &str) -> Result<Self, RelayError> {
-        if let Some(path) = text.strip_prefix("maildir:") {
-            return if path.is_empty() {
-                Err(RelayError::Syntax)
-            } else {
-                Ok(Self::Maildir(path.into()))
-            };
-        }
-        let place = text.strip_prefix("smtp://").ok_or(RelayError::Syntax)?;
-        let place = place.strip_suffix('/').unwrap_or(place);
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| RelayError::Syntax)?)
-            }
-            _ => (place, 25),
-        };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if bare.is_empty() || bare.contains(['/', '@', '?', '#']) {
-            return Err(RelayError::Syntax);
-        }
-        let loopback = bare == "localhost"
-            || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if !loopback {
-            return Err(RelayError::NotLoopback);
-        }
-        Ok(Self::Smtp { host: bare.to_owned(), port })
-    }
-
-    fn lease(&self) -> TimeDelta {
-        match self {
-            Self::Smtp { .. } => SMTP_LEASE,
-            Self::Maildir(_) => MAILDIR_LEASE,
-        }
-    }
-
-    /// How long a leased row may wait for a connection and still be handed over within its lease.
-    fn queued_within(&self) -> Duration {
-        let longest = match self {
-            Self::Smtp { .. } => relay::COMMANDS_WITHIN + relay::CONTENT_WITHIN,
-            Self::Maildir(_) => Duration::from_secs(30),
-        };
-        self.lease().to_std().unwrap_or_default().saturating_sub(longest)
-    }
+/// How long a leased row may wait for a connection and still be handed over within its lease.
+fn queued_within(relay: &Relay) -> Duration {
+    let longest = match relay {
+        Relay::Smtp { .. } => relay::COMMANDS_WITHIN + relay::CONTENT_WITHIN,
+        Relay::Maildir(_) => Duration::from_secs(30),
+    };
+    lease_of(relay).to_std().unwrap_or_default().saturating_sub(longest)
 }
 
 /// A mail that the relay refused for good. Its row stays leased until somebody marks it.
@@ -123,7 +71,7 @@ pub struct Failure {
 }
 
 /// What delivery needs to know beside the rows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     pub relay: Relay,
     pub connections: usize,
@@ -132,11 +80,13 @@ pub struct Settings {
     pub own: OwnAddress,
     pub secret: Secret,
     pub clock: Clock,
+    /// For the login at the relay.
+    pub password: Option<String>,
 }
 
 impl Settings {
     pub fn new(relay: Relay, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
-        Self { relay, connections: 4, host, own, secret, clock }
+        Self { relay, connections: 4, host, own, secret, clock, password: None }
     }
 }
 
@@ -189,7 +139,7 @@ async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> R
     let probe = away.is_some();
     let now = settings.clock.now();
     let rows = if probe { 1 } else { LEASE_ROWS_MAX };
-    match store.lease_outbox(rows, now + settings.relay.lease(), now).await {
+    match store.lease_outbox(rows, now + lease_of(&settings.relay), now).await {
         Ok(jobs) if jobs.is_empty() => Rest::Work(until_due(store, &settings.clock).await),
         Ok(jobs) => {
             workers.send(jobs, probe).await;
@@ -297,25 +247,3 @@ async fn put_off(store: &Store, clock: &Clock, outbox: i64, pause: TimeDelta, an
 
 #[cfg(test)]
 mod deliver_tests;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_text_goes_to_this_machine_only() {
-        let smtp = |host: &str, port| Ok(Relay::Smtp { host: host.into(), port });
-        assert_eq!(Relay::read("smtp://127.0.0.1:2500"), smtp("127.0.0.1", 2500));
-        assert_eq!(Relay::read("smtp://localhost"), smtp("localhost", 25));
-        assert_eq!(Relay::read("smtp://[::1]:25/"), smtp("::1", 25));
-        assert_eq!(Relay::read("smtp://[::1]"), smtp("::1", 25));
-        assert_eq!(Relay::read("smtp://192.0.2.1:25"), Err(RelayError::NotLoopback));
-        assert_eq!(Relay::read("smtp://mail.example.org"), Err(RelayError::NotLoopback));
-        for text in
-            ["", "127.0.0.1:25", "smtp://", "smtp://127.0.0.1:x", "maildir:", "smtp://a@localhost"]
-        {
-            assert_eq!(Relay::read(text), Err(RelayError::Syntax), "{text:?}");
-        }
-        assert_eq!(Relay::read("maildir:/tmp/x"), Ok(Relay::Maildir("/tmp/x".into())));
-    }
-}

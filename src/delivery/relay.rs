@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
 
 use super::socket::Socket;
+use crate::config::RelayTls;
 use crate::mail::Address;
 
 /// Connecting and greeting; a relay on this machine that needs longer is not well.
@@ -40,6 +42,16 @@ pub enum HandoverError {
     Uncertain(String),
 }
 
+/// The relay, and how it is spoken to.
+#[derive(Clone, Copy)]
+pub struct Server<'a> {
+    pub host: &'a str,
+    pub port: u16,
+    pub tls: RelayTls,
+    /// Name and password.
+    pub login: Option<(&'a str, &'a str)>,
+}
+
 /// A connection on which the relay has greeted us.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
@@ -49,15 +61,8 @@ impl Connection {
     /// # Errors
     ///
     /// What went wrong, for people: the relay is away, or does not want us now.
-    pub async fn open(host: &str, port: u16, hello: &str) -> Result<Self, String> {
-        let opening = async {
-            let socket = Socket::connect(host, port).await.map_err(|error| error.to_string())?;
-            let hello = ClientId::Domain(hello.to_owned());
-            AsyncSmtpConnection::connect_with_transport(Box::new(socket), &hello)
-                .await
-                .map_err(|error| answer_of(&error))
-        };
-        match timeout(GREETING_WITHIN, opening).await {
+    pub async fn open(server: &Server<'_>, hello: &str) -> Result<Self, String> {
+        match timeout(GREETING_WITHIN, connect(server, hello)).await {
             Ok(opened) => opened.map(|smtp| Self { smtp }),
             Err(_) => Err("the relay did not greet us in time".to_owned()),
         }
@@ -136,6 +141,35 @@ impl Connection {
     pub async fn quit(mut self) {
         let _ = timeout(Duration::from_secs(1), self.smtp.quit()).await;
     }
+}
+
+/// Connects, protects the connection as configured, and logs in. Without the protection that was
+/// asked for there is no connection.
+async fn connect(server: &Server<'_>, hello: &str) -> Result<AsyncSmtpConnection, String> {
+    let hello = ClientId::Domain(hello.to_owned());
+    let answer = |error: Error| answer_of(&error);
+    let verified = || TlsParameters::new(server.host.to_owned()).map_err(answer);
+    let mut smtp = if server.tls == RelayTls::Implicit {
+        let place = (server.host, server.port);
+        AsyncSmtpConnection::connect_tokio1(place, None, &hello, Some(verified()?), None)
+            .await
+            .map_err(answer)?
+    } else {
+        let socket = match server.tls {
+            RelayTls::StartTls => Socket::connect_guarded(server.host, server.port).await,
+            _ => Socket::connect(server.host, server.port).await,
+        };
+        let socket = Box::new(socket.map_err(|error| error.to_string())?);
+        AsyncSmtpConnection::connect_with_transport(socket, &hello).await.map_err(answer)?
+    };
+    if server.tls == RelayTls::StartTls {
+        smtp.starttls(verified()?, &hello).await.map_err(answer)?;
+    }
+    if let Some((name, password)) = server.login {
+        let credentials = Credentials::new(name.to_owned(), password.to_owned());
+        smtp.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(answer)?;
+    }
+    Ok(smtp)
 }
 
 fn to_lettre(address: &Address) -> Result<lettre::Address, HandoverError> {

@@ -7,6 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+fn plain(port: u16) -> Server<'static> {
+    Server { host: "127.0.0.1", port, tls: RelayTls::Plain, login: None }
+}
+
 /// Answers each line that begins with a key of `answers`; the key `.` is the end of a message. An
 /// empty answer closes the connection. Returns all it was told when the client leaves.
 pub(crate) async fn relay(answers: &[(&'static str, &'static str)]) -> (u16, JoinHandle<String>) {
@@ -55,14 +59,14 @@ async fn hand_over(connection: &mut Connection, to: &str) -> Result<String, Hand
 
 async fn outcome(answers: &[(&'static str, &'static str)]) -> Result<String, HandoverError> {
     let (port, _told) = relay(answers).await;
-    let mut connection = Connection::open("127.0.0.1", port, "us.test").await.unwrap();
+    let mut connection = Connection::open(&plain(port), "us.test").await.unwrap();
     hand_over(&mut connection, "alice@example.org").await
 }
 
 #[tokio::test]
 async fn a_mail_arrives_as_it_was_stored() {
     let (port, told) = relay(&[GO_AHEAD, (".\r\n", "250 2.0.0 queued as 4711")]).await;
-    let mut connection = Connection::open("127.0.0.1", port, "us.test").await.unwrap();
+    let mut connection = Connection::open(&plain(port), "us.test").await.unwrap();
     let answer = hand_over(&mut connection, "alice@example.org").await;
     assert_eq!(answer, Ok("250 2.0.0 queued as 4711".to_owned()));
     drop(connection);
@@ -101,7 +105,7 @@ async fn a_connection_that_breaks_behind_the_dot_leaves_the_mail_uncertain() {
 #[tokio::test]
 async fn one_bad_recipient_does_not_stop_the_others() {
     let (port, told) = relay(&[GO_AHEAD, ("RCPT TO:<bad@", "550 5.1.1 no")]).await;
-    let mut connection = Connection::open("127.0.0.1", port, "us.test").await.unwrap();
+    let mut connection = Connection::open(&plain(port), "us.test").await.unwrap();
     assert!(hand_over(&mut connection, "good@example.org").await.is_ok());
     assert!(hand_over(&mut connection, "bad@example.org").await.is_err());
     assert!(hand_over(&mut connection, "fine@example.org").await.is_ok());
@@ -116,15 +120,56 @@ async fn a_relay_that_is_away_or_hangs_up_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let hangs_up = tokio::spawn(async move { drop(listener.accept().await) });
-    assert!(Connection::open("127.0.0.1", port, "us.test").await.is_err());
+    assert!(Connection::open(&plain(port), "us.test").await.is_err());
     hangs_up.await.unwrap();
-    assert!(Connection::open("127.0.0.1", port, "us.test").await.is_err());
+    assert!(Connection::open(&plain(port), "us.test").await.is_err());
 }
 
 #[tokio::test]
 async fn an_address_the_relay_cannot_take_is_refused_before_it_is_asked() {
     let (port, _told) = relay(&[GO_AHEAD]).await;
-    let mut connection = Connection::open("127.0.0.1", port, "us.test").await.unwrap();
+    let mut connection = Connection::open(&plain(port), "us.test").await.unwrap();
     let refused = hand_over(&mut connection, "j\u{f6}rg@example.org").await;
     assert!(matches!(refused, Err(HandoverError::Refused(answer)) if answer.contains("5.6.7")));
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_a_relay_that_will_not_be_protected_as_configured() {
+    let login = Some(("firebell", "secret"));
+    // It offers no STARTTLS, as it would look to us if somebody on the way had struck it out.
+    let (port, told) = relay(&[]).await;
+    let server = Server { tls: RelayTls::StartTls, login, ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err();
+    assert_eq!(refused.as_deref(), Some("STARTTLS is not supported on this server"));
+    assert_eq!(told.await.unwrap(), "EHLO us.test\r\n");
+    // It speaks plain text where TLS is expected.
+    let (port, told) = relay(&[]).await;
+    let server = Server { tls: RelayTls::Implicit, login, ..plain(port) };
+    assert!(Connection::open(&server, "us.test").await.is_err());
+    assert!(!told.await.unwrap().contains("EHLO"));
+}
+
+#[tokio::test]
+async fn a_login_comes_before_the_first_mail_and_its_refusal_before_any() {
+    let offer = ("EHLO", "250-relay.test\r\n250 AUTH PLAIN");
+    let (port, told) = relay(&[offer, ("AUTH", "235 2.7.0 welcome")]).await;
+    let server = Server { login: Some(("firebell", "secret")), ..plain(port) };
+    drop(Connection::open(&server, "us.test").await.unwrap());
+    let login = data_encoding::BASE64.encode(b"\0firebell\0secret");
+    assert_eq!(told.await.unwrap(), format!("EHLO us.test\r\nAUTH PLAIN {login}\r\n"));
+    let (port, _told) = relay(&[offer, ("AUTH", "535 5.7.8 who are you")]).await;
+    let server = Server { login: Some(("firebell", "wrong")), ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err();
+    assert_eq!(refused.as_deref(), Some("535 5.7.8 who are you"));
+}
+
+#[tokio::test]
+async fn what_was_said_before_tls_is_not_taken_for_an_answer_under_it() {
+    let offer = ("EHLO", "250-relay.test\r\n250 STARTTLS");
+    let injected = ("STARTTLS", "220 go\r\n250 2.0.0 anything you like");
+    let (port, told) = relay(&[offer, injected]).await;
+    let server = Server { tls: RelayTls::StartTls, ..plain(port) };
+    let refused = Connection::open(&server, "us.test").await.err().unwrap();
+    assert!(refused.contains("more than an answer before TLS"), "{refused}");
+    assert_eq!(told.await.unwrap(), "EHLO us.test\r\nSTARTTLS\r\nQUIT\r\n");
 }

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use super::relay::{Connection, HandoverError};
-use super::{Relay, Settings, maildir};
+use super::relay::{Connection, HandoverError, Server};
+use super::{Relay, Settings, maildir, queued_within};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
 use crate::store::rows::Job;
@@ -133,7 +133,7 @@ impl Worker {
 
     async fn settle(&mut self, leased: &Leased) -> Outcome {
         // Stopping, or too late to begin what may outlast the lease.
-        let late = leased.at.elapsed() > self.settings.relay.queued_within();
+        let late = leased.at.elapsed() > queued_within(&self.settings.relay);
         if late || *self.shutdown.borrow() {
             return given_back();
         }
@@ -149,9 +149,11 @@ impl Worker {
         let reverse_path = settings.own.tagged(&format!("bounce.{}.{mac}", job.outbox));
         let filled = job.token.as_deref().map(|token| fill_token(&job.octets, token));
         match &settings.relay {
-            Relay::Smtp { host, port } => {
+            Relay::Smtp { host, port, tls, login } => {
+                let login = login.as_deref().zip(settings.password.as_deref());
+                let server = Server { host, port: *port, tls: *tls, login };
                 let octets = filled.as_deref().unwrap_or(&job.octets);
-                self.hand_to_relay(host, *port, &reverse_path, job, octets).await
+                self.hand_to_relay(&server, &reverse_path, job, octets).await
             }
             Relay::Maildir(root) => {
                 let (root, job) = (root.clone(), job.clone());
@@ -169,9 +171,9 @@ impl Worker {
     }
 
     /// A new connection; a stop does not wait for a relay that does not greet.
-    async fn open(&mut self, host: &str, port: u16) -> Result<Connection, Outcome> {
+    async fn open(&mut self, server: &Server<'_>) -> Result<Connection, Outcome> {
         tokio::select! {
-            opened = Connection::open(host, port, &self.settings.host) => opened.map_err(|answer| {
+            opened = Connection::open(server, &self.settings.host) => opened.map_err(|answer| {
                 Outcome::Returned { pause: self.breaker.failed(), answer }
             }),
             _ = self.shutdown.wait_for(|stop| *stop) => Err(given_back()),
@@ -180,8 +182,7 @@ impl Worker {
 
     async fn hand_to_relay(
         &mut self,
-        host: &str,
-        port: u16,
+        server: &Server<'_>,
         reverse_path: &Address,
         job: &Job,
         octets: &[u8],
@@ -190,7 +191,7 @@ impl Worker {
             let used_before = self.connection.is_some();
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
-                None => match self.open(host, port).await {
+                None => match self.open(server).await {
                     Ok(connection) => connection,
                     Err(outcome) => return outcome,
                 },

@@ -13,6 +13,7 @@ mod pages;
 mod views;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use tracing::error;
 
 use crate::app::{App, Parts};
 use crate::clock::Clock;
-use crate::config::read_config;
+use crate::config::{Network, read_config};
 use crate::delivery::{self, Relay};
 use crate::engine::Engine;
 use crate::ids::Ids;
@@ -38,7 +39,7 @@ use organisation::ADDRESS;
 /// The loopback interface, and nothing else.
 const HOST: &str = "127.0.0.1";
 /// Whose mail is believed to be from whom it says: everybody on this machine.
-const TRUSTED: &str = "127.0.0.0/8";
+const TRUSTED: Network = Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 };
 
 /// What `firebell demo` was asked for.
 #[derive(Debug, Clone)]
@@ -128,7 +129,7 @@ async fn start(folder: &Folder, listener: Listener) -> Result<App, DemoError> {
     let policy = policy(clock.now());
     let own = policy.address.clone();
     let engine = Engine::new(store, clock.clone(), Ids::new(0), secret.clone(), policy);
-    let trusted = vec![TRUSTED.parse().expect("a network")];
+    let trusted = vec![TRUSTED];
     let smtp = smtp::Settings::new("demo.firebell.invalid".into(), own.clone(), trusted, clock.clone());
     let relay = Relay::Maildir(folder.path().join("mail"));
     let delivery = delivery::Settings::new(relay, "demo.firebell.invalid".into(), own, secret, clock);

@@ -232,7 +232,10 @@ impl Batch {
         let in_all = self.write.count_use("declare", self.now).await?;
         if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
             let from = declared.by.person.clone();
-            self.hold(message, mail, &from).await?;
+            // One report stands for all that a sender sends beyond the limit.
+            if self.write.count_use(&format!("held:{sender}"), self.now).await? == 1 {
+                self.hold(message, mail, &from).await?;
+            }
             return Ok((InboundState::Held, None));
         }
         let number = self.write.next_incident_number().await?;

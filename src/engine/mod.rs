@@ -103,19 +103,25 @@ impl Engine {
     ///
     /// The store's, when not even one message could be read for it.
     pub async fn read_waiting(&self) -> Result<usize, StoreError> {
-        match self.read_batch(MESSAGES_A_BATCH).await {
+        match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
-            Err(StoreError::Conflict) => {
-                // Another writer was faster: what is left is read by the next call.
-                self.read_one().await
-            }
-            Err(error) => {
+            Err(failure) => {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = &failure as &dyn std::error::Error,
                     "a batch of mail is read again one by one"
                 );
                 self.read_one().await
             }
+        }
+    }
+
+    /// Reads in a task of its own, so that a mistake of ours that panics over one message ends
+    /// that transaction and nothing else.
+    async fn read_guarded(&self, limit: i64) -> Result<usize, ReadError> {
+        let engine = self.clone();
+        match tokio::spawn(async move { engine.read_batch(limit).await }).await {
+            Ok(read) => read.map_err(ReadError::Store),
+            Err(_) => Err(ReadError::Panicked),
         }
     }
 
@@ -130,13 +136,17 @@ impl Engine {
     }
 
     async fn read_one(&self) -> Result<usize, StoreError> {
-        let mut write = self.store.begin_write().await?;
-        let waiting = write.load_waiting(1).await?;
-        drop(write);
+        let failure = match self.read_guarded(1).await {
+            Ok(count) => return Ok(count),
+            // Another writer was faster: the message is not to blame. Nor is it when the database is
+            // away, but then its failure cannot be counted either.
+            Err(ReadError::Store(StoreError::Conflict)) => return Err(StoreError::Conflict),
+            Err(failure) => failure,
+        };
+        let mut batch = Batch::begin(self).await?;
+        let waiting = batch.write.load_waiting(1).await?;
         let Some(inbound) = waiting.first() else { return Ok(0) };
         let id = inbound.message.id;
-        let Err(failure) = self.read_batch(1).await else { return Ok(1) };
-        let mut batch = Batch::begin(self).await?;
         let attempts = batch.write.count_attempt(id).await?;
         error!(
             inbound.id = id,
@@ -148,7 +158,7 @@ impl Engine {
             batch.set_aside(&inbound.message).await?;
         }
         batch.commit().await?;
-        if attempts >= ATTEMPTS_MAX { Ok(1) } else { Err(failure) }
+        Ok(1)
     }
 
     /// Handles the deadlines that have passed; returns how many there were.
@@ -211,6 +221,16 @@ impl Engine {
         }
         Err(StoreError::Conflict)
     }
+}
+
+/// Why a batch of messages was not read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("the store did not keep what was decided")]
+    Store(#[source] StoreError),
+    /// Our own mistake; the log has the place.
+    #[error("reading ended in a panic")]
+    Panicked,
 }
 
 /// What a transaction is for, kept so that it can be run again.

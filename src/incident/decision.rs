@@ -253,6 +253,8 @@ pub enum OfferedBy {
     Commander(Person),
     /// The commander did not answer the reminders.
     CommanderSilent(Person),
+    /// Nobody offers it to the reader: leadership hears that nobody commands.
+    ToldLeadership,
 }
 
 /// What changed, for the first lines of a follow-up.

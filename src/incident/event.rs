@@ -84,6 +84,8 @@ pub struct Source {
     pub elided: String,
     /// Names of attached files.
     pub attachments: Vec<String>,
+    /// The address that it came from, where that is not its author's: it carried the author's token.
+    pub written_from: Option<Address>,
     /// No answer to the sender may go out: the message came through a list.
     pub no_receipt: bool,
 }

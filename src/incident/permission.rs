@@ -129,12 +129,23 @@ fn who_can(right: Right, incident: &Incident) -> String {
             "people of the organisation can, and whom the incident commander names".to_owned()
         }
         Right::Responder => "responders can; reply  join  to become one".to_owned(),
-        Right::Commander | Right::CommanderOrReporter => format!("{commander} or the deputy can"),
-        Right::Speaker => format!("{commander}, the deputy or the liaison can"),
+        Right::Commander => format!("{commander}{} can", deputy(incident)),
+        Right::CommanderOrReporter => format!("{commander}{} or the reporter can", deputy(incident)),
+        Right::Speaker => match incident.holder(Role::Liaison) {
+            Some(liaison) => format!("{commander} or the liaison ({}) can", liaison.shown()),
+            None => format!("{commander}{} can", deputy(incident)),
+        },
         Right::AuthorOrScribe => format!("whoever wrote the entry, the scribe or {commander} can"),
         Right::PostmortemOwner => format!("{owner} can"),
         Right::PostmortemOwnerOrCommander => format!("{owner} or {commander} can"),
     }
+}
+
+/// Named only where there is one: nobody should be sent to somebody who does not exist.
+fn deputy(incident: &Incident) -> String {
+    incident
+        .holder(Role::Deputy)
+        .map_or_else(String::new, |deputy| format!(" or the deputy ({})", deputy.shown()))
 }
 
 fn named_owner(owner: &Person) -> String {

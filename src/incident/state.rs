@@ -3,7 +3,7 @@
 //! Serialised as JSON into the incident's row; every field added later needs a default. The
 //! timeline, which is for people, lies beside it and is never read back to decide anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub struct Incident {
     pub postmortem: Option<Postmortem>,
     /// Changes asked for by an unverified sender, waiting for one `confirm`.
     pub unconfirmed: Vec<Unconfirmed>,
+    /// Whose mail did not arrive: others heard of it, and need not hear of every mail.
+    #[serde(default)]
+    pub unreachable: BTreeSet<Address>,
     /// Raised to void every token handed out before.
     pub token_epoch: u32,
     /// When anybody last wrote.

@@ -9,6 +9,11 @@ use crate::mail::Address;
 use crate::store::Store;
 use crate::store::rows::Route;
 
+/// Any free port.
+fn loopback() -> Listen {
+    Listen::Tcp(([127, 0, 0, 1], 0).into())
+}
+
 struct House {
     store: Store,
     inbox: Inbox,
@@ -26,14 +31,14 @@ impl House {
     }
 
     /// Listens at `place`; returns the port, zero for a path.
-    async fn listen(&self, place: &str, protocol: Protocol, limits: Limits) -> (u16, JoinHandle<()>) {
+    async fn listen(&self, place: &Listen, protocol: Protocol, limits: Limits) -> (u16, JoinHandle<()>) {
         let listener = Listener::bind(place).await.unwrap();
         let port = match &listener {
             Listener::Tcp(listener) => listener.local_addr().unwrap().port(),
             Listener::Unix(_) => 0,
         };
         let own = OwnAddress::new(Address::read("incidents@example.org").unwrap(), '+');
-        let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        let trusted = vec![Network { address: [127, 0, 0, 1].into(), prefix: 8 }];
         let mut settings = Settings::new("mx.example.org".into(), own, trusted, Clock::system());
         settings.limits = limits;
         let inbox = self.inbox.clone();
@@ -77,7 +82,7 @@ async fn expect<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, st
 #[tokio::test]
 async fn what_was_answered_with_250_is_stored() {
     let house = House::new().await;
-    let (port, listening) = house.listen("127.0.0.1:0", Protocol::Smtp, Limits::default()).await;
+    let (port, listening) = house.listen(&loopback(), Protocol::Smtp, Limits::default()).await;
     let arrivals = house.inbox.arrivals();
     let mut clients = JoinSet::new();
     for _ in 0..8 {
@@ -98,7 +103,7 @@ async fn what_was_answered_with_250_is_stored() {
 async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
     let house = House::new().await;
     for (protocol, hello) in [(Protocol::Smtp, "EHLO"), (Protocol::Lmtp, "LHLO")] {
-        let (port, _) = house.listen("127.0.0.1:0", protocol, Limits::default()).await;
+        let (port, _) = house.listen(&loopback(), protocol, Limits::default()).await;
         send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), hello, 1).await;
     }
     let mut write = house.store.begin_write().await.unwrap();
@@ -112,7 +117,7 @@ async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
 async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
     let house = House::new().await;
     let path = house.folder.path().join("lmtp");
-    let place = format!("unix:{}", path.display());
+    let place = Listen::Unix(path.clone());
     drop(Listener::bind(&place).await.unwrap());
     assert!(path.exists());
     let _listening = house.listen(&place, Protocol::Lmtp, Limits::default()).await;
@@ -125,7 +130,7 @@ async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
 async fn a_client_with_too_many_connections_is_told_to_come_back() {
     let house = House::new().await;
     let limits = Limits { connections_per_client: 2, ..Limits::default() };
-    let (port, _) = house.listen("127.0.0.1:0", Protocol::Smtp, limits).await;
+    let (port, _) = house.listen(&loopback(), Protocol::Smtp, limits).await;
     let mut held = Vec::new();
     for _ in 0..2 {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
@@ -139,7 +144,7 @@ async fn a_client_with_too_many_connections_is_told_to_come_back() {
 #[tokio::test]
 async fn nothing_is_acknowledged_when_the_store_is_gone() {
     let house = House::new().await;
-    let (port, _) = house.listen("127.0.0.1:0", Protocol::Smtp, Limits::default()).await;
+    let (port, _) = house.listen(&loopback(), Protocol::Smtp, Limits::default()).await;
     house.store.close().await;
     let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
     expect(&mut stream, "220").await;

@@ -6,12 +6,10 @@
 pub mod content;
 pub mod inbox;
 pub mod ingest;
-pub mod network;
 pub mod reader;
 pub mod session;
 pub mod smtp;
 pub mod sources;
 
 pub use inbox::{Arrival, Inbox, NotStored};
-pub use network::Network;
 pub use smtp::{Limits, Listener, Protocol, Settings, listen};

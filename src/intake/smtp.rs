@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::Inbox;
-use super::network::Network;
 use super::session::{self, Peer};
 use crate::clock::Clock;
+use crate::config::{Listen, Network};
 use crate::mail::OwnAddress;
 
 /// Which of the two protocols a listener speaks.
@@ -107,15 +107,15 @@ impl Settings {
 }
 
 impl Listener {
-    /// Listens on `127.0.0.1:2525`, or on `unix:/run/firebell/lmtp`.
+    /// Listens.
     ///
     /// # Errors
     ///
     /// The operator's: the address is taken, not ours, or not allowed to us.
-    pub async fn bind(place: &str) -> io::Result<Self> {
-        match place.strip_prefix("unix:") {
-            Some(path) => bind_unix(Path::new(path)).map(Self::Unix),
-            None => TcpListener::bind(place).await.map(Self::Tcp),
+    pub async fn bind(place: &Listen) -> io::Result<Self> {
+        match place {
+            Listen::Unix(path) => bind_unix(path).map(Self::Unix),
+            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
         }
     }
 

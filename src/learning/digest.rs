@@ -238,6 +238,7 @@ mod tests {
             updates: Updates::default(),
             untold: Vec::new(),
             missing_chase: Climb::default(),
+            unreachable: Default::default(),
             postmortem: None,
             unconfirmed: Vec::new(),
             token_epoch: 0,

@@ -25,6 +25,18 @@ pub(super) struct Sent {
     pub text: String,
 }
 
+/// An answer as the script describes it.
+#[derive(Debug)]
+pub(super) struct Reply<'a> {
+    pub who: &'a str,
+    pub to_subject: Option<&'a str>,
+    /// To the plain address, so that only the thread says what is answered.
+    pub by_thread: bool,
+    /// Somebody else to whom the mail was passed on.
+    pub from: Option<&'a str>,
+    pub body: &'a str,
+}
+
 impl Mailboxes {
     /// Puts a copy into its recipient's mailbox, and into the block of its letter.
     pub(super) fn deliver(&mut self, job: &Job, sent: &mut Vec<Sent>) {
@@ -69,17 +81,18 @@ impl Mailboxes {
     }
 
     /// An answer to a mail that `who` got, with the original quoted below as clients do.
-    pub(super) fn reply(
-        &self,
-        who: &str,
-        to_subject: Option<&str>,
-        body: &str,
-        policy: &Policy,
-        count: i64,
-    ) -> Arrived {
-        let (from, original) = self.last(who, to_subject, policy)?;
+    pub(super) fn reply(&self, reply: &Reply<'_>, policy: &Policy, count: i64) -> Arrived {
+        let (mut from, original) = self.last(reply.who, reply.to_subject, policy)?;
+        if let Some(other) = reply.from {
+            from = Address::read(other).map_err(|error| format!("`{other}` {error}"))?;
+        }
+        let body = reply.body;
         let mail = read_mail(&original, false);
-        let to = reply_to(&original).ok_or("the mail has no address to answer to")?;
+        let to = if reply.by_thread {
+            policy.address.address().clone()
+        } else {
+            reply_to(&original).ok_or("the mail has no address to answer to")?
+        };
         let quoted: String = text_of(&original).lines().map(|line| format!("> {line}\n")).collect();
         let body = format!("{body}\n\nOn Friday, Incidents wrote:\n{quoted}");
         let octets = written(&from, &to, &reply_subject(&mail), Some(&mail), &body, count);
@@ -90,8 +103,7 @@ impl Mailboxes {
     pub(super) fn press(&self, who: &str, label: &str, policy: &Policy, count: i64) -> Arrived {
         let (from, original) = self.last(who, None, policy)?;
         let html = crate::mail::message::html_of(&original).ok_or("the mail has no HTML")?;
-        let link =
-            find_link(&html, label).ok_or_else(|| format!("there is no action `{label}` in {html}"))?;
+        let link = find_link(&html, label).ok_or_else(|| format!("the mail has no action `{label}`"))?;
         let (to, subject, body) = read_mailto(&link).ok_or_else(|| format!("`{link}` is no mailto:"))?;
         let to = Address::read(&to).map_err(|error| format!("`{to}` {error}"))?;
         Ok((written(&from, &to, &subject, None, &body, count), vec![to]))
@@ -178,7 +190,7 @@ fn find_link(html: &str, label: &str) -> Option<String> {
         let (link, rest) = rest.split_once('"')?;
         let (_, rest) = rest.split_once('>')?;
         let (shown, _) = rest.split_once("</a>")?;
-        shown.contains(label).then(|| link.replace("&amp;", "&"))
+        shown.contains(label).then(|| link.replace("&amp;", "&").replace("&#38;", "&"))
     })
 }
 

@@ -21,7 +21,7 @@ use crate::mail::Address;
 use crate::mail::ids::Secret;
 use crate::store::rows::{NewInbound, Route};
 use crate::store::{Store, StoreError};
-use mailbox::{Mailboxes, Sent};
+use mailbox::{Mailboxes, Reply, Sent};
 use script::{Act, Part, Script, ScriptError, Step};
 
 /// Everything that is said under this secret stays in the rehearsal, so it need not be one.
@@ -88,6 +88,10 @@ fn lay_over(below: &mut toml::Table, above: toml::Table) {
     for (key, value) in above {
         match (below.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above)) => lay_over(below, above),
+            // An empty string takes a key away, so that a script can show what holds without it.
+            (Some(_), toml::Value::String(text)) if text.is_empty() => {
+                below.remove(&key);
+            }
             (_, value) => {
                 below.insert(key, value);
             }
@@ -177,10 +181,16 @@ impl Rehearsal {
                 let (octets, recipients) = arrival.map_err(error)?;
                 self.arrive(octets, recipients, *verified, *null_reverse_path).await?;
             }
-            Act::Replies { who, to_subject } => {
+            Act::Replies { who, to_subject, by_thread, from } => {
                 let policy = self.engine.policy();
-                let reply =
-                    self.mailboxes.reply(who, to_subject.as_deref(), &step.body, &policy, self.arrivals);
+                let reply = Reply {
+                    who,
+                    to_subject: to_subject.as_deref(),
+                    by_thread: *by_thread,
+                    from: from.as_deref(),
+                    body: &step.body,
+                };
+                let reply = self.mailboxes.reply(&reply, &policy, self.arrivals);
                 let (octets, recipients) = reply.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
             }

@@ -64,6 +64,10 @@ pub enum Act {
     Replies {
         who: String,
         to_subject: Option<String>,
+        /// `by thread`: to the plain address, as some clients and most people do.
+        by_thread: bool,
+        /// `from ADDRESS`: the mail was passed on, and somebody else answers it.
+        from: Option<String>,
     },
     /// Somebody presses a quick action of the last mail they got, and sends it unchanged.
     Presses {
@@ -194,9 +198,7 @@ fn read_act(text: &str) -> Result<Act, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {
         ["in", options @ ..] => read_in(options),
-        [who, "replies"] | [who, "replies", "to"] => {
-            Ok(Act::Replies { who: (*who).to_owned(), to_subject: quoted })
-        }
+        [who, "replies", options @ ..] => read_replies(who, options, quoted),
         [who, "presses"] => match quoted {
             Some(label) => Ok(Act::Presses { who: (*who).to_owned(), label }),
             None => Err("which action? `alice presses \"I have command\"`".to_owned()),
@@ -212,6 +214,20 @@ fn read_act(text: &str) -> Result<Act, String> {
             Err(format!("`{text}` is no step; the steps are in, WHO replies, WHO presses, wait, show …"))
         }
     }
+}
+
+fn read_replies(who: &str, options: &[&str], to_subject: Option<String>) -> Result<Act, String> {
+    let (by_thread, from) = match options {
+        [] | ["to"] => (false, None),
+        ["by", "thread"] | ["to", "by", "thread"] => (true, None),
+        ["from", address] | ["to", "from", address] => (false, Some((*address).to_owned())),
+        _ => {
+            return Err(
+                "an answer is `replies`, `replies by thread` or `replies from ADDRESS`".to_owned()
+            );
+        }
+    };
+    Ok(Act::Replies { who: who.to_owned(), to_subject, by_thread, from })
 }
 
 fn read_in(options: &[&str]) -> Result<Act, String> {
@@ -255,7 +271,12 @@ mod tests {
         assert_eq!(first.body, "From: a@x.example\n\nhello");
         let Part::Step(second) = &parts[2] else { panic!("a step") };
         assert_eq!(second.at - first.at, TimeDelta::minutes(20));
-        let act = Act::Replies { who: "bob".into(), to_subject: Some("take command".into()) };
+        let act = Act::Replies {
+            who: "bob".into(),
+            to_subject: Some("take command".into()),
+            by_thread: false,
+            from: None,
+        };
         assert_eq!(second.act, act);
     }
 

@@ -10,7 +10,7 @@ use super::when;
 use super::wrap::{Span, clipped, foreign_lines, one_line, own_sentence, spans};
 use crate::incident::decision::Purpose;
 use crate::incident::event::{LineResult, Outcome};
-use crate::incident::state::Person;
+use crate::incident::state::{Person, WideMail};
 use crate::incident::{Policy, Severity};
 use crate::mail::Address;
 use crate::mail::compose::{Letter, TOKEN_MARK};
@@ -93,16 +93,31 @@ fn counted(lines: usize) -> String {
 pub fn render_confirmation(context: &Context<'_>, asked: Option<&Person>, lines: &[String]) -> Letter {
     let name = asked.map_or_else(|| "You".to_owned(), first_name);
     let subject = context.duty_subject(&format!("{name}: did you write this?"));
-    let mut paper = Paper::new("Did you write this? Nothing is done until you confirm", context.about());
-    paper.prose(
-        "A mail with your address as its sender asks for what stands below, and nothing proves \
-         that it is yours. If you wrote it, confirm. If you did not, do nothing: none of it happens.",
-    );
+    let declares = context.incident.wide_mail == WideMail::HeldForConfirmation;
+    let lead = if declares {
+        "Did you report this? The lists hear of it when you confirm"
+    } else {
+        "Did you write this? Nothing is done until you confirm"
+    };
+    let mut paper = Paper::new(lead, context.about());
+    if declares {
+        paper.prose(
+            "A mail with your address as its sender declared this incident, and nothing proves that it \
+             is yours. A commander is asked already; the lists are told when you confirm or when \
+             somebody takes command. If you did not write it, say so in plain words.",
+        );
+    } else {
+        paper.prose(
+            "A mail in your name, or in answer to one that was sent to you, asks for what stands below, \
+             and nothing proves that it is yours. If you wrote it, confirm. If you did not, do nothing: \
+             none of it happens.",
+        );
+    }
     let shown_lines: Vec<String> =
         lines.iter().take(LINES_MAX).flat_map(|line| foreign_lines(line, 6, 600)).collect();
     let nothing = shown_lines.is_empty();
     if nothing {
-        paper.prose("It declares this incident and asks for nothing else.");
+        paper.prose("It asks for nothing else.");
     } else {
         paper.transcript(vec![(shown_lines, spans("Not done yet."))]);
     }
@@ -218,13 +233,24 @@ pub fn render_held(
     now: DateTime<Utc>,
 ) -> Letter {
     let own_subject = format!("Held report: {}", clipped(subject, 100));
-    let mut paper =
-        Paper::new("A stranger reports something; is it an incident?", one_line(&policy.name));
-    paper.prose(
-        "Nobody else has seen this. The sender is not known here and nothing proves who they are. \
-         If it is an incident, accept it: it is declared in that moment, with your name beside it. \
-         If not, do nothing; it stays on file and the sender hears nothing.",
-    );
+    let known = policy.roster.knows(from);
+    let lead = if known {
+        "Too many reports from one sender; is this an incident?"
+    } else {
+        "A stranger reports something; is it an incident?"
+    };
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    // Whom we know is held only for declaring too much.
+    let why = if known {
+        "Nobody else has seen this. The sender declared so many incidents within an hour that this one \
+         waits, together with whatever else they send in that hour; you are told once."
+    } else {
+        "Nobody else has seen this. The sender is not known here and nothing proves who they are."
+    };
+    paper.prose(&format!(
+        "{why} If it is an incident, accept it: it is declared in that moment, with your name beside \
+         it. If not, do nothing; it stays on file and the sender hears nothing."
+    ));
     let to = policy.address.tagged(&format!("held.{id}.{TOKEN_MARK}"));
     paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
     paper.facts(vec![

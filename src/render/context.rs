@@ -162,9 +162,10 @@ impl Context<'_> {
                 format!("{}, since {}{offered}", shown(by), self.brief(*since))
             }
             Command::Offered { to, .. } if to.is_empty() => format!("nobody yet, {NOT_STATED}"),
-            Command::Offered { to, offered_at, .. } => {
-                format!("nobody yet; {} asked at {}", were(to), self.brief(*offered_at))
-            }
+            Command::Offered { to, offered_at, climb, .. } => match climb.last_at {
+                Some(last) => format!("nobody yet; {} asked, last at {}", were(to), self.brief(last)),
+                None => format!("nobody yet; {} asked at {}", were(to), self.brief(*offered_at)),
+            },
         }
     }
 
@@ -210,18 +211,18 @@ impl Context<'_> {
 
     /// How customers are affected.
     pub fn impact_lines(&self) -> Vec<String> {
-        let mut lines = match &self.incident.impact {
-            Some(impact) => {
-                wrap::foreign_lines(impact, 20, 2_000).iter().map(|line| one_line(line)).collect()
-            }
-            None => vec![NOT_STATED.to_owned()],
-        };
-        match self.incident.customers_affected {
-            Some(true) => lines.insert(0, "customers are affected".to_owned()),
-            Some(false) => lines.insert(0, "no customers are affected".to_owned()),
-            None => {}
+        let stated: Option<Vec<String>> = self.incident.impact.as_ref().map(|impact| {
+            wrap::foreign_lines(impact, 20, 2_000).iter().map(|line| one_line(line)).collect()
+        });
+        let affected = self.incident.customers_affected.map(|affected| match (affected, &stated) {
+            (true, Some(_)) => "customers are affected".to_owned(),
+            (true, None) => "customers are affected; how is not stated yet".to_owned(),
+            (false, _) => "no customers are affected".to_owned(),
+        });
+        match (affected, stated) {
+            (None, None) => vec![NOT_STATED.to_owned()],
+            (affected, stated) => affected.into_iter().chain(stated.unwrap_or_default()).collect(),
         }
-        lines
     }
 
     pub fn next_update_line(&self) -> String {

@@ -21,6 +21,9 @@ pub fn render_take_command(
     answer_by: Option<DateTime<Utc>>,
     then: &str,
 ) -> Letter {
+    if *by == OfferedBy::ToldLeadership {
+        return nobody_commands(context, asked, then);
+    }
     let subject = context.duty_subject(&format!("{}: take command?", asked_names(asked)));
     let when = answer_by.map_or_else(String::new, |at| format!(" Answer by {}", context.brief(at)));
     let lead = format!("Take command of this {}?{when}", context.incident.severity);
@@ -47,19 +50,42 @@ pub fn render_take_command(
     context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
 }
 
+/// To leadership: everybody who should command was asked, and none answered.
+fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Letter {
+    let severity = context.incident.severity;
+    let subject = context.duty_subject(&format!("Nobody commands this {severity}"));
+    let declared = context.brief(context.incident.declared_at);
+    let lead = format!("Nobody commands this {severity}, declared {declared}");
+    let mut paper = Paper::new(lead, context.about());
+    let asked = if asked.is_empty() { "Nobody could be asked".to_owned() } else { asked_full(asked) };
+    paper.prose(&format!(
+        "{asked} did not answer the question whether they take command. Please reach somebody who          can, now, or offer it to somebody else. Without that, {}.",
+        one_line(then),
+    ));
+    paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
+    paper.actions(vec![context.action("To take command yourself", "I have command", &subject)]);
+    let mut rows = context.summary_facts();
+    rows.push(facts("Involved", context.involved_lines()));
+    rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(context.times());
+    paper.facts(rows);
+    context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
+}
+
 fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String {
     let you = if asked.len() == 1 { "you" } else { "one of you" };
     match by {
         OfferedBy::Declaration => format!(
             "{} declared this incident at {} and nobody commands it. Will {you}?",
             shown(&context.incident.reporter),
-            context.clock(context.incident.declared_at),
+            context.brief(context.incident.declared_at),
         ),
         OfferedBy::Silence => format!(
             "Nobody commands this incident, declared at {}. Whoever was asked before you did not \
              answer. Will {you}?",
-            context.clock(context.incident.declared_at),
+            context.brief(context.incident.declared_at),
         ),
+        OfferedBy::ToldLeadership => String::new(),
         OfferedBy::Commander(commander) => format!(
             "{} commands this incident and asks you to take over. Until you answer, {} stays in \
              command.",

@@ -169,10 +169,29 @@ fn changed_lines(
     lines
 }
 
+/// The lists that a lower severity does not notify get this mail as their last: it says so.
+fn told_no_more(context: &Context<'_>, from: Severity, to: Severity) -> String {
+    let policy = context.policy;
+    let after = &policy.severity(to).notify;
+    let leaving: Vec<String> = policy
+        .severity(from)
+        .notify
+        .iter()
+        .filter(|name| !after.contains(name) && policy.roster.list(name).is_some())
+        .map(|name| one_line(name))
+        .collect();
+    if leaving.is_empty() {
+        return String::new();
+    }
+    format!("; the list {} gets no further updates", leaving.join(", "))
+}
+
 fn change_line(context: &Context<'_>, change: &Change) -> String {
     match change {
         Change::Severity { from, to } if to < from => format!("severity raised from {from} to {to}"),
-        Change::Severity { from, to } if to > from => format!("severity lowered from {from} to {to}"),
+        Change::Severity { from, to } if to > from => {
+            format!("severity lowered from {from} to {to}{}", told_no_more(context, *from, *to))
+        }
         Change::Severity { to, .. } => format!("severity stated, {to}"),
         Change::Phase { from, to } => format!("phase from {from} to {to}"),
         Change::Commander { from: Some(from), to } => {

@@ -318,7 +318,11 @@ fn field_names(fields: &[&'static str]) -> String {
 fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subject: &str) {
     let name = postmortem_name(context);
     let owner = &reminder.owed_by;
-    let by = reminder.due_at.map_or_else(String::new, |at| format!(" by {}", context.until(at)));
+    let by = match reminder.due_at {
+        None => String::new(),
+        Some(at) if at > context.now => format!(" by {}", context.until(at)),
+        Some(at) => format!(" now; it was wanted {}", context.until(at)),
+    };
     if reminder.escalated {
         paper.prose(&format!(
             "{} commanded {} and has not named who writes its {name}. You get this because the \

@@ -55,6 +55,9 @@ statements! {
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         from due where id = due_id
         returning id, letter, recipient, token, state, due_at, attempts, expires_at";
+    RETURN_LEASES = "
+        update outbox set leased_until = 0
+        where state in ('queued', 'deferred') and leased_until > 0";
     EARLIEST = "
         select min(case when leased_until > due_at then leased_until else due_at end)
         from outbox where state in ('queued', 'deferred')";
@@ -240,6 +243,13 @@ impl Store {
             .into_iter()
             .filter_map(|row| shared.get(&row.letter).map(|letter| row.read(letter)))
             .collect()
+    }
+
+    /// Ends every lease, so that what a killed server was sending is sent again at once.
+    ///
+    /// Only for a server that knows to be the only one on this database: others' leases end too.
+    pub async fn return_leases(&self) -> Stored<u64> {
+        self.engine.execute(RETURN_LEASES, vec![]).await
     }
 
     /// When a worker must look again: the first row to fall due, or whose lease lapses.

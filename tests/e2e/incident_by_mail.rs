@@ -10,6 +10,7 @@ use crate::support::imap::Mail;
 use crate::support::lab::Lab;
 use crate::support::ports::free_port;
 use crate::support::server::{ADDRESS, Relay, Server};
+use crate::transcript::Transcript;
 
 /// The labels of a declaration, in the order that never changes.
 const DECLARATION: [&str; 6] =
@@ -20,6 +21,7 @@ const FOLLOW_UP: [&str; 4] = ["1 Severity", "2 Phase", "3 Commander", "4 What ch
 struct Place {
     lab: Lab,
     server: Server,
+    transcript: Transcript,
 }
 
 impl Place {
@@ -27,7 +29,7 @@ impl Place {
         let lmtp_port = free_port();
         let lab = Lab::start(lmtp_port);
         let server = Server::start(lmtp_port, &Relay::Smtp(lab.smtp_port), more);
-        Self { lab, server }
+        Self { lab, server, transcript: Transcript::default() }
     }
 
     fn declare(&self, from: &str, subject: &str, text: &str) {
@@ -55,6 +57,7 @@ impl Place {
             "From: {from}@people.test\n{header}Date: {date}\nMessage-ID: <m{number}@people.test>\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
         );
+        self.transcript.wrote(from, to, &message);
         self.lab.deliver(&format!("{from}@people.test"), &[to], &message);
     }
 
@@ -182,6 +185,8 @@ fn replies_carry_an_incident_from_declaration_to_published_postmortem() {
     let published = place.mail("carol", "ran out at 09:58");
     assert!(published.text.contains("Add an alert three weeks before"), "{}", published.text);
     place.incident("closed", |incident| incident["phase"] == "closed");
+    place.mail("vp", "ran out at 09:58");
+    place.transcript.finish(&place.lab, &["dana", "alice", "bob", "carol", "vp"]);
 }
 
 #[test]

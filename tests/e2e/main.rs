@@ -9,3 +9,4 @@ mod demo;
 mod incident_by_mail;
 mod lab_works;
 mod support;
+mod transcript;

@@ -184,6 +184,7 @@ pub fn declared() -> Incident {
         customers_affected: None,
         updates: Updates::default(),
         missing_chase: Climb::default(),
+        unreachable: Default::default(),
         untold: Vec::new(),
         postmortem: None,
         unconfirmed: Vec::new(),

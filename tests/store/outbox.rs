@@ -192,3 +192,15 @@ async fn an_operator_holds_and_retries_what_was_not_accepted() {
         assert_eq!(jobs[1].expires_at, at(5) + TimeDelta::days(1));
     }
 }
+
+#[tokio::test]
+async fn what_a_killed_server_was_sending_is_due_again_at_once() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(10, 1), outbox(11, 1)]).await;
+        assert_eq!(store.lease_outbox(1, at(500), at(1)).await.unwrap().len(), 1);
+        assert_eq!(store.return_leases().await.unwrap(), 1);
+        let again = store.lease_outbox(10, at(500), at(2)).await.unwrap();
+        assert_eq!(again.iter().map(|job| job.outbox).collect::<Vec<_>>(), [10, 11]);
+    }
+}

@@ -85,6 +85,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         updates: Updates::default(),
         untold: Vec::new(),
         missing_chase: Climb::default(),
+        unreachable: Default::default(),
         postmortem: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
@@ -171,7 +172,7 @@ impl Step<'_> {
         if self.incident.wide_mail == WideMail::HeldForKind && !said.source.no_receipt {
             let kind = if self.incident.private { "private" } else { "a drill" };
             self.hints.push(format!(
-                "{} is marked as {kind}: the lists were not written to, and this version does not write \
+                "The lists were not written to. {} is marked as {kind}, and this version does not write \
                  to them for such an incident. Reply  {}: no  if that is a mistake.",
                 self.incident.key(),
                 if self.incident.private { "Private" } else { "Drill" },

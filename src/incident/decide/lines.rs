@@ -152,7 +152,7 @@ impl Step<'_> {
         };
         permission::check(right, &said.by.person.address, said.by.known, wrote, &self.incident).map_err(
             |who| {
-                let why = format!("Not yours to decide now: {who}");
+                let why = format!("Not yours to decide now; {who}");
                 let take_over =
                     matches!(right, permission::Right::Commander | permission::Right::Speaker);
                 let instead = (take_over && said.by.known)
@@ -160,7 +160,7 @@ impl Step<'_> {
                     .filter(|_| self.incident.phase.is_active());
                 match instead {
                     // The line that they, not the writer, would send to make the writer commander.
-                    Some(line) => (format!("{why}, or make you commander with  {line}"), None),
+                    Some(line) => (format!("{why}, or can offer you command by writing `{line}`"), None),
                     None => (why, None),
                 }
             },
@@ -182,8 +182,10 @@ impl Step<'_> {
         let raises = permission::raises(to, &self.incident);
         if !raises && !said.has_reason() {
             return Err((
-                "Lowering the severity needs a reason: write it under the line".to_owned(),
-                Some(format!("Severity: {to}\n\nbecause …")),
+                "Lowering the severity needs a reason: send the line with your reason in plain words \
+                 below it"
+                    .to_owned(),
+                Some(format!("Severity: {to}")),
             ));
         }
         let before = self.lists_of(from);
@@ -197,24 +199,25 @@ impl Step<'_> {
             self.changes.push(Change::Severity { from, to });
             self.incident.updates.climb = Climb::default();
             self.follow_up = true;
-            self.tell_joining_lists(&before);
+            self.tell_changed_lists(&before);
         } else {
             self.facts.push(format!("Severity {to}."));
         }
         Ok(format!("severity is {to}"))
     }
 
-    /// A list that joins later gets the declaration first, in its present state.
-    fn tell_joining_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
+    /// A list that joins later gets the declaration first, in its present state; one that leaves
+    /// would believe the old severity for ever if nobody told it.
+    fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
         if self.incident.wide_mail != WideMail::Sent {
             return;
         }
-        let joining: Vec<_> = self
-            .lists_of(self.incident.severity)
-            .into_iter()
-            .filter(|recipient| !before.contains(recipient))
-            .collect();
-        self.joining.extend(joining);
+        let after = self.lists_of(self.incident.severity);
+        let joining = &self.joining;
+        let leaves = |list: &&_| !after.contains(list) && !joining.contains(list);
+        self.leaving.extend(before.iter().filter(leaves).cloned());
+        self.joining.retain(|recipient| after.contains(recipient));
+        self.joining.extend(after.into_iter().filter(|recipient| !before.contains(recipient)));
     }
 
     fn set_phase(&mut self, to: Phase) -> Applied {

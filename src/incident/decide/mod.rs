@@ -79,6 +79,8 @@ struct Step<'a> {
     notes: Vec<String>,
     /// Lists that join by a change of severity: they get the declaration first.
     joining: Vec<Recipient>,
+    /// Lists that leave by it: they get this follow-up and no more.
+    leaving: Vec<Recipient>,
     /// The next update was promised by this very mail, so sending one does not use it up.
     promised: Option<DateTime<Utc>>,
     /// What fixed it, when this mail resolves the incident.
@@ -108,6 +110,7 @@ impl<'a> Step<'a> {
             official: Vec::new(),
             notes: Vec::new(),
             joining: Vec::new(),
+            leaving: Vec::new(),
             promised: None,
             resolved: None,
             outgoing_follow_up: None,
@@ -196,6 +199,8 @@ impl<'a> Step<'a> {
             }
             return;
         }
+        // Who writes can be reached again, as far as we know.
+        self.incident.unreachable.remove(&said.by.person.address);
         let before = self.incident.clone();
         self.apply_lines(said);
         self.settle_prose(said, &before);
@@ -213,11 +218,16 @@ impl<'a> Step<'a> {
             .cloned()
             .collect();
         let text = whole_text(&said.written.lines, &said.written.prose);
-        let why = if commands.is_empty() {
-            "Unverified sender."
-        } else {
-            "Unverified sender; the commands wait for a confirmation."
+        let mut why = match &said.source.written_from {
+            Some(address) => {
+                format!(
+                    "Written from {address}, with an address that was given to {}",
+                    said.by.person.shown()
+                )
+            }
+            None => "Unverified sender".to_owned(),
         };
+        why.push_str(if commands.is_empty() { "." } else { "; the commands wait for a confirmation." });
         self.record(EntryKind::Filed, Some(&said.by), format!("{why}\n\n{text}"), said.source.clone());
         if commands.is_empty() {
             return;

@@ -14,10 +14,13 @@ impl Step<'_> {
         let InCommand::Offered { to, .. } = &self.incident.command else { return };
         let asked = to.clone();
         let then = self.then_asked();
+        // The hourly reminders after the last level wait for nobody in particular.
+        let repeats =
+            matches!(&self.incident.command, InCommand::Offered { climb, .. } if climb.done > 2);
         let answer_by = crate::incident::deadlines::obligations(&self.incident, self.policy)
             .into_iter()
             .find(|owed| owed.kind == crate::incident::deadlines::DeadlineKind::TakeCommand)
-            .and_then(|owed| owed.due_at);
+            .and_then(|owed| owed.due_at.filter(|_| !repeats));
         let persons = asked.iter().map(|person| Recipient::Person(person.address.clone())).collect();
         self.page(&asked);
         self.mail(persons, Says::TakeCommand { asked, by, answer_by, then });
@@ -45,11 +48,21 @@ impl Step<'_> {
     fn then_asked(&self) -> String {
         match asked_next(&self.incident, self.policy, self.now) {
             Some(next) => {
-                let names: Vec<&str> = next.iter().map(Person::shown).collect();
-                format!("it is offered to {}", names.join(", "))
+                let InCommand::Offered { to, .. } = &self.incident.command else { return String::new() };
+                let is_new = |person: &&Person| to.iter().all(|asked| asked.address != person.address);
+                let names: Vec<&str> = next.iter().filter(is_new).map(Person::shown).collect();
+                format!("it is offered to {} too", names.join(", "))
             }
-            None => "you are reminded every hour".to_owned(),
+            None if self.is_last_offer() => {
+                "nobody is reminded again, and the incident stays without a commander".to_owned()
+            }
+            None => "everybody asked is reminded every hour".to_owned(),
         }
+    }
+
+    fn is_last_offer(&self) -> bool {
+        use crate::incident::deadlines::COMMAND_REPEATS_AT_MOST;
+        matches!(&self.incident.command, InCommand::Offered { climb, .. } if climb.done >= 2 + COMMAND_REPEATS_AT_MOST)
     }
 
     /// `I have command`, or an `ack` to the offer.
@@ -69,10 +82,12 @@ impl Step<'_> {
                 if offered_on.as_ref().is_none_or(|handover| handover.to.address != by.address) {
                     return Err((
                         format!(
-                            "{} has command and can offer it to you with the line below",
-                            holder.shown()
+                            "{} has command and can offer it to you by writing `IC: {}`",
+                            holder.shown(),
+                            by.address
                         ),
-                        Some(format!("IC: {}", by.address)),
+                        // A line for the commander to send, which would do nothing for the writer.
+                        None,
                     ));
                 }
                 Some(holder.clone())
@@ -92,6 +107,10 @@ impl Step<'_> {
             Some(from) => format!("{} took command from {}.", by.shown(), from.shown()),
             None => format!("{} took command.", by.shown()),
         });
+        // What the new commander was before is no news any more.
+        let was_role = |change: &Change| matches!(change, Change::RoleTaken { role, person } if role.is_single() && person.address == by.address);
+        self.changes.retain(|change| !was_role(change));
+        self.incident.untold.retain(|change| !was_role(change));
         self.changes.push(Change::Commander { from, to: by.clone() });
         self.incident.command = InCommand::Held { by: by.clone(), since: self.now, offered_on: None };
         // A deputy who takes command leaves the deputy's place: nobody stands behind themselves.

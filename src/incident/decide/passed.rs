@@ -81,7 +81,7 @@ impl Step<'_> {
         self.record_own(EntryKind::Reminder, "Leadership was told that nobody commands.");
         self.mail(
             leadership,
-            Says::TakeCommand { asked, by: OfferedBy::Silence, answer_by: None, then },
+            Says::TakeCommand { asked, by: OfferedBy::ToldLeadership, answer_by: None, then },
         );
     }
 
@@ -90,14 +90,35 @@ impl Step<'_> {
         let fields = missing_fields(incident, self.policy);
         let climbing = missing_climbing(incident, self.policy);
         let Some(reached) = climbing.reached(self.now) else { return };
-        let owner = incident.commander().unwrap_or(&incident.reporter).clone();
+        let asked: Vec<Person> = match &incident.command {
+            InCommand::Offered { to, .. } => to.clone(),
+            InCommand::Held { .. } => Vec::new(),
+        };
         self.incident.missing_chase = reached.climb;
-        let owed = Owed::Missing { fields: fields.clone() };
         self.record_own(
             EntryKind::Reminder,
             format!("Asked for what is missing: {}.", fields.join(", ")),
         );
-        self.remind(reached.to, &owner, owed, None);
+        let owner = self.incident.commander().unwrap_or(&self.incident.reporter).clone();
+        let to: Vec<Recipient> =
+            reached.to.iter().flat_map(|party| self.party(*party, &owner)).collect();
+        for recipient in to {
+            // Who is asked to take command has that question in a mail of its own.
+            let commands = asked.iter().any(|person| person.address == *recipient.address());
+            let fields: Vec<&'static str> =
+                fields.iter().copied().filter(|field| *field != "commander" || !commands).collect();
+            if fields.is_empty() {
+                continue;
+            }
+            let reminder = Reminder {
+                owed: Owed::Missing { fields },
+                owed_by: self.policy.roster.person(recipient.address(), ""),
+                due_at: None,
+                escalated: false,
+                missing: Vec::new(),
+            };
+            self.mail(vec![recipient], Says::Reminder(reminder));
+        }
     }
 
     fn pass_update(&mut self) {
@@ -125,9 +146,9 @@ impl Step<'_> {
             .filter(|party| *party != Party::Leadership || major)
             .filter(|party| *party != Party::Deputy || !offered)
             .collect();
-        self.remind(&to, &owner, Owed::Update { due_at }, Some(due_at));
+        let reminded = self.remind(&to, &owner, Owed::Update { due_at }, Some(due_at));
         if reached.is_rung && reached.to.contains(&Party::Leadership) {
-            self.tell_everybody_overdue();
+            self.tell_everybody_overdue(&reminded);
         }
     }
 
@@ -143,8 +164,16 @@ impl Step<'_> {
         true
     }
 
-    fn tell_everybody_overdue(&mut self) {
-        let wide = self.wide();
+    /// Who was reminded just now has heard it.
+    fn tell_everybody_overdue(&mut self, reminded: &[Recipient]) {
+        let mut wide = self.wide();
+        wide.retain(|recipient| {
+            reminded.iter().all(|told| told.address().key() != recipient.address().key())
+        });
+        if wide.is_empty() {
+            return;
+        }
+        self.record_own(EntryKind::Reminder, "Everybody was told that the update is overdue.");
         let text = String::new();
         self.mail(wide, Says::FollowUp { by: None, changes: Vec::new(), text, update_overdue: true });
     }
@@ -175,19 +204,21 @@ impl Step<'_> {
         self.remind(reached.to, &owner, Owed::Postmortem { due_at: Some(due_at) }, Some(due_at));
     }
 
-    /// One mail to who owes, and one to the others with the reason why they get it.
+    /// One mail to who owes, and one to the others with the reason why they get it. Returns all of
+    /// them.
     fn remind(
         &mut self,
         to: &[Party],
         owner: &Person,
         owed: Owed,
         due_at: Option<chrono::DateTime<chrono::Utc>>,
-    ) {
+    ) -> Vec<Recipient> {
         let missing = match owed {
             Owed::Update { .. } => missing_fields(&self.incident, self.policy),
             _ => Vec::new(),
         };
         let all: Vec<Recipient> = to.iter().flat_map(|party| self.party(*party, owner)).collect();
+        let told = all.clone();
         let (own, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|recipient| *recipient.address() == owner.address);
         for (recipients, escalated) in [(own, false), (others, true)] {
@@ -196,6 +227,7 @@ impl Step<'_> {
             let reminder = Reminder { owed: owed.clone(), owed_by, due_at, escalated, missing };
             self.mail(recipients, Says::Reminder(reminder));
         }
+        told
     }
 }
 

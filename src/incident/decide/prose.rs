@@ -70,7 +70,8 @@ impl Step<'_> {
             changes.insert(0, change);
         }
         let by = Some(said.by.person.clone());
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.append(&mut self.leaving);
         self.outgoing_follow_up = Some(Says::FollowUp { by, changes, text, update_overdue: false });
         self.follow_up_to = wide;
     }

@@ -6,6 +6,7 @@ use crate::incident::Role;
 use crate::incident::decision::{Change, Purpose, Says};
 use crate::incident::event::Said;
 use crate::incident::state::{Command as InCommand, Person, RoleHeld};
+use crate::mail::Address;
 use crate::roster::Named;
 
 /// At most so many people with a role an incident: beyond it is a mistake or an attack.
@@ -113,10 +114,7 @@ impl Step<'_> {
             .find(|held| held.person.address == *address && held.accepted_at.is_none());
         match said.answering {
             Some(Purpose::Page | Purpose::TakeCommand) if offered_command => self.take_command(said),
-            Some(Purpose::Page | Purpose::TakeCommand) => Err((
-                "Command was not taken: it is not offered to you any more".to_owned(),
-                Some("I have command".to_owned()),
-            )),
+            Some(Purpose::Page | Purpose::TakeCommand) => Err(self.not_offered(address)),
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"
@@ -133,6 +131,27 @@ impl Step<'_> {
                     Ok("acknowledged".to_owned())
                 }
             },
+        }
+    }
+
+    /// Why an `ack` takes no command: somebody was faster, or the offer went elsewhere.
+    fn not_offered(&self, address: &Address) -> (String, Option<String>) {
+        match &self.incident.command {
+            InCommand::Held { by, .. } if by.address == *address => {
+                ("You have command already".to_owned(), None)
+            }
+            InCommand::Held { by, since, .. } => (
+                format!(
+                    "{} has command since {}. If you come to help, join",
+                    by.shown(),
+                    self.shown(*since)
+                ),
+                Some("join".to_owned()),
+            ),
+            InCommand::Offered { .. } => (
+                "Command was not taken: it is not offered to you".to_owned(),
+                Some("I have command".to_owned()),
+            ),
         }
     }
 

@@ -72,7 +72,8 @@ impl Step<'_> {
 
     /// The resolution for everybody, and the skeleton for the postmortem's owner.
     pub(super) fn mail_resolution(&mut self, said: &Said, text: String) {
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.append(&mut self.leaving);
         self.mail(wide, Says::Resolution { by: said.by.person.clone(), text });
         if let Some(owner) = self.incident.postmortem.as_ref().map(|postmortem| postmortem.owner.clone())
         {
@@ -306,6 +307,9 @@ impl Step<'_> {
         let known = self.incident.names(to) || self.is_list(to);
         self.record_own(EntryKind::State, format!("Mail to {to} could not be delivered: {reason}"));
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
+            return;
+        }
+        if !self.incident.unreachable.insert(to.clone()) {
             return;
         }
         let says = Says::Undeliverable { to: to.clone(), purpose, reason: reason.to_owned() };

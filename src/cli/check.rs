@@ -1,0 +1,184 @@
+//! `firebell check`: the configuration, and what it points at. Changes nothing but that the
+//! database is brought up to date.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::failure::{UNAVAILABLE, print};
+use super::{Failure, open};
+use crate::config::{Config, Database, Listen, Relay};
+use crate::delivery::relay::{Connection, Server};
+use crate::intake::{Listener, Protocol};
+
+/// A server on this machine greets sooner.
+const GREETING_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was looked at: what it is, and a problem with the next step.
+type Finding = (String, Result<(), String>);
+
+/// Prints a line for everything it looked at.
+///
+/// # Errors
+///
+/// The operator's: 78 for mistakes in the configuration, 69 when something is not to be had.
+pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
+    let found = open::read(named)?;
+    let config = &found.config;
+    print(&format!("ok   {}: no mistakes\n", found.path.display()))?;
+    let mut findings = check_folder(config);
+    findings.push(check_database(config).await);
+    findings.push(check_relay(config).await);
+    for (place, protocol) in open::listen_places(config) {
+        findings.push(check_place(&place, protocol).await);
+    }
+    if let Some(address) = config.web_listen {
+        findings.push(check_page(address).await);
+    }
+    let mut problems = 0;
+    for (what, outcome) in findings {
+        match outcome {
+            Ok(()) => print(&format!("ok   {what}\n"))?,
+            Err(why) => {
+                problems += 1;
+                print(&format!("not  {what}: {why}\n"))?;
+            }
+        }
+    }
+    match problems {
+        0 => Ok(()),
+        1 => Err(Failure::new(UNAVAILABLE, "one thing is to be mended")),
+        _ => Err(Failure::new(UNAVAILABLE, format!("{problems} things are to be mended"))),
+    }
+}
+
+fn check_folder(config: &Config) -> Vec<Finding> {
+    if config.database != Database::Sqlite {
+        return Vec::new();
+    }
+    let folder = &config.data_dir;
+    let outcome = match open::make_data_dir(config) {
+        Ok(()) => can_write(folder),
+        Err(failure) => Err(failure.lines.join("; ")),
+    };
+    vec![(format!("data_dir {} can be written", folder.display()), outcome)]
+}
+
+fn can_write(folder: &Path) -> Result<(), String> {
+    let probe = folder.join(format!(".check-{}", std::process::id()));
+    let written = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
+    written.map_err(|error| format!("{error}; let the account that runs Firebell own it"))
+}
+
+async fn check_database(config: &Config) -> Finding {
+    let what = format!("database {}", open::database_name(config));
+    let outcome = match open::open_store(config).await {
+        Ok(store) => {
+            let misfits = store.check_statements().await;
+            store.close().await;
+            if misfits.is_empty() { Ok(()) } else { Err(misfits.join("; ")) }
+        }
+        Err(failure) => Err(failure.lines.join("; ")),
+    };
+    (what, outcome)
+}
+
+async fn check_relay(config: &Config) -> Finding {
+    match &config.relay {
+        Relay::Maildir(root) => {
+            let made = fs::create_dir_all(root).map_err(|error| error.to_string());
+            let outcome = made.and_then(|()| can_write(root));
+            (format!("maildirs below {}", root.display()), outcome)
+        }
+        Relay::Smtp { host, port, tls, login } => {
+            let outcome = match open::relay_password(config) {
+                Ok(password) => {
+                    let login = login.as_deref().zip(password.as_deref());
+                    let server = Server { host, port: *port, tls: *tls, login };
+                    match Connection::open(&server, config.address.domain()).await {
+                        Ok(connection) => {
+                            connection.quit().await;
+                            Ok(())
+                        }
+                        Err(why) => {
+                            Err(format!("{why}; start the mail server there, or mend [send] relay"))
+                        }
+                    }
+                }
+                Err(failure) => Err(failure.lines.join("; ")),
+            };
+            (format!("relay {host} port {port}"), outcome)
+        }
+    }
+}
+
+async fn check_place(place: &Listen, protocol: Protocol) -> Finding {
+    let name = open::protocol_name(protocol);
+    let error = match Listener::bind(place).await {
+        Ok(listener) => {
+            drop(listener);
+            if let Listen::Unix(path) = place {
+                // What was made for the test goes again.
+                let _ = fs::remove_file(path);
+            }
+            return (format!("{name} can listen on {place}"), Ok(()));
+        }
+        Err(error) => error,
+    };
+    let greeting = greeting(place).await;
+    let is_ours =
+        greeting.as_deref().is_some_and(|text| text.trim_end().ends_with(&format!("{name} Firebell")));
+    if is_ours {
+        return (format!("{name} on {place}: a Firebell server listens there"), Ok(()));
+    }
+    let next = match greeting {
+        Some(_) => "another program listens there; stop it, or change `listen`",
+        None => "change `listen`, or let Firebell use that address",
+    };
+    (format!("{name} on {place}"), Err(format!("{error}; {next}")))
+}
+
+async fn check_page(address: SocketAddr) -> Finding {
+    let Err(error) = TcpListener::bind(address).await else {
+        return (format!("HTTP can listen on {address}"), Ok(()));
+    };
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        first_line(stream).await
+    };
+    match timeout(GREETING_WITHIN, asking).await.ok().flatten() {
+        Some(line) if line.ends_with("200 OK") => {
+            (format!("HTTP on {address}: a healthy server answers /healthz there"), Ok(()))
+        }
+        _ => {
+            let next = "change [web] listen, or stop what listens there";
+            (format!("HTTP on {address}"), Err(format!("{error}; {next}")))
+        }
+    }
+}
+
+/// What a server that listens already says first.
+async fn greeting(place: &Listen) -> Option<String> {
+    let asking = async {
+        match place {
+            Listen::Tcp(address) => first_line(TcpStream::connect(address).await.ok()?).await,
+            Listen::Unix(path) => first_line(UnixStream::connect(path).await.ok()?).await,
+        }
+    };
+    timeout(GREETING_WITHIN, asking).await.ok().flatten()
+}
+
+async fn first_line(mut stream: impl AsyncRead + Unpin) -> Option<String> {
+    const OCTETS_MAX: usize = 512;
+    let mut octets = vec![0; OCTETS_MAX];
+    let count = stream.read(&mut octets).await.ok()?;
+    octets.truncate(count);
+    String::from_utf8_lossy(&octets).lines().next().map(str::to_owned)
+}

@@ -1,0 +1,191 @@
+//! `firebell incident`: what is stored, for people and for programs.
+//!
+//! Reads only; what changes an incident is written by mail.
+
+use std::fmt::Write as _;
+
+use super::Failure;
+use super::failure::{NOINPUT, print, print_json, print_octets};
+use super::open::{Found, open_store};
+use crate::incident::Policy;
+use crate::incident::state::Incident;
+use crate::render::show::{incident_head, incident_shown, render_incident};
+use crate::store::Store;
+use crate::store::rows::NewInbound;
+
+/// More are on the page of no screen; the newest come first.
+const INCIDENTS_MAX: i64 = 1_000;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// The newest incidents
+    List {
+        /// Leave out those that are closed
+        #[arg(long)]
+        open: bool,
+        /// An array for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// All of one incident, with its timeline
+    Show {
+        /// Such as INC-42
+        key: String,
+        /// An object for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// One incident, to be kept elsewhere
+    Export {
+        /// Such as INC-42
+        key: String,
+        /// As what
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// The same as --format json
+        #[arg(long, conflicts_with = "format")]
+        json: bool,
+    },
+}
+
+/// What an exported incident is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The messages that were received for it, as they came
+    Mbox,
+    /// A text with the state and the timeline
+    #[default]
+    Markdown,
+    /// The object of `incident show --json`
+    Json,
+}
+
+/// Prints incidents.
+pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
+    let store = open_store(&found.config).await?;
+    let policy = found.config.policy();
+    match command {
+        Command::List { open, json } => list(&store, &policy, open, json).await,
+        Command::Show { key, json } => {
+            let incident = load(&store, &key).await?;
+            let timeline = store.load_timeline(incident.number).await?;
+            if json {
+                print_json(&incident_shown(&incident, &timeline, &policy))
+            } else {
+                print(&ended(render_incident(&incident, &timeline, &policy)))
+            }
+        }
+        Command::Export { key, format, json } => {
+            let incident = load(&store, &key).await?;
+            let format = if json { Format::Json } else { format };
+            export(&store, &policy, &incident, format).await
+        }
+    }
+}
+
+async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Result<(), Failure> {
+    let incidents = store.load_incidents(only_open, INCIDENTS_MAX).await?;
+    let heads: Vec<_> = incidents.iter().map(|stored| incident_head(&stored.incident, policy)).collect();
+    if json {
+        return print_json(&heads);
+    }
+    let mut text = String::new();
+    for head in &heads {
+        let commander = head.roles.commander.as_deref().unwrap_or("nobody commands");
+        let (key, severity, phase, title) = (&head.key, &head.severity, &head.phase, &head.title);
+        let _ = writeln!(text, "{key:<9} {severity:<6} {phase:<13} {title}  ({commander})");
+    }
+    if heads.is_empty() {
+        text.push_str("There are no incidents.\n");
+    }
+    print(&text)
+}
+
+async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
+    let unknown = || {
+        let line = format!("there is no incident `{key}`; `firebell incident list` shows all");
+        Failure::new(NOINPUT, line)
+    };
+    let upper = key.trim().to_ascii_uppercase();
+    let number = upper.strip_prefix("INC-").unwrap_or(&upper).parse().map_err(|_| unknown())?;
+    let stored = store.load_incident(number).await?;
+    stored.map(|stored| stored.incident).ok_or_else(unknown)
+}
+
+async fn export(
+    store: &Store,
+    policy: &Policy,
+    incident: &Incident,
+    format: Format,
+) -> Result<(), Failure> {
+    let timeline = store.load_timeline(incident.number).await?;
+    let shown = incident_shown(incident, &timeline, policy);
+    match format {
+        Format::Json => print_json(&shown),
+        Format::Mbox => {
+            let mut octets = Vec::new();
+            for message in store.load_messages(incident.number).await? {
+                write_mbox(&mut octets, &message);
+            }
+            print_octets(&octets)
+        }
+        Format::Markdown => {
+            let rendered = render_incident(incident, &timeline, policy);
+            let title = format!("# {} {}", shown.head.key, shown.head.title);
+            print(&format!("{title}\n\n```\n{}```\n", ended(rendered)))
+        }
+    }
+}
+
+fn ended(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// One message in the mbox format (RFC 4155), with `From ` lines of the message quoted as `>From `
+/// in a way that can be undone ("mboxrd").
+fn write_mbox(octets: &mut Vec<u8>, message: &NewInbound) {
+    let sender = message.reverse_path.as_deref().unwrap_or("MAILER-DAEMON").replace(' ', "_");
+    let at = message.received_at.format("%a %b %e %H:%M:%S %Y");
+    octets.extend_from_slice(format!("From {sender} {at}\n").as_bytes());
+    for line in message.octets.split_inclusive(|&octet| octet == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let marks = line.iter().take_while(|&&octet| octet == b'>').count();
+        if line.get(marks..).is_some_and(|rest| rest.starts_with(b"From ")) {
+            octets.push(b'>');
+        }
+        octets.extend_from_slice(line);
+        octets.push(b'\n');
+    }
+    octets.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::rows::Route;
+
+    #[test]
+    fn an_mbox_can_be_read_back_into_the_same_messages() {
+        let message = NewInbound {
+            id: 1,
+            received_at: chrono::DateTime::UNIX_EPOCH,
+            reverse_path: None,
+            recipients: Vec::new(),
+            network_trusted: false,
+            route: Route::Smtp,
+            octets: b"Subject: x\r\n\r\nFrom here\r\n>From there\r\nfrom me".to_vec(),
+        };
+        let mut octets = Vec::new();
+        write_mbox(&mut octets, &message);
+        let text = String::from_utf8(octets).unwrap();
+        assert_eq!(
+            text,
+            "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\n\
+             Subject: x\n\n>From here\n>>From there\nfrom me\n\n"
+        );
+    }
+}

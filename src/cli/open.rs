@@ -1,0 +1,171 @@
+//! From a configuration file to an opened store and an engine.
+//!
+//! Start with [`read`], which every command but `init` and `new-text` begins with.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
+use crate::clock::Clock;
+use crate::config::{Config, Database, Listen, Relay, read_config};
+use crate::engine::Engine;
+use crate::ids::Ids;
+use crate::intake::Protocol;
+use crate::mail::ids::Secret;
+use crate::store::Store;
+
+/// Where the configuration is looked for when nobody names it.
+const USUAL_PLACES: [&str; 2] = ["firebell.toml", "/etc/firebell/firebell.toml"];
+
+/// A configuration that was read.
+pub struct Found {
+    pub path: PathBuf,
+    pub text: String,
+    pub config: Config,
+}
+
+/// Finds and reads the configuration.
+///
+/// # Errors
+///
+/// The operator's: every mistake in a line of its own.
+pub fn read(named: Option<&Path>) -> Result<Found, Failure> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => {
+            USUAL_PLACES.map(PathBuf::from).into_iter().find(|path| path.exists()).ok_or_else(|| {
+                let [here, system] = USUAL_PLACES;
+                Failure::new(
+                    CONFIG,
+                    format!(
+                        "there is no configuration: neither {here} in this folder nor {system}; \
+                         write one with `firebell init`, or name yours with -c FILE"
+                    ),
+                )
+            })?
+        }
+    };
+    read_file(path)
+}
+
+/// Reads the configuration at `path`.
+pub fn read_file(path: PathBuf) -> Result<Found, Failure> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(&path).map_err(|error| {
+        let next = "write it with `firebell init`, or name another with -c FILE";
+        Failure::new(CONFIG, format!("{name}: the configuration cannot be read ({error}); {next}"))
+    })?;
+    match read_config(&text, &name) {
+        Ok(config) => Ok(Found { path, text, config }),
+        Err(mistakes) => {
+            Err(Failure { code: CONFIG, lines: mistakes.iter().map(ToString::to_string).collect() })
+        }
+    }
+}
+
+/// Makes the folder of the database where there is none, for us alone.
+pub fn make_data_dir(config: &Config) -> Result<(), Failure> {
+    let folder = &config.data_dir;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+        Failure::new(
+            CANTCREAT,
+            format!("data_dir {} cannot be made ({error}); make it, or name another", folder.display()),
+        )
+    })
+}
+
+/// The URL of the database.
+pub fn database_url(config: &Config) -> Result<String, Failure> {
+    match &config.database {
+        Database::Sqlite => Ok(format!("sqlite:{}", config.data_dir.join("firebell.db").display())),
+        Database::Postgres(url) => Ok(url.clone()),
+        Database::PostgresFile(path) => {
+            let text = fs::read_to_string(path).map_err(|error| {
+                let name = path.display();
+                Failure::new(CONFIG, format!("url_file {name} cannot be read ({error})"))
+            })?;
+            Ok(text.trim().to_owned())
+        }
+    }
+}
+
+/// What people call the database; never its password.
+pub fn database_name(config: &Config) -> String {
+    match &config.database {
+        Database::Sqlite => config.data_dir.join("firebell.db").display().to_string(),
+        Database::Postgres(url) => url.clone(),
+        Database::PostgresFile(path) => format!("the PostgreSQL database named in {}", path.display()),
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    if config.database == Database::Sqlite {
+        make_data_dir(config)?;
+    }
+    Store::open(&database_url(config)?).await.map_err(|error| {
+        let name = database_name(config);
+        Failure::new(
+            UNAVAILABLE,
+            format!("{name} cannot be opened: {}; `firebell check` looks at each part", chain(&error)),
+        )
+    })
+}
+
+/// Ids that no other process on the database makes at the same moment.
+pub fn ids() -> Result<Ids, Failure> {
+    Ok(Ids::new(u16::from_ne_bytes(random()?)))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).map_err(|error| {
+        Failure::new(UNAVAILABLE, format!("this machine has no randomness: {error}"))
+    })?;
+    Ok(octets)
+}
+
+/// Keeps the configuration in the database, and puts it in force.
+pub async fn open_engine(found: &Found, store: Store) -> Result<Engine, Failure> {
+    let clock = Clock::system();
+    let secret = Secret::new(&store.secret(random()?).await?);
+    store.save_configuration(&found.text, clock.now()).await?;
+    Ok(Engine::new(store, clock, ids()?, secret, found.config.policy()))
+}
+
+/// Where the server listens, and for what.
+pub fn listen_places(config: &Config) -> Vec<(Listen, Protocol)> {
+    let smtp = config.smtp_listen.map(|address| (Listen::Tcp(address), Protocol::Smtp));
+    let lmtp = config.lmtp_listen.clone().map(|place| (place, Protocol::Lmtp));
+    smtp.into_iter().chain(lmtp).collect()
+}
+
+/// As people write it.
+pub fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Smtp => "SMTP",
+        Protocol::Lmtp => "LMTP",
+    }
+}
+
+/// The password for the relay; `None` when the relay wants none.
+pub fn relay_password(config: &Config) -> Result<Option<String>, Failure> {
+    let Some(path) = &config.relay_password_file else {
+        return match &config.relay {
+            Relay::Smtp { login: Some(login), .. } => Err(Failure::new(
+                CONFIG,
+                format!(
+                    "[send] relay logs in as {login}: name the file of its password as password_file"
+                ),
+            )),
+            _ => Ok(None),
+        };
+    };
+    let text = fs::read_to_string(path).map_err(|error| {
+        let name = path.display();
+        Failure::new(CONFIG, format!("password_file {name} cannot be read: {error}"))
+    })?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}

@@ -1,0 +1,153 @@
+//! `firebell outbox`: what waits, what failed, what is held back; and to change that.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::Failure;
+use super::failure::{NOINPUT, print, print_json};
+use super::open::{Found, open_store};
+use crate::clock::Clock;
+use crate::roster::zone::Zone;
+use crate::store::rows::{OperatorAction, OutboxRow, OutboxState};
+
+/// Rows that are shown; the newest come first.
+const ROWS_MAX: i64 = 1_000;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// What is waiting, failed or held; with --all also what was accepted, replaced or expired
+    List {
+        /// Everything, newest first
+        #[arg(long)]
+        all: bool,
+        /// An array for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try a mail again now
+    Retry {
+        /// As `outbox list` shows it
+        id: i64,
+    },
+    /// Keep a mail back until `outbox retry`
+    Hold {
+        /// As `outbox list` shows it
+        id: i64,
+    },
+}
+
+/// A row as programs read it.
+#[derive(Debug, Serialize)]
+struct RowShown {
+    id: i64,
+    state: &'static str,
+    incident: Option<String>,
+    purpose: String,
+    recipient: String,
+    subject: String,
+    message_id: String,
+    created_at: String,
+    due_at: String,
+    accepted_at: Option<String>,
+    attempts: i64,
+    last_answer: String,
+}
+
+/// Prints the outbox or changes a row of it.
+pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
+    let store = open_store(&found.config).await?;
+    let now = Clock::system().now();
+    let operate = async |id, action, done: &str, not: &str| {
+        if store.operate_outbox(id, action, now).await? {
+            print(&format!("mail {id} {done}\n"))
+        } else {
+            let line = format!("mail {id} {not}; `firebell outbox list --all` shows all");
+            Err(Failure::new(NOINPUT, line))
+        }
+    };
+    match command {
+        Command::Retry { id } => {
+            let not = "is not there, or the relay has it already";
+            operate(id, OperatorAction::Retry, "is tried again now", not).await
+        }
+        Command::Hold { id } => {
+            let not = "does not wait to be sent";
+            operate(id, OperatorAction::Hold, "is held back until `firebell outbox retry`", not).await
+        }
+        Command::List { all, json } => {
+            let mut rows = Vec::new();
+            if all {
+                rows = store.load_outbox(None, ROWS_MAX).await?;
+            } else {
+                for state in
+                    [OutboxState::Queued, OutboxState::Deferred, OutboxState::Refused, OutboxState::Held]
+                {
+                    rows.extend(store.load_outbox(Some(state), ROWS_MAX).await?);
+                }
+            }
+            if json {
+                print_json(&rows.iter().map(shown).collect::<Vec<_>>())
+            } else {
+                print(&table(&rows, &found.config.policy().calendar.zone))
+            }
+        }
+    }
+}
+
+fn table(rows: &[OutboxRow], zone: &Zone) -> String {
+    if rows.is_empty() {
+        return "Nothing waits, failed or is held.\n".to_owned();
+    }
+    let mut text = String::new();
+    for row in rows {
+        let (id, state, to) = (row.id, state_name(row.state), &row.recipient);
+        let due = zone.format_full(row.due_at);
+        let _ = writeln!(text, "{id}  {state}  {to}  {}", row.subject);
+        let tries = row.attempts;
+        let answer = if row.last_answer.is_empty() { "" } else { ": " };
+        let _ = writeln!(text, "    due {due}, tried {tries} times{answer}{}", row.last_answer);
+    }
+    text
+}
+
+fn shown(row: &OutboxRow) -> RowShown {
+    RowShown {
+        id: row.id,
+        state: state_name(row.state),
+        incident: row.incident.map(|number| format!("INC-{number}")),
+        purpose: purpose_name(row),
+        recipient: row.recipient.to_string(),
+        subject: row.subject.clone(),
+        message_id: row.message_id.clone(),
+        created_at: rfc3339(row.created_at),
+        due_at: rfc3339(row.due_at),
+        accepted_at: row.accepted_at.map(rfc3339),
+        attempts: row.attempts,
+        last_answer: row.last_answer.clone(),
+    }
+}
+
+fn purpose_name(row: &OutboxRow) -> String {
+    serde_json::to_value(row.purpose)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+fn state_name(state: OutboxState) -> &'static str {
+    match state {
+        OutboxState::Queued => "queued",
+        OutboxState::Accepted => "accepted",
+        OutboxState::Deferred => "deferred",
+        OutboxState::Refused => "refused",
+        OutboxState::Expired => "expired",
+        OutboxState::Superseded => "superseded",
+        OutboxState::Held => "held",
+    }
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

@@ -1,0 +1,231 @@
+//! `firebell serve`: the server, until it is told to stop.
+//!
+//! SIGTERM and SIGINT stop it after what it is doing; SIGHUP reads the configuration again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::failure::{SOFTWARE, UNAVAILABLE, print};
+use super::open::{Found, open_engine, open_store, read_file, relay_password};
+use super::{Failure, alone, open};
+use crate::app::{App, Parts, local_address};
+use crate::config::{Config, Listen};
+use crate::delivery;
+use crate::engine::Engine;
+use crate::intake::smtp::{self, Listener, Protocol};
+use crate::store::Store;
+use crate::web;
+
+/// Raw messages are looked through for old ones so often.
+const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs until a signal.
+///
+/// # Errors
+///
+/// The operator's, when it cannot start; ours, when a part of it ended.
+pub async fn serve(found: Found) -> Result<(), Failure> {
+    // Before anything else: a signal that comes while it starts must not be lost.
+    let mut signals = Signals::new()?;
+    let config = &found.config;
+    let listeners = bind(config).await?;
+    let page = bind_page(config).await?;
+    let store = open_store(config).await?;
+    let alone = alone::claim(config)?;
+    if alone.is_some() {
+        store.return_leases().await?;
+    }
+    let engine = open_engine(&found, store).await?;
+    engine.renew_deadlines().await?;
+    let host = config.address.domain().to_owned();
+    let own = engine.policy().address.clone();
+    let trusted = config.trusted_networks.clone();
+    let settings = smtp::Settings::new(host.clone(), own.clone(), trusted, engine.clock.clone());
+    let mut delivery = delivery::Settings::new(
+        config.relay.clone(),
+        host,
+        own,
+        engine.secret.clone(),
+        engine.clock.clone(),
+    );
+    delivery.password = relay_password(config)?;
+    let mut ready: String = listeners
+        .iter()
+        .map(|(listener, protocol, place)| ready_line(listener, *protocol, place))
+        .collect();
+    if let Some(address) = page.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        ready.push_str(&format!("listening for HTTP on {address}\n"));
+    }
+    let mut app = App::start(Parts {
+        engine: engine.clone(),
+        listeners: listeners.into_iter().map(|(listener, protocol, _)| (listener, protocol)).collect(),
+        smtp: Arc::new(settings),
+        delivery: Arc::new(delivery),
+    });
+    if let Some(page) = page {
+        app.spawn(serve_page(page, engine.store.clone(), app.stopping()));
+    }
+    app.spawn(forget_raw(engine.clone(), config.keep_raw, app.stopping()));
+    print(&ready)?;
+    info!("started");
+    let ended = wait(&mut app, &mut signals, &engine, &found).await;
+    app.stop().await;
+    match ended {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(SOFTWARE, format!("the server ended by itself: {why}"))),
+    }
+}
+
+/// Until it is told to stop (`None`), or a part of it ended.
+async fn wait(app: &mut App, signals: &mut Signals, engine: &Engine, found: &Found) -> Option<String> {
+    let mut in_force = found.config.clone();
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return None,
+            _ = signals.interrupt.recv() => return None,
+            _ = signals.hangup.recv() => {
+                if let Some(config) = read_again(engine, found, &in_force).await {
+                    in_force = config;
+                }
+            }
+            why = app.ended() => {
+                let why = why.unwrap_or_else(|| "nothing runs".to_owned());
+                error!("the server stops: {why}");
+                return Some(why);
+            }
+        }
+    }
+}
+
+/// Puts the configuration in force as it is now; one with mistakes changes nothing.
+async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option<Config> {
+    let read = match read_file(found.path.clone()) {
+        Ok(read) => read,
+        Err(failure) => {
+            for line in failure.lines {
+                error!("the configuration stays as it was: {line}");
+            }
+            return None;
+        }
+    };
+    let stored = engine.store.save_configuration(&read.text, engine.clock.now()).await;
+    let enforced = match stored {
+        Ok(_) => engine.enforce(read.config.policy()).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = enforced {
+        error!(
+            error = &error as &dyn std::error::Error,
+            "the configuration was read again, and the database did not follow; send SIGHUP once more"
+        );
+        return None;
+    }
+    info!("the configuration was read again and is in force");
+    if needs_restart(in_force, &read.config) {
+        warn!("address, database, listeners, trusted networks and relay change with the next start");
+    }
+    Some(read.config)
+}
+
+fn needs_restart(before: &Config, after: &Config) -> bool {
+    let fixed = |config: &Config| {
+        (
+            (config.address.clone(), config.separator, config.data_dir.clone()),
+            (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
+            (config.trusted_networks.clone(), config.relay.clone()),
+            (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
+        )
+    };
+    fixed(before) != fixed(after)
+}
+
+type Bound = (Listener, Protocol, Listen);
+
+async fn bind(config: &Config) -> Result<Vec<Bound>, Failure> {
+    let mut bound = Vec::new();
+    for (place, protocol) in open::listen_places(config) {
+        let listener = Listener::bind(&place).await.map_err(|error| {
+            let protocol = open::protocol_name(protocol);
+            Failure::new(
+                UNAVAILABLE,
+                format!(
+                    "{protocol} cannot listen on {place}: {error}; is a server running already? \
+                     `firebell check` says what listens there"
+                ),
+            )
+        })?;
+        bound.push((listener, protocol, place));
+    }
+    Ok(bound)
+}
+
+async fn bind_page(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = config.web_listen else { return Ok(None) };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Failure::new(
+            UNAVAILABLE,
+            format!("[web] cannot listen on {address}: {error}; stop what listens there, or change it"),
+        )),
+    }
+}
+
+/// Pages, until the server stops; browsers keep connections open for as long as they like, so
+/// nobody is waited for.
+async fn serve_page(listener: TcpListener, store: Store, mut stopping: watch::Receiver<bool>) {
+    let serving = axum::serve(listener, web::serve_router(store));
+    tokio::select! {
+        _ = stopping.wait_for(|stop| *stop) => {}
+        served = async { serving.await } => if let Err(error) = served {
+            error!("the pages ended: {error}");
+        }
+    }
+}
+
+fn ready_line(listener: &Listener, protocol: Protocol, place: &Listen) -> String {
+    let name = open::protocol_name(protocol);
+    match local_address(listener) {
+        Some(address) => format!("listening for {name} on {address}\n"),
+        None => format!("listening for {name} on {place}\n"),
+    }
+}
+
+/// Once a day deletes the octets of messages that were kept long enough.
+async fn forget_raw(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiver<bool>) {
+    let mut days = tokio::time::interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = days.tick() => {}
+        }
+        match engine.store.forget_raw(engine.clock.now() - keep).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "the octets of {count} old messages were deleted"),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "old messages are kept for another day")
+            }
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}

@@ -1,0 +1,458 @@
+//! The program as an operator meets it: files, exit codes, and what stands on the screen.
+//!
+//! Every test has a folder of its own; servers listen on Unix sockets in it, so that no port is
+//! ever taken. Start with [`Place`].
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
+/// How long a mail may take to become a state on a busy machine.
+const STATE_WITHIN: Duration = Duration::from_secs(60);
+
+const PEOPLE: &str = r#"
+[[person]]
+name = "Alice Ng"
+alias = "alice"
+email = "alice@example.org"
+[[person]]
+name = "Bob Okafor"
+alias = "bob"
+email = "bob@example.org"
+[[rotation]]
+name = "commanders"
+members = ["alice", "bob"]
+hands_over = "Mon 09:00"
+from = "2026-11-16"
+[command]
+rotation = "commanders"
+trained = ["alice", "bob"]
+"#;
+
+const REPORT: &str = "From: Bob <bob@example.org>\nTo: incidents@example.org\n\
+    Subject: SEV1 checkout is down\nMessage-ID: <report@example.org>\n\
+    Date: Fri, 20 Nov 2026 09:00:00 +0100\n\nAll payments fail.\nFrom here on nothing works.\n";
+
+/// A folder with a configuration in it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn empty() -> Self {
+        Self { folder: tempfile::Builder::new().prefix("fb-cli-").tempdir().unwrap() }
+    }
+
+    /// With a configuration that works: mail goes into maildirs, and comes by a Unix socket.
+    fn configured() -> Self {
+        let place = Self::empty();
+        let folder = place.folder.path().display();
+        place.write(
+            "firebell.toml",
+            &format!(
+                "address = \"incidents@example.org\"\ntime_zone = \"Europe/Berlin\"\n\
+                 data_dir = \"{folder}/state\"\n[receive.lmtp]\nlisten = \"unix:{folder}/lmtp\"\n\
+                 [send]\nrelay = \"maildir:{folder}/mail\"\n{PEOPLE}"
+            ),
+        );
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        // Nothing of the account that runs the tests may change what is said.
+        command.current_dir(self.folder.path()).env_clear().args(arguments);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that does not read its input has its reasons; its exit code says them.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Runs a command until it prints JSON in which `wanted` holds.
+    fn json_once(&self, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + STATE_WITHIN;
+        loop {
+            let ran = self.run(arguments);
+            if let Ok(value) = serde_json::from_str(&ran.out)
+                && wanted(&value)
+            {
+                return value;
+            }
+            assert!(Instant::now() < end, "waited in vain; last came {ran:?}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("it ended by itself"),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// `firebell serve`, which has said that it listens; killed at the end of the test.
+struct Server {
+    process: Child,
+    said: Vec<String>,
+    log: PathBuf,
+}
+
+impl Server {
+    fn start(place: &Place, listeners: usize) -> Self {
+        let log = place.path("log");
+        let mut command = place.command(&["serve", "--log", "json"]);
+        command.stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+        let mut process = command.spawn().unwrap();
+        let out = BufReader::new(process.stdout.take().unwrap());
+        let said: Vec<String> = out.lines().take(listeners).map(Result::unwrap).collect();
+        assert_eq!(said.len(), listeners, "{}", fs::read_to_string(&log).unwrap());
+        Self { process, said, log }
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.process.id().to_string();
+        let kill = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    fn log_once(&self, part: &str) {
+        let end = Instant::now() + STATE_WITHIN;
+        loop {
+            let log = fs::read_to_string(&self.log).unwrap();
+            if log.contains(part) {
+                return;
+            }
+            assert!(Instant::now() < end, "`{part}` never stood in the log:\n{log}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for its end, and returns the exit code.
+    fn end(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn maildir_has(folder: &Path) -> bool {
+    fs::read_dir(folder.join("new")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+#[test]
+fn ten_mistakes_are_ten_lines_with_the_nearest_key() {
+    let place = Place::empty();
+    place.write(
+        "firebell.toml",
+        r#"address = "incidents@example.org"
+time_zon = "Europe/Berlin"
+keep_raw = "long"
+[recieve.smtp]
+listen = "127.0.0.1:2525"
+[send]
+relais = "smtp://127.0.0.1:25"
+operator = "postmaster"
+[[person]]
+name = "Alice Ng"
+alias = "alice"
+email = "alice@example.org"
+pagr = "49151555@sms.example.org"
+[[list]]
+name = "everyone"
+members = ["alise"]
+[calendar]
+hours = "9 to 5"
+holidays = ["Christmas"]
+[comand]
+trained = ["alice"]
+"#,
+    );
+    let ran = place.run(&["check"]);
+    assert_eq!(ran.code, 78);
+    let lines: Vec<&str> = ran.err.lines().collect();
+    for (line, part) in [
+        (2, "unknown key 'time_zon' in the top level; did you mean 'time_zone'?"),
+        (3, "`long` is no duration"),
+        (4, "unknown key 'recieve' in the top level; did you mean 'receive'?"),
+        (7, "unknown key 'relais' in [send]; did you mean 'relay'?"),
+        (8, "'operator': `postmaster` is not an address"),
+        (13, "unknown key 'pagr' in [[person]]; did you mean 'pager'?"),
+        (16, "did you mean 'alice'?"),
+        (18, "'hours': `9 to 5` are no hours; write them as 09:00-18:00"),
+        (19, "'holidays': `Christmas` is no date; write it as 2026-12-25"),
+        (20, "unknown key 'comand' in the top level; did you mean 'command'?"),
+    ] {
+        let start = format!("firebell.toml:{line}: ");
+        let found = lines.iter().any(|said| said.starts_with(&start) && said.contains(part));
+        assert!(found, "{start}{part}\n{}", ran.err);
+    }
+    assert_eq!(lines.len(), 10, "{}", ran.err);
+}
+
+#[test]
+fn a_first_configuration_has_no_mistakes_and_is_never_written_over_another() {
+    let place = Place::empty();
+    let ran = place.run(&["init"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("firebell check") && ran.out.contains("firebell serve"));
+    let written = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    // All that the machine has to do with is moved into the folder of the test.
+    let folder = place.folder.path().display();
+    let here = format!(
+        "{written}\n[send]\nrelay = \"maildir:{folder}/mail\"\n[receive.lmtp]\nlisten = \"unix:{folder}/lmtp\"\n"
+    );
+    let here = here.replacen("address =", &format!("data_dir = \"{folder}/state\"\naddress ="), 1);
+    place.write("firebell.toml", &here);
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(checked.out.lines().count() >= 5, "{checked:?}");
+    assert!(checked.out.lines().all(|line| line.starts_with("ok ")), "{checked:?}");
+    let again = place.run(&["init"]);
+    assert_eq!(again.code, 73);
+    assert!(again.err.contains("exists already"));
+    assert_eq!(fs::read_to_string(place.path("firebell.toml")).unwrap(), here);
+    assert_eq!(place.run(&["-c", "other.toml", "init"]).code, 0);
+    assert_eq!(fs::read_to_string(place.path("other.toml")).unwrap(), written);
+}
+
+#[test]
+fn a_check_names_what_is_not_to_be_had() {
+    let place = Place::configured();
+    // Port 1 (tcpmux) has had no server for thirty years.
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    let relay = format!("maildir:{}/mail", place.folder.path().display());
+    place.write("firebell.toml", &text.replace(&relay, "smtp://127.0.0.1:1"));
+    let ran = place.run(&["check"]);
+    assert_eq!(ran.code, 69, "{ran:?}");
+    let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
+    assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1 port 1"), "{ran:?}");
+    assert!(not[0].contains("[send] relay"), "{ran:?}");
+}
+
+#[test]
+fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
+    let place = Place::configured();
+    let folder = place.folder.path();
+    let stored = place
+        .run_with(&["ingest", "--from", "bob@example.org", "--to", "incidents@example.org"], REPORT);
+    assert_eq!((stored.code, stored.out.as_str(), stored.err.as_str()), (0, "", ""));
+    assert_eq!(place.run(&["incident", "list"]).out, "There are no incidents.\n");
+    let server = Server::start(&place, 1);
+    assert_eq!(server.said, [format!("listening for LMTP on unix:{}/lmtp", folder.display())]);
+
+    let list = place.json_once(&["incident", "list", "--json"], |list| list[0]["key"] == "INC-1");
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    assert_eq!(list[0]["title"], "checkout is down");
+    let shown = place.run(&["incident", "show", "inc-1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.out).unwrap();
+    assert_eq!(shown["severity"], "SEV-1");
+    assert_eq!(shown["timeline"][0]["kind"], "declaration");
+    assert_eq!(shown["timeline"][0]["author"], "bob@example.org");
+    assert!(place.run(&["incident", "show", "1"]).out.starts_with("INC-1  checkout is down"));
+    assert!(place.run(&["incident", "list"]).out.starts_with("INC-1 "));
+
+    let mbox = place.run(&["incident", "export", "INC-1", "--format", "mbox"]).out;
+    assert!(mbox.starts_with("From bob@example.org ") && mbox.contains("\n>From here on"), "{mbox}");
+    let markdown = place.run(&["incident", "export", "INC-1"]).out;
+    assert!(markdown.starts_with("# INC-1 checkout is down\n"), "{markdown}");
+    let exported = place.run(&["incident", "export", "INC-1", "--json"]).out;
+    assert_eq!(serde_json::from_str::<Value>(&exported).unwrap()["key"], "INC-1");
+
+    let sent = place.json_once(&["outbox", "list", "--all", "--json"], |rows| {
+        let rows = rows.as_array().unwrap();
+        !rows.is_empty() && rows.iter().all(|row| row["state"] == "accepted")
+    });
+    assert!(maildir_has(&folder.join("mail").join("bob@example.org")), "{sent}");
+    let id = sent[0]["id"].to_string();
+    assert_eq!(place.run(&["outbox", "retry", &id]).code, 66);
+    assert_eq!(place.run(&["outbox", "list"]).out, "Nothing waits, failed or is held.\n");
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(checked.out.contains("a Firebell server listens there"), "{checked:?}");
+
+    server.signal("TERM");
+    let log = server.log.clone();
+    assert_eq!(server.end(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    for line in log.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+    for secret in ["bob@example.org", "checkout is down", "All payments"] {
+        assert!(!log.contains(secret), "the log has `{secret}`:\n{log}");
+    }
+}
+
+#[test]
+fn a_mistake_keeps_the_configuration_that_works_and_a_mended_one_is_put_in_force() {
+    let place = Place::configured();
+    let server = Server::start(&place, 1);
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    place.write("firebell.toml", &format!("severty = 1\n{text}"));
+    server.signal("HUP");
+    server.log_once("the configuration stays as it was: firebell.toml:1: unknown key 'severty'");
+    place.write("firebell.toml", &text);
+    server.signal("HUP");
+    server.log_once("read again and is in force");
+    server.signal("INT");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_database_is_told_so() {
+    let place = Place::configured();
+    let _server = Server::start(&place, 1);
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    place.write("second.toml", &text.replace("/lmtp\"", "/lmtp2\""));
+    let ran = place.run(&["-c", "second.toml", "serve"]);
+    assert_eq!((ran.code, ran.out.as_str()), (69, ""), "{ran:?}");
+    assert!(ran.err.contains("another `firebell serve`"), "{ran:?}");
+}
+
+#[test]
+fn a_page_of_health_is_there_when_web_is_configured() {
+    let place = Place::configured();
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    place.write("firebell.toml", &text.replace("[send]", "[web]\nlisten = \"127.0.0.1:0\"\n[send]"));
+    let server = Server::start(&place, 2);
+    let address = server.said[1].strip_prefix("listening for HTTP on ").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("ok\n"), "{answer}");
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn a_wrong_command_line_is_64() {
+    let place = Place::configured();
+    for arguments in [
+        &["incidents"] as &[&str],
+        &["incident", "show"],
+        &["outbox", "retry", "x"],
+        &["oncall", "--at", "soon"],
+        &["ingest", "--to", "nobody"],
+        &[],
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (64, ""), "{arguments:?} {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+    assert_eq!(place.run(&["--help"]).code, 0);
+    assert_eq!(place.run(&["--version"]).out, format!("firebell {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn what_is_not_there_is_66_and_named() {
+    let place = Place::configured();
+    for (arguments, named) in [
+        (&["ingest", "gone.eml"] as &[&str], "gone.eml"),
+        (&["incident", "show", "INC-7"], "INC-7"),
+        (&["incident", "export", "x"], "`x`"),
+        (&["outbox", "hold", "7"], "mail 7"),
+        (&["rehearse", "gone.txt"], "gone.txt"),
+        (&["new-text", "gone.eml"], "gone.eml"),
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 66, "{arguments:?} {ran:?}");
+        assert!(ran.err.contains(named), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_stored_is_75_so_that_the_mta_keeps_it() {
+    let place = Place::configured();
+    // The folder of the database is a file, which not even root can write into.
+    place.write("state", "");
+    let ran = place.run_with(&["ingest"], REPORT);
+    assert_eq!(ran.code, 75, "{ran:?}");
+    assert!(ran.err.contains("data_dir"), "{ran:?}");
+    // The same for a mistake of ours: a report is worth more than a tidy configuration.
+    place.write("firebell.toml", "adress = 1\n");
+    let ran = place.run_with(&["ingest"], REPORT);
+    assert_eq!(ran.code, 75, "{ran:?}");
+    assert!(ran.err.contains("firebell.toml:1: "), "{ran:?}");
+    let serve = place.run(&["serve"]);
+    assert_eq!(serve.code, 78, "{serve:?}");
+}
+
+#[test]
+fn no_configuration_is_78_and_says_how_to_get_one() {
+    let place = Place::empty();
+    let ran = place.run(&["-c", "mine.toml", "serve"]);
+    assert_eq!(ran.code, 78);
+    assert!(ran.err.contains("mine.toml") && ran.err.contains("firebell init"), "{ran:?}");
+}
+
+#[test]
+fn the_commander_on_call_is_named_for_any_time() {
+    let place = Place::configured();
+    let ran = place.run(&["oncall", "--at", "2026-11-24 12:00"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines[0], "Tue 2026-11-24 12:00 CET");
+    assert_eq!(lines[1], "commands  Bob Okafor <bob@example.org>");
+    assert!(lines[3].contains("hands over Mon 2026-11-30 09:00 CET"), "{ran:?}");
+}
+
+#[test]
+fn a_rehearsal_prints_the_conversation_and_leaves_nothing_behind() {
+    let place = Place::configured();
+    place.write(
+        "talk.txt",
+        "A report.\n\n2026-11-20 09:00 in\n    From: bob@example.org\n    Subject: SEV1 checkout is down\n",
+    );
+    let temporary = place.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let ran =
+        Ran::from(place.command(&["rehearse", "talk.txt"]).env("TMPDIR", &temporary).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("out to alice@example.org"), "{ran:?}");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(!place.path("state").exists() && !place.path("mail").exists());
+    place.write("talk.txt", "2026-11-20 09:00 alice dances\n");
+    assert_eq!(place.run(&["rehearse", "talk.txt"]).code, 65);
+}

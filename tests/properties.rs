@@ -1,0 +1,336 @@
+//! Rules that hold for every history: random people write random things, and deadlines ring when
+//! they like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use firebell::clock::Clock;
+use firebell::config::read_config;
+use firebell::engine::Engine;
+use firebell::ids::Ids;
+use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
+use firebell::incident::decide::decide;
+use firebell::incident::decision::{Decision, Purpose};
+use firebell::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
+use firebell::incident::state::{Command, Incident, Person};
+use firebell::incident::{Policy, Severity};
+use firebell::mail::Address;
+use firebell::mail::command::{Grammar, Written, read_commands};
+use firebell::mail::ids::Secret;
+use firebell::store::Store;
+use firebell::store::rows::{NewInbound, Route};
+use proptest::prelude::*;
+
+fn policy() -> Policy {
+    let text = include_str!("conversations/firebell.toml");
+    read_config(text, "firebell.toml").expect("the scripts' configuration").policy()
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-11-18T08:00:00Z".parse().expect("an instant")
+}
+
+/// What people write: every command, with values that fit and values that do not.
+const LINES: [&str; 34] = [
+    "I have command",
+    "ack",
+    "join",
+    "leave",
+    "confirm",
+    "status",
+    "help",
+    "Submit",
+    "Publish",
+    "Severity: SEV-1",
+    "Severity: SEV-3",
+    "Severity: SEV-5",
+    "Phase: identified",
+    "Phase: monitoring",
+    "IC: bob",
+    "IC: carol",
+    "Handover: alice",
+    "Deputy: bob",
+    "Deputy: dana",
+    "Scribe: carol",
+    "Expert: x@vendor.example (database)",
+    "Release: bob",
+    "Update: still looking",
+    "Note: hm",
+    "Next update: 20m",
+    "Next update: 3h",
+    "Resolved: a restart",
+    "Reopen: it is back",
+    "Cancel: false alarm",
+    "Postmortem owner: dana",
+    "Waive postmortem: too small",
+    "Private: yes",
+    "Correct #2: no",
+    "What happened: a\nContributing factors: b\nActions: Add an alert. Owner: bob.",
+];
+const PEOPLE: [(&str, bool); 6] = [
+    ("alice@example.org", true),
+    ("bob@example.org", true),
+    ("carol@example.org", true),
+    ("dana@example.org", true),
+    ("x@vendor.example", false),
+    ("stranger@elsewhere.example", false),
+];
+const PURPOSES: [Option<Purpose>; 6] = [
+    None,
+    Some(Purpose::TakeCommand),
+    Some(Purpose::ReminderUpdate),
+    Some(Purpose::RoleOffer),
+    Some(Purpose::FollowUp),
+    Some(Purpose::Confirmation),
+];
+
+#[derive(Debug, Clone)]
+enum Act {
+    Say { who: usize, lines: Vec<usize>, prose: bool, trust: u8, answering: usize },
+    File,
+    Pass(usize),
+    Undeliverable { who: usize },
+    Wait(i64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let say = (
+        0..PEOPLE.len(),
+        prop::collection::vec(0..LINES.len(), 0..4),
+        any::<bool>(),
+        0..6_u8,
+        0..PURPOSES.len(),
+    )
+        .prop_map(|(who, lines, prose, trust, answering)| Act::Say {
+            who,
+            lines,
+            prose,
+            trust,
+            answering,
+        });
+    let act = prop_oneof![
+        6 => say,
+        1 => Just(Act::File),
+        6 => (0..DeadlineKind::ALL.len()).prop_map(Act::Pass),
+        1 => (0..PEOPLE.len()).prop_map(|who| Act::Undeliverable { who }),
+        6 => prop_oneof![0..90_i64, 0..100_000_i64].prop_map(Act::Wait),
+    ];
+    prop::collection::vec(act, 1..60)
+}
+
+fn person(who: usize) -> Person {
+    let (address, _) = PEOPLE[who];
+    Person { address: Address::read(address).expect("an address"), name: String::new() }
+}
+
+fn speaker(who: usize, trust: u8) -> Speaker {
+    let trust = match trust {
+        0 => Trust::Unverified,
+        1 => Trust::Stranger,
+        _ => Trust::Verified,
+    };
+    Speaker { person: person(who), trust, known: PEOPLE[who].1 }
+}
+
+fn written(lines: &[usize], prose: bool, policy: &Policy, now: DateTime<Utc>) -> Written {
+    let mut text: String = lines.iter().map(|line| format!("{}\n", LINES[*line])).collect();
+    if prose {
+        text.push_str("\nThis is what we see and why.\n");
+    }
+    let zone = &policy.calendar.zone;
+    let grammar = Grammar { zone, sections: &policy.postmortem.sections, answered_text: None };
+    read_commands(&text, &grammar, now)
+}
+
+fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
+    Some(match act {
+        Act::Say { who, lines, prose, trust, answering } => Event::Said(Said {
+            by: speaker(*who, *trust),
+            written: written(lines, *prose, policy, now),
+            answering: PURPOSES[*answering],
+            entry_authors: BTreeMap::new(),
+            source: Source::default(),
+        }),
+        Act::File => Event::Filed(Filed {
+            from: None,
+            why: "Automatic reply".to_owned(),
+            text: "away".to_owned(),
+            source: Source::default(),
+        }),
+        Act::Pass(kind) => Event::Passed(DeadlineKind::ALL[*kind]),
+        Act::Undeliverable { who } => Event::Undeliverable {
+            to: person(*who).address,
+            purpose: Purpose::FollowUp,
+            reason: "550".to_owned(),
+        },
+        Act::Wait(_) => return None,
+    })
+}
+
+fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
+    Event::Declared(Declared {
+        by: speaker(3, trust),
+        accepted_by: None,
+        number: 1,
+        title: "checkout is down".to_owned(),
+        severity: Some(Severity::Sev1),
+        private: false,
+        drill: false,
+        written: written(lines, true, policy, start()),
+        source: Source::default(),
+    })
+}
+
+fn check(incident: &Incident, policy: &Policy) {
+    if incident.phase.is_active() {
+        assert!(!obligations(incident, policy).is_empty(), "an active incident owes something");
+        if let Command::Offered { to, .. } = &incident.command {
+            assert!(!to.is_empty(), "an offer of command is open to somebody");
+        }
+    }
+    let kinds: BTreeSet<_> = deadlines(incident, policy).iter().map(|deadline| deadline.kind).collect();
+    assert_eq!(kinds.len(), deadlines(incident, policy).len(), "one deadline of a kind");
+}
+
+fn check_decision(decision: &Decision, before: i64, policy: &Policy) {
+    for (index, entry) in decision.entries.iter().enumerate() {
+        assert_eq!(entry.seq, before + i64::try_from(index).expect("few"), "numbers without a gap");
+    }
+    for mailing in &decision.mailings {
+        let once: BTreeSet<_> = mailing.to.iter().map(|to| to.address().key()).collect();
+        assert!(!once.is_empty(), "a mail goes to somebody");
+        assert_eq!(once.len(), mailing.to.len(), "a mail goes to an address once");
+        assert!(
+            mailing.to.iter().all(|to| policy.address.tag_of(to.address()).is_none()),
+            "never to ourselves"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_has_an_answer_and_an_active_incident_an_obligation(
+        first in prop::collection::vec(0..LINES.len(), 0..3), trust in 0..3_u8, acts in acts(),
+    ) {
+        let policy = policy();
+        let mut now = start();
+        let decision = decide(None, &declared(&first, trust, &policy), &policy, now);
+        check_decision(&decision, 1, &policy);
+        let mut incident = decision.incident.expect("a report is an incident");
+        check(&incident, &policy);
+        for act in &acts {
+            if let Act::Wait(minutes) = act {
+                now += TimeDelta::minutes(*minutes);
+            }
+            let Some(event) = event(act, &policy, now) else { continue };
+            let decision = decide(Some(&incident), &event, &policy, now);
+            check_decision(&decision, incident.next_seq, &policy);
+            let automatic = matches!(event, Event::Filed(_));
+            if let Some(next) = decision.incident {
+                if automatic {
+                    let mut same = next.clone();
+                    same.next_seq = incident.next_seq;
+                    prop_assert_eq!(&same, &incident, "what a machine wrote changes nothing");
+                }
+                incident = next;
+            }
+            check(&incident, &policy);
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_rings_twice_reminds_once(acts in acts(), kind in 0..DeadlineKind::ALL.len()) {
+        let policy = policy();
+        let mut now = start();
+        let mut incident = decide(None, &declared(&[0], 2, &policy), &policy, now).incident.expect("an incident");
+        for act in &acts {
+            if let Act::Wait(minutes) = act {
+                now += TimeDelta::minutes(*minutes);
+            }
+            let Some(event) = event(act, &policy, now) else { continue };
+            if let Some(next) = decide(Some(&incident), &event, &policy, now).incident {
+                incident = next;
+            }
+        }
+        let event = Event::Passed(DeadlineKind::ALL[kind]);
+        let due = deadlines(&incident, &policy).iter().any(|deadline| {
+            deadline.kind == DeadlineKind::ALL[kind] && deadline.wake_at <= now
+        });
+        let once = decide(Some(&incident), &event, &policy, now);
+        prop_assert_eq!(due, once.incident.is_some(), "it does something exactly when it is due");
+        if let Some(after) = once.incident {
+            let twice = decide(Some(&after), &event, &policy, now);
+            let again_due = deadlines(&after, &policy).iter().any(|deadline| {
+                deadline.kind == DeadlineKind::ALL[kind] && deadline.wake_at <= now
+            });
+            prop_assert_eq!(again_due, twice.incident.is_some());
+        }
+    }
+}
+
+async fn engine(folder: &std::path::Path) -> Engine {
+    let url = format!("sqlite:{}", folder.join("firebell.db").display());
+    let store = Store::open(&url).await.expect("a database");
+    Engine::new(store, Clock::manual(start()), Ids::new(0), Secret::new(&[1; 32]), policy())
+}
+
+fn message(id: i64, octets: &str) -> NewInbound {
+    NewInbound {
+        id,
+        received_at: start(),
+        reverse_path: Some("dana@example.org".to_owned()),
+        recipients: vec![Address::read("incidents@example.org").expect("an address")],
+        network_trusted: true,
+        route: Route::Smtp,
+        octets: octets.replace('\n', "\r\n").into_bytes(),
+    }
+}
+
+#[tokio::test]
+async fn the_same_message_again_changes_nothing_whatever_a_route_added_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = engine(folder.path()).await;
+    let mail = "From: dana@example.org\nTo: incidents@example.org\nSubject: SEV1 down\n\
+                Message-ID: <1@x.example>\n\nI have command\n\nWe look.\n";
+    engine.store.save_inbound(&[message(1, mail)]).await.expect("stored");
+    assert_eq!(engine.read_waiting().await.expect("read"), 1);
+    let before = engine.store.load_incident(1).await.expect("loaded").expect("an incident");
+    let timeline = engine.store.load_timeline(1).await.expect("a timeline");
+    let rows = engine.store.load_outbox(None, 100).await.expect("the outbox").len();
+    let routed = format!("Received: from x by y; Wed, 18 Nov 2026 09:00:00 +0100\n{mail}");
+    engine.store.save_inbound(&[message(2, mail), message(3, &routed)]).await.expect("stored");
+    while engine.read_waiting().await.expect("read") > 0 {}
+    assert_eq!(engine.store.load_incident(1).await.expect("loaded").expect("an incident"), before);
+    assert_eq!(engine.store.load_timeline(1).await.expect("a timeline"), timeline);
+    assert_eq!(engine.store.load_outbox(None, 100).await.expect("the outbox").len(), rows);
+    assert!(engine.store.load_incident(2).await.expect("loaded").is_none());
+}
+
+#[tokio::test]
+async fn deadline_rows_are_what_is_computed_after_every_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = engine(folder.path()).await;
+    let mails = ["SEV1 down", "[INC-1] a", "[INC-1] b", "[INC-1] c", "[INC-1] d"];
+    let bodies =
+        ["", "I have command", "Severity: SEV-3\n\nnot so bad", "Next update: 3h", "Resolved: fixed"];
+    for (number, (subject, body)) in mails.iter().zip(bodies).enumerate() {
+        let id = i64::try_from(number).expect("few") + 1;
+        let mail = format!(
+            "From: alice@example.org\nTo: incidents@example.org\nSubject: {subject}\nMessage-ID: <{id}@x.example>\n\n{body}\n"
+        );
+        engine.store.save_inbound(&[message(id, &mail)]).await.expect("stored");
+        assert_eq!(engine.read_waiting().await.expect("read"), 1);
+        for _ in 0..3 {
+            let stored = engine.store.load_incident(1).await.expect("loaded").expect("an incident");
+            let mut rows = engine.store.load_deadlines(1).await.expect("rows");
+            let mut computed = deadlines(&stored.incident, &engine.policy());
+            rows.sort_by_key(|deadline| deadline.kind);
+            computed.sort_by_key(|deadline| deadline.kind);
+            assert_eq!(rows, computed, "after `{subject}`");
+            engine.clock.advance(TimeDelta::minutes(20));
+            engine.pass_deadlines().await.expect("passed");
+        }
+    }
+}
