@@ -9,7 +9,7 @@ use crate::incident::permission::states_fact;
 use crate::incident::policy::Policy;
 use crate::incident::state::{Climb, Command as InCommand, Coordination, Incident, Updates, WideMail};
 use crate::incident::{Phase, Severity};
-use crate::mail::command::{Command, Line, Written};
+use crate::mail::command::{Line, Written};
 
 /// Makes the incident, asks for a commander, and tells everybody who must know.
 pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Decision {
