@@ -72,6 +72,15 @@ pub enum Meaning {
     },
 }
 
+/// A message without the tokens of our addresses: what is stored, shown or sent on of it must let
+/// nobody speak for its sender. Where it was sent to is read from its recipients, which stay.
+pub fn without_tokens(mut mail: InboundMail, policy: &Policy) -> InboundMail {
+    for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
+        *text = policy.address.without_tokens(text);
+    }
+    mail
+}
+
 /// Reads where a message was sent to. The envelope's recipients count before the header's.
 pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues {
     let tags = |addresses: &[Address]| -> Vec<Tag> {
