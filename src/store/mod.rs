@@ -3,14 +3,15 @@
 //! One text of SQL for SQLite and PostgreSQL; `engines` is the only file that knows which runs.
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
-//! subject has a file with its statements and the methods that use them: `inbound`, `incidents`,
-//! `outbox`, and `ledgers` for the small tables.
+//! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
+//! `incidents`, `outbox`, and `ledgers` for the small tables.
 
 mod columns;
 mod engines;
 mod inbound;
 mod incidents;
 mod ledgers;
+mod mailboxes;
 mod octets;
 mod outbox;
 pub mod rows;
@@ -65,7 +66,7 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        for statements in [inbound::ALL, incidents::ALL, outbox::ALL, ledgers::ALL] {
+        for statements in [inbound::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, mailboxes::ALL] {
             misfits.extend(self.engine.prepare(statements).await);
         }
         misfits
