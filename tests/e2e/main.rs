@@ -7,5 +7,8 @@
 mod crash;
 mod incident_by_mail;
 mod lab_works;
+mod mailbox;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod support;
 mod transcript;

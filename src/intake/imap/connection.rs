@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore, crypto};
 
 use super::credential::{self, Secret, XOAuth2};
 use super::names::quote_folder;
@@ -410,22 +410,32 @@ async fn connect(mailbox: &Mailbox) -> Result<Box<dyn Wire>, ImapError> {
     if !mailbox.tls {
         return Ok(Box::new(BufWriter::new(stream)));
     }
-    let failed = |why: String| {
-        let next = if why.contains("UnknownIssuer") {
-            "name the certificate authority of your own servers as 'ca_file'"
-        } else if why.contains("NotValidForName") {
-            "write the host in 'url' as its certificate names it"
-        } else {
-            "does TLS begin at once on that port? 993 is the usual one"
-        };
-        ImapError::Tls(place(mailbox), shorten(&why), next)
-    };
+    let failed = |why: String, next| ImapError::Tls(place(mailbox), shorten(&why), next);
     let connector = TlsConnector::from(Arc::new(tls_config(mailbox)?));
-    let name = ServerName::try_from(mailbox.host.clone()).map_err(|error| failed(error.to_string()))?;
+    let name = ServerName::try_from(mailbox.host.clone())
+        .map_err(|error| failed(error.to_string(), "mend the host in 'url'"))?;
     match timeout(CONNECT_WITHIN, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(BufWriter::new(stream))),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed("no answer in time".to_owned())),
+        Ok(Err(error)) => Err(failed(error.to_string(), next_step(&error))),
+        Err(_) => Err(failed("no answer in time".to_owned(), NO_TLS)),
+    }
+}
+
+const NO_TLS: &str = "does TLS begin at once on that port? 993 is the usual one";
+
+fn next_step(error: &std::io::Error) -> &'static str {
+    let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match reason {
+        Some(rustls::Error::InvalidCertificate(why)) => match why {
+            CertificateError::UnknownIssuer => {
+                "name the certificate authority of your own servers as 'ca_file'"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "write the host in 'url' as its certificate names it"
+            }
+            _ => "have the server's certificate renewed",
+        },
+        _ => NO_TLS,
     }
 }
 

@@ -122,3 +122,7 @@ pub async fn check(mailbox: &Mailbox) -> Result<Abilities, ImapError> {
     connection.log_out().await;
     looked.map(|()| abilities)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
