@@ -192,7 +192,8 @@ fn ends_with_word(text: &str, word: &str) -> bool {
     text.strip_suffix(word).is_some_and(|before| {
         let last = before.chars().next_back();
         let first = word.chars().next();
-        last.is_none_or(|c| !c.is_alphabetic()) || first.is_some_and(is_caseless)
+        last.is_none_or(|c| c.is_whitespace() || "<>()[]\"',，、;".contains(c))
+            || first.is_some_and(is_caseless)
     })
 }
 

@@ -301,6 +301,10 @@ fn read_attribution(lines: &[Line], at: usize) -> Option<(usize, bool)> {
             Some(false) => likely = Some((at + count + 1, false)),
             None => {}
         }
+        // What ends with a colon leads to what follows; no client breaks an attribution there.
+        if joined.ends_with([':', '：']) {
+            break;
+        }
     }
     likely
 }

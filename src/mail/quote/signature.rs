@@ -269,12 +269,12 @@ impl Tail<'_> {
     fn sign_off_on_one_line(&self) -> Option<usize> {
         let at = self.end.checked_sub(1).filter(|at| *at > self.start && self.starts_paragraph(*at))?;
         let text = self.lower(at);
-        let name = SIGN_OFFS
-            .iter()
-            .filter_map(|phrase| text.strip_prefix(phrase))
-            .min_by_key(|name| name.len())?;
+        let name =
+            sign_offs().filter_map(|phrase| text.strip_prefix(phrase)).min_by_key(|name| name.len())?;
         let is_apart = name.starts_with([',', '.', '!', ' ', '-', '，']);
-        (is_apart && self.is_authors(name)).then_some(at)
+        let last = self.text(at).rsplit([' ', ',', '\u{a0}']).next().unwrap_or_default();
+        let is_short = name.split_whitespace().count() <= 2;
+        (is_apart && (self.is_authors(name) || is_short && self.is_initials(last))).then_some(at)
     }
 
     /// A rule with a name and something to reach it by below.
