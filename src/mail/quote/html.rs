@@ -158,6 +158,8 @@ struct Writer {
     space: bool,
     depth: usize,
     hidden: usize,
+    /// Open elements of a programme that hold a quotation.
+    quotes: usize,
     preformatted: usize,
     marks: Vec<Mark>,
     open: Vec<(String, Effect)>,
@@ -262,7 +264,8 @@ impl Writer {
             Effect::Hidden => self.hidden += 1,
             Effect::Preformatted => self.preformatted += 1,
             Effect::Marked(mark) => self.marks.push(mark),
-            Effect::Nothing | Effect::Quote { .. } => {}
+            Effect::Quote { .. } => self.quotes += 1,
+            Effect::Nothing => {}
         }
         *self.open_by_name.entry(name.to_owned()).or_default() += 1;
         self.open.push((name.to_owned(), effect));
@@ -290,6 +293,7 @@ impl Writer {
                     self.marks.pop();
                 }
                 Effect::Quote { first_line, quotes_before } => {
+                    self.quotes = self.quotes.saturating_sub(1);
                     self.close_quote(first_line, quotes_before)
                 }
                 Effect::Nothing => {}
@@ -384,7 +388,8 @@ fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
         _ if is(CUTS) => Effect::Marked(Mark::Cut),
         _ if is(ATTRIBUTIONS) => Effect::Marked(Mark::Attribution),
         _ if is(SIGNATURES) => Effect::Marked(Mark::Signature),
-        _ if is(QUOTES) && !matches!(name, "a" | "font") => quote,
+        // What is quoted within a quotation needs no second mark, and would cost its length again.
+        _ if writer.quotes == 0 && is(QUOTES) && !matches!(name, "a" | "font") => quote,
         "div" | "p" | "td" if is_boxed => Effect::Marked(Mark::Header),
         _ => Effect::Nothing,
     }

@@ -242,8 +242,8 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
         }
         match read_label(&line.text) {
             Some((label, value)) => {
-                // The second From begins another block, or an own text.
-                if label == Label::From && seen.contains(&Label::From) {
+                // The second of a kind begins another block, or an own text.
+                if label != Label::Other && seen.contains(&label) {
                     break;
                 }
                 seen.push(label);

@@ -227,7 +227,7 @@ fn find_quotations(lines: &[Line], intros: &[usize], keep: &[bool]) -> Vec<Quota
                 _ => quotations.push(Quotation::at(lines, intros, at, last_own)),
             }
             if let Some(last) = quotations.last_mut() {
-                last.says_much |= says_much(&line.text);
+                last.says_much = last.says_much || says_much(&line.text);
             }
             is_continued = true;
         } else if !line.is_blank() {

@@ -16,6 +16,10 @@ const SIGNATURE_LINES_MAX: usize = 14;
 const SMALL_PRINT_PARAGRAPHS_MAX: usize = 3;
 /// Shorter paragraphs about secrecy are somebody's own.
 const SMALL_PRINT_OCTETS_MIN: usize = 140;
+/// No law department writes longer paragraphs.
+const SMALL_PRINT_OCTETS_MAX: usize = 4_000;
+/// The longest line of a list's footer, with its link.
+const FOOTER_OCTETS_MAX: usize = 600;
 /// Words of a tagline behind its beginning, where the list of devices does not know them.
 const TAGLINE_WORDS_MAX: usize = 4;
 /// Characters in a line of a name or an address.
@@ -37,7 +41,7 @@ pub(super) fn elide_marked(lines: &[Line], keep: &mut [bool]) {
 
 /// Whether a line says what only the footer of a list says.
 pub(super) fn is_list_footer(text: &str) -> bool {
-    let text = folded(text);
+    let text = if text.len() > FOOTER_OCTETS_MAX { String::new() } else { folded(text) };
     LIST_FOOTERS.iter().any(|phrase| text.contains(phrase))
 }
 
@@ -196,7 +200,11 @@ impl Tail<'_> {
     /// Speaks of this message, of secrecy, and of whom it is for or what they must do.
     fn reads_as_small_print(&self, at: usize) -> bool {
         let lines = (at..self.end).take(12).take_while(|at| !self.text(*at).is_empty());
-        let text = lines.map(|at| self.lower(at)).collect::<Vec<_>>().join(" ");
+        let lines: Vec<usize> = lines.collect();
+        if lines.iter().map(|at| self.text(*at).len()).sum::<usize>() > SMALL_PRINT_OCTETS_MAX {
+            return false;
+        }
+        let text = lines.iter().map(|at| self.lower(*at)).collect::<Vec<_>>().join(" ");
         let of = |words: &str| words.split('|').any(|word| text.contains(word));
         text.len() >= SMALL_PRINT_OCTETS_MIN && SMALL_PRINT.iter().all(|words| of(words))
     }
@@ -408,6 +416,9 @@ fn is_rule(text: &str) -> bool {
 
 /// What a phone or a programme says it is. "Sent from my desk, it is quieter" is a sentence.
 fn is_tagline(text: &str) -> bool {
+    if text.len() > FOOTER_OCTETS_MAX {
+        return false;
+    }
     let text = folded(text.trim_matches(['*', '_', ' ', '\u{a0}']));
     let text = text.trim_start_matches(['(', '[', '-', '>', '~', '*', ' ', '—', '–']);
     let (words, is_linked) = match text.find(['<', '(', '[']) {
