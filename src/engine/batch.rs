@@ -12,7 +12,7 @@ use crate::incident::Policy;
 use crate::incident::deadlines::{deadlines, missing_fields};
 use crate::incident::decide::decide;
 use crate::incident::decision::{Purpose, Reminder};
-use crate::incident::event::{Declared, Event, Speaker, Trust};
+use crate::incident::event::{Declared, Event, Filed, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
 use crate::mail::Address;
@@ -97,7 +97,7 @@ impl Batch {
                 }
                 Ok(!events.is_empty())
             }
-            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|()| true),
+            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
         }
     }
@@ -222,8 +222,12 @@ impl Batch {
                 Ok((InboundState::Read, None))
             }
             Meaning::Bounced { outbox, reason } => {
-                self.refused(outbox, &reason).await?;
-                Ok((InboundState::Filed, None))
+                let number = self.refused(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Delayed { outbox, reason } => {
+                let number = self.delayed(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
             }
         }
     }
@@ -304,16 +308,32 @@ impl Batch {
         }
     }
 
-    /// The relay, or a delivery report, says that a mail did not reach its recipient.
-    pub(super) async fn refused(&mut self, outbox: i64, answer: &str) -> Result<(), StoreError> {
-        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(()) };
+    /// The relay, or a delivery report, says that a mail did not reach its recipient. Returns the
+    /// incident that it was about.
+    pub(super) async fn refused(
+        &mut self,
+        outbox: i64,
+        answer: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
         if !self.write.mark_refused(outbox, answer).await? {
-            return Ok(());
+            return Ok(row.incident);
         }
-        let Some(number) = row.incident else { return Ok(()) };
+        let Some(number) = row.incident else { return Ok(None) };
         let reason = answer.to_owned();
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason };
-        self.step(number, &event).await
+        self.step(number, &event).await?;
+        Ok(Some(number))
+    }
+
+    /// A delivery report says that a mail is late: a line for people to read, and nothing else.
+    async fn delayed(&mut self, outbox: i64, reason: &str) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
+        let Some(number) = row.incident else { return Ok(None) };
+        let why = format!("Mail to {} is delayed and is tried again: {reason}", row.recipient);
+        let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
+        self.step(number, &Event::Filed(filed)).await?;
+        Ok(Some(number))
     }
 
     /// Keeps a message that we could not read three times, and tells the operator.

@@ -7,6 +7,7 @@ pub mod address;
 mod body;
 pub mod command;
 pub mod compose;
+pub mod dsn;
 mod header;
 pub mod ids;
 mod limits;

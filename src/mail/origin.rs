@@ -5,6 +5,7 @@
 
 use mail_parser::{Message, MimeHeaders, PartType};
 
+use super::dsn;
 use super::header::{Fields, decode};
 use super::message::Mailbox;
 
@@ -109,6 +110,16 @@ const REPORT_SUBJECTS: &[&str] = &[
     "недоставленное сообщение",
 ];
 
+/// How subjects of delivery reports end that begin with the subject of the mail they are about.
+const REPORT_SUBJECT_ENDINGS: &[&str] = &[
+    ": non remis",
+    "(delivery failed)",
+    ": undeliverable",
+    ": not delivered",
+    ": unzustellbar",
+    ": non recapitato",
+];
+
 /// Sentences of reports older than RFC 3464, looked for at the start of the text.
 const REPORT_SENTENCES: &[&str] = &[
     "this is the qmail-send program",
@@ -211,6 +222,9 @@ pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
     if signs.fields.has(&OWN_MARK.to_ascii_lowercase()) {
         return Origin::Own;
     }
+    if signs.message.is_some_and(dsn::is_refused_by_filter) {
+        return Origin::DeliveryReport;
+    }
     if let Some(report) = report_type(signs) {
         return report;
     }
@@ -276,21 +290,13 @@ fn is_meeting_reply(signs: &Signs<'_>) -> bool {
 }
 
 fn is_delivery_report(signs: &Signs<'_>) -> bool {
-    let has_report = signs.message.is_some_and(|message| {
-        message.parts.iter().any(|part| {
-            part.content_type().is_some_and(|kind| {
-                kind.ctype().eq_ignore_ascii_case("message")
-                    && kind
-                        .subtype()
-                        .is_some_and(|sub| sub.to_ascii_lowercase().ends_with("delivery-status"))
-            })
-        })
-    });
+    let has_report = signs.message.is_some_and(|message| message.parts.iter().any(dsn::is_status));
     if has_report || signs.fields.has("x-failed-recipients") {
         return true;
     }
     let subject = strip_reply_marks(signs.subject).to_lowercase();
-    let by_subject = begins_with_any(&subject, REPORT_SUBJECTS);
+    let by_subject = begins_with_any(&subject, REPORT_SUBJECTS)
+        || REPORT_SUBJECT_ENDINGS.iter().any(|ending| subject.ends_with(ending));
     let by_text = has_report_sentence(signs.text);
     let null = signs.null_reverse_path || null_return_path(signs.fields);
     // A person may hold a postmaster's address, and a person may quote a report or declare that
