@@ -18,6 +18,10 @@ use crate::mail::dsn::Outcome;
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
 
+/// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
+const HOPS_MAX: usize = 51;
+const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in a circle";
+
 /// What a message points at, before anything is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clues {
@@ -134,6 +138,12 @@ pub fn interpret(
 ) -> Meaning {
     if let Some((outbox, mac)) = &clues.bounce {
         return bounced(mail, *outbox, same(mac, &proof.secret.bounce_mac(*outbox)));
+    }
+    if mail.hops > HOPS_MAX {
+        return match pointed.incident {
+            Some(_) => Meaning::File(filed(mail, policy, RUNS_IN_A_CIRCLE)),
+            None => Meaning::Keep(RUNS_IN_A_CIRCLE),
+        };
     }
     if mail.origin.is_automatic() || mail.unreadable.is_some() {
         return match pointed.incident {
@@ -367,7 +377,8 @@ fn source(mail: &InboundMail) -> Source {
     }
 }
 
-fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+/// A message as something that is kept without effect, and why.
+pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
