@@ -3,6 +3,8 @@
 //! Only the signs of the message itself are weighed; the caps that stand behind them when a machine
 //! hides all of them are elsewhere. Start with [`Origin`]; [`read_origin`] weighs the signs.
 
+mod absence;
+
 use mail_parser::{Message, MimeHeaders, PartType};
 
 use super::dsn;
@@ -153,54 +155,6 @@ const REPORT_SENTENCES: &[&str] = &[
     "delivery attempts have failed",
     "returned message follows",
     "this message is automatically generated",
-];
-
-/// How subjects of automatic answers begin, in the languages of common clients.
-const REPLY_SUBJECTS: &[&str] = &[
-    "automatic reply",
-    "auto-reply",
-    "autoreply",
-    "auto reply",
-    "auto response",
-    "auto-response",
-    "autoresponse",
-    "out of office",
-    "out of the office",
-    "i am out of the office",
-    "vacation reply",
-    "automatische antwort",
-    "abwesenheitsnotiz",
-    "abwesenheitsassistent",
-    "abwesend:",
-    "réponse automatique",
-    "absence du bureau",
-    "respuesta automática",
-    "fuera de la oficina",
-    "risposta automatica",
-    "fuori sede",
-    "resposta automática",
-    "ausência temporária",
-    "automatisch antwoord",
-    "afwezigheidsbericht",
-    "niet aanwezig:",
-    "automatiskt svar",
-    "frånvaromeddelande",
-    "autosvar",
-    "automatisk svar",
-    "fraværende:",
-    "automaattinen vastaus",
-    "poissaoloviesti",
-    "autoodpowiedź",
-    "odpowiedź automatyczna",
-    "automatická odpověď",
-    "automatikus válasz",
-    "otomatik yanıt",
-    "автоматический ответ",
-    "автоматична відповідь",
-    "自動応答",
-    "自动回复",
-    "自動回覆",
-    "자동 회신",
 ];
 
 /// How far into a text the sentences of old reports are looked for, in characters.
@@ -355,7 +309,13 @@ fn is_automatic_answer(signs: &Signs<'_>) -> bool {
         || old
         || signs.null_reverse_path
         || null_return_path(fields)
-        || begins_with_any(&subject, REPLY_SUBJECTS)
+        || absence::is_subject(&subject)
+        || (answers_something(signs) && absence::is_text(signs.text))
+}
+
+/// Nobody declares an incident or opens a thread with the words of a vacation notice.
+fn answers_something(signs: &Signs<'_>) -> bool {
+    signs.fields.has("in-reply-to") || signs.fields.has("references")
 }
 
 fn null_return_path(fields: &Fields) -> bool {
