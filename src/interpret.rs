@@ -15,8 +15,13 @@ use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::command::{Command, Grammar, Line, read_commands, read_subject};
+use crate::mail::dsn::Outcome;
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
+
+/// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
+const HOPS_MAX: usize = 51;
+const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in a circle";
 
 /// What a message points at, before anything is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +70,13 @@ pub enum Meaning {
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
-    /// A delivery report for an outbox row of ours.
+    /// A delivery report for an outbox row of ours: the mail will not arrive.
     Bounced {
+        outbox: i64,
+        reason: String,
+    },
+    /// A delivery report for an outbox row of ours: the mail is late, and is tried again.
+    Delayed {
         outbox: i64,
         reason: String,
     },
@@ -137,10 +147,12 @@ pub fn interpret(
     now: DateTime<Utc>,
 ) -> Meaning {
     if let Some((outbox, mac)) = &clues.bounce {
-        return if same(mac, &proof.secret.bounce_mac(*outbox)) && mail.origin == Origin::DeliveryReport {
-            Meaning::Bounced { outbox: *outbox, reason: mail.subject.clone() }
-        } else {
-            Meaning::Keep("not a delivery report that we can believe")
+        return bounced(mail, *outbox, same(mac, &proof.secret.bounce_mac(*outbox)));
+    }
+    if mail.hops > HOPS_MAX {
+        return match pointed.incident {
+            Some(_) => Meaning::File(filed(mail, policy, RUNS_IN_A_CIRCLE)),
+            None => Meaning::Keep(RUNS_IN_A_CIRCLE),
         };
     }
     if mail.origin.is_automatic() || mail.unreadable.is_some() {
@@ -188,6 +200,20 @@ pub fn interpret(
             Meaning::Guide(speaker.person)
         }
         (None, _) => Meaning::Keep("belongs to no incident"),
+    }
+}
+
+/// A report on our reverse-path is believed when its MAC is ours, and about the one recipient whom
+/// that mail went to, whatever address the report names.
+fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
+    let Some(report) = mail.report.as_ref().filter(|_| proven) else {
+        return Meaning::Keep("not a delivery report that we can believe");
+    };
+    let reason = if report.reason.is_empty() { mail.subject.clone() } else { report.reason.clone() };
+    match report.outcome {
+        Outcome::Failed => Meaning::Bounced { outbox, reason },
+        Outcome::Delayed => Meaning::Delayed { outbox, reason },
+        Outcome::Delivered => Meaning::Keep("a report of success"),
     }
 }
 
@@ -343,7 +369,8 @@ fn source(mail: &InboundMail) -> Source {
     }
 }
 
-fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+/// A message as something that is kept without effect, and why.
+pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),

@@ -8,6 +8,7 @@ mod body;
 mod charset;
 pub mod command;
 pub mod compose;
+pub mod dsn;
 mod header;
 pub mod ids;
 mod limits;
