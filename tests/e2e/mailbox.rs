@@ -135,6 +135,25 @@ fn a_person_who_reads_first_takes_nothing_away() {
 }
 
 #[test]
+fn kill_9_in_a_burst_loses_nothing_and_doubles_nothing() {
+    const MAILS: usize = 120;
+    let place = Place::start();
+    let mut server = place.server("");
+    place.declare();
+    server.wait_for_incident("INC-1", "the incident to exist", |_| true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..=MAILS).for_each(|number| place.note(number)));
+        for some in [1, MAILS / 3] {
+            server.wait_for_incident("INC-1", "some notes", |incident| notes(incident).len() >= some);
+            server.kill9();
+            server.restart();
+        }
+    });
+    let numbers: Vec<usize> = (1..=MAILS).collect();
+    wait_for_notes(&server, &numbers);
+}
+
+#[test]
 fn a_mailbox_that_is_renumbered_gives_each_message_once() {
     let place = Place::start();
     // Both lie in the mailbox before the server comes: they are history, then and later.

@@ -82,8 +82,10 @@ enum Said {
     /// The command is done; with what was said in place of OK.
     Done(RequestId, Option<String>),
     Goodbye(String),
-    /// There are more messages now.
-    Exists,
+    /// There are so many messages now.
+    Exists(u32),
+    /// There is one message less.
+    Expunged,
     Able(Abilities),
     UidValidity(u32),
     UidNext(u32),
@@ -114,6 +116,8 @@ pub struct Abilities {
 pub(super) struct Connection {
     session: Session<Box<dyn Wire>>,
     pub(super) abilities: Abilities,
+    /// How many messages there are. Servers repeat it, so that only another number is news.
+    exists: u32,
     /// Messages have come since the last search began.
     pub(super) news: bool,
 }
@@ -135,7 +139,7 @@ impl Connection {
         let session = timeout(LOGIN_WITHIN, log_in(client, &mailbox.login, secret))
             .await
             .unwrap_or_else(|_| Err(ImapError::Broken("no answer to the login".to_owned())))?;
-        let mut connection = Self { session, abilities: Abilities::default(), news: false };
+        let mut connection = Self { session, abilities: Abilities::default(), exists: 0, news: false };
         connection.abilities = connection.ask_abilities().await?;
         Ok(connection)
     }
@@ -321,8 +325,13 @@ impl Connection {
         };
         match said {
             Said::Goodbye(words) => Err(ImapError::Broken(format!("the server said goodbye: {words}"))),
-            Said::Exists => {
-                self.news = true;
+            Said::Exists(count) => {
+                self.news |= count != self.exists;
+                self.exists = count;
+                Ok(said)
+            }
+            Said::Expunged => {
+                self.exists = self.exists.saturating_sub(1);
                 Ok(said)
             }
             said => Ok(said),
@@ -345,7 +354,8 @@ fn read_said(response: &Response<'_>) -> Said {
             Some(ResponseCode::UidNext(number)) => Said::UidNext(*number),
             _ => Said::Else,
         },
-        Response::MailboxData(MailboxDatum::Exists(_)) => Said::Exists,
+        Response::MailboxData(MailboxDatum::Exists(count)) => Said::Exists(*count),
+        Response::Expunge(_) => Said::Expunged,
         Response::MailboxData(MailboxDatum::Search(uids)) => Said::Found(uids.clone()),
         Response::Capabilities(all) => Said::Able(read_abilities(all)),
         Response::Fetch(_, attributes) => Said::Fetched(read_items(attributes)),

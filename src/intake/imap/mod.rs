@@ -68,7 +68,8 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) {
         };
         memory.note_break();
         let pause = pause_after(memory.failures, &error, chance());
-        if memory.failures == 0 {
+        // Connections end now and then; what the operator must mend is said at once.
+        if memory.failures == 0 && matches!(error, ImapError::Broken(_)) {
             info!("the mailbox is opened again in {:.1} s: {error}", pause.as_secs_f32());
         } else {
             let seconds = pause.as_secs_f32();

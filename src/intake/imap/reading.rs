@@ -95,8 +95,9 @@ impl<'a> Reader<'a> {
                 self.read_missing().await?;
                 look_for_missing_at = Instant::now() + every;
             }
-            self.memory.failures = 0;
             self.connection.wait_for_news(Instant::now() + every).await?;
+            // Only now: a server that ends every connection soon is not asked for one every second.
+            self.memory.failures = 0;
         }
     }
 
@@ -114,10 +115,14 @@ impl<'a> Reader<'a> {
             for batch in self.cut(&uids).await? {
                 let Some(&end) = batch.last() else { continue };
                 let to = MailboxCursor { uid: end, ..self.cursor.clone() };
-                if !self.store_batch(&batch, to).await? {
+                let (messages, missing) = self.fetch_batch(&batch).await?;
+                if !self.store(messages, &missing, to).await? {
                     // Somebody else reads this mailbox, too; go on from where they are.
                     self.follow().await?;
                     break;
+                }
+                for uid in &batch {
+                    self.memory.stumbles.remove(uid);
                 }
             }
         }
@@ -131,10 +136,13 @@ impl<'a> Reader<'a> {
             messages = recent.len(),
             "the mailbox was renumbered; its messages of a day are read again"
         );
+        let mut all_missing = Vec::new();
         for batch in self.cut(&recent).await? {
+            let (messages, missing) = self.fetch_batch(&batch).await?;
+            all_missing.extend(missing);
             // The cursor stays until all are stored: a crash in between begins again.
             let same = self.cursor.clone();
-            if !self.store_batch(&batch, same).await? {
+            if !self.store(messages, &[], same).await? {
                 return self.follow().await;
             }
         }
@@ -143,14 +151,9 @@ impl<'a> Reader<'a> {
             uid: self.opened.uid_next.saturating_sub(1),
             ..self.cursor.clone()
         };
-        let moved = self.settings.store.save_inbound_from_mailbox(&[], &[], &self.cursor, &to).await?;
+        let moved = self.store(Vec::new(), &all_missing, to).await?;
         self.memory.stumbles.clear();
-        if moved {
-            self.cursor = to;
-            Ok(())
-        } else {
-            self.follow().await
-        }
+        if moved { Ok(()) } else { self.follow().await }
     }
 
     /// The messages of the last day, without those that were there before Firebell came.
@@ -228,15 +231,15 @@ impl<'a> Reader<'a> {
         Ok(sized.collect())
     }
 
-    /// Fetches, stores, and moves a batch; `false` when another reader was faster.
-    async fn store_batch(&mut self, uids: &[u32], to: MailboxCursor) -> Result<bool, ImapError> {
-        let (mut messages, mut taken, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    /// The messages of a batch, ready to be stored, and those that are missing.
+    async fn fetch_batch(
+        &mut self,
+        uids: &[u32],
+    ) -> Result<(Vec<(u32, NewInbound)>, Vec<Unfetched>), ImapError> {
+        let (mut messages, mut missing) = (Vec::new(), Vec::new());
         for (uid, fetched) in self.fetch_all(uids).await? {
             match fetched {
-                Fetched::Message(octets) => {
-                    messages.push(self.receive(octets));
-                    taken.push(uid);
-                }
+                Fetched::Message(octets) => messages.push((uid, self.receive(octets))),
                 Fetched::Gone => debug!("a message was taken out of the mailbox before it was read"),
                 Fetched::Missing(reason) => {
                     warn!(uid, "the server does not hand out message {uid}: {reason}");
@@ -244,14 +247,22 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        Ok((messages, missing))
+    }
+
+    /// Stores messages and the cursor, then moves them away; `false` when another reader was faster.
+    async fn store(
+        &mut self,
+        messages: Vec<(u32, NewInbound)>,
+        missing: &[Unfetched],
+        to: MailboxCursor,
+    ) -> Result<bool, ImapError> {
+        let (taken, messages): (Vec<u32>, Vec<NewInbound>) = messages.into_iter().unzip();
         let store = &self.settings.store;
-        if !store.save_inbound_from_mailbox(&messages, &missing, &self.cursor, &to).await? {
+        if !store.save_inbound_from_mailbox(&messages, missing, &self.cursor, &to).await? {
             return Ok(false);
         }
         self.cursor = to;
-        for uid in uids {
-            self.memory.stumbles.remove(uid);
-        }
         if !messages.is_empty() {
             self.settings.arrivals.notify_one();
         }

@@ -284,6 +284,16 @@ async fn mail_that_comes_while_other_mail_is_looked_for_is_found_before_waiting(
 }
 
 #[tokio::test]
+async fn a_count_that_a_server_repeats_is_no_news() {
+    let repeating = |command: &str| {
+        command.starts_with("UID SEARCH").then_some("* SEARCH 8\r\n* 3 EXISTS\r\nTAG OK done\r\n")
+    };
+    let (_, heard) = Place::after_eight(repeating).await.read().await;
+    let looks = heard.iter().filter(|command| command.starts_with("UID SEARCH")).count();
+    assert_eq!((looks, heard.last().map(String::as_str)), (1, Some("IDLE")), "{heard:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_announces_nothing_is_asked_now_and_then() {
     fn plain(command: &str) -> Option<&'static str> {
         static LOOKS: AtomicUsize = AtomicUsize::new(0);
