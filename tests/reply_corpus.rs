@@ -250,7 +250,8 @@ fn cost_of(mail: &str) -> u64 {
 
 #[test]
 fn four_times_the_octets_cost_no_more_than_ten_times_the_work() {
-    const QUARTER: usize = 250_000;
+    // Unoptimised code: more would show the same and take minutes.
+    const QUARTER: usize = 60_000;
     let plain = "From: a@b.example\n\n";
     let html = "From: a@b.example\nContent-Type: text/html\n\n";
     for (header, unit) in [
