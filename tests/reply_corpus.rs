@@ -238,9 +238,9 @@ fn processor_time() -> u64 {
     line.split(' ').next().and_then(|first| first.parse().ok()).expect("nanoseconds")
 }
 
-/// The least of three readings.
+/// The lesser of two readings.
 fn cost_of(mail: &str) -> u64 {
-    let costs = (0..3).map(|_| {
+    let costs = (0..2).map(|_| {
         let before = processor_time();
         read_mail(mail.as_bytes(), false);
         processor_time() - before
@@ -260,6 +260,7 @@ fn four_times_the_octets_cost_no_more_than_ten_times_the_work() {
         (plain, "> a\n\nb\n"),
         (plain, "On Mon, 2 Apr 2012 at 18:26, Megan One wrote:\n"),
         (plain, "To: a@b.example\n"),
+        (plain, "2026-11-21 10:00 mail to a@b.example: x\n"),
         (plain, "Sent from my iPhone\n\n"),
         (plain, "confidential message for the recipient "),
         (html, "<div>"),

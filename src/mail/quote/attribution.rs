@@ -28,12 +28,16 @@ pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
     if !has_colon && !has_address && !ends_with_verb || lower.chars().count() > CHARS_MAX {
         return None;
     }
+    let has_date = has_date(&lower);
+    if !has_date && !ends_with_verb {
+        return None;
+    }
     let shape = Shape {
         bare: text.trim(),
         stem,
         has_colon,
         has_address,
-        has_date: has_date(&lower),
+        has_date,
         ends_with_verb,
         behind_verb: words_behind_verb(stem),
         starts_with_date: starts_with_date(&lower),

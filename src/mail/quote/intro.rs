@@ -15,6 +15,8 @@ const SHARED_OPENINGS: &[&str] =
     &[" On ", " Am ", " Le ", " El ", " Il ", " Em ", " Op ", " Den ", " W dniu ", " Dne ", "\u{a0}On "];
 /// Underscores that Outlook writes above a header block in any language.
 const OUTLOOK_RULE_MIN: usize = 24;
+/// The longest name of a field has 24 characters, in any script.
+const LABEL_OCTETS_MAX: usize = 96;
 /// Lines of a header block, wrapped recipients included.
 const BLOCK_LINES_MAX: usize = 24;
 
@@ -22,6 +24,8 @@ const BLOCK_LINES_MAX: usize = 24;
 /// lines that introduce a marked quotation, ascending.
 pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Vec<usize> {
     let mut intros = Vec::new();
+    // Every line is looked up once, however many blocks it might belong to.
+    let labels: Vec<Option<Label>> = lines.iter().map(|line| read_label(&line.text)).collect();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         if line.mark == Some(Mark::Cut) {
@@ -32,7 +36,7 @@ pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Vec<usize> {
             at += 1;
             continue;
         }
-        let Some((end, is_open)) = read_intro(lines, at) else {
+        let Some((end, is_open)) = read_intro(lines, &labels, at) else {
             at += 1;
             continue;
         };
@@ -94,7 +98,7 @@ fn cut_from(lines: &[Line], at: usize, keep: &mut [bool]) {
 }
 
 /// Where the introduction that begins here ends, and whether it introduces without marks too.
-fn read_intro(lines: &[Line], at: usize) -> Option<(usize, bool)> {
+fn read_intro(lines: &[Line], labels: &[Option<Label>], at: usize) -> Option<(usize, bool)> {
     let line = lines.get(at)?;
     if line.mark == Some(Mark::Attribution) {
         let marked =
@@ -106,11 +110,13 @@ fn read_intro(lines: &[Line], at: usize) -> Option<(usize, bool)> {
     }
     let text = folded(&line.text);
     match separator(&text) {
-        Separator::Sure => return Some((read_block(lines, at + 1).unwrap_or(at + 1), true)),
-        Separator::WithBlock if let Some(end) = read_block(lines, at + 1) => return Some((end, true)),
+        Separator::Sure => return Some((read_block(lines, labels, at + 1).unwrap_or(at + 1), true)),
+        Separator::WithBlock if let Some(end) = read_block(lines, labels, at + 1) => {
+            return Some((end, true));
+        }
         _ => {}
     }
-    let block = read_block(lines, at).or_else(|| read_foreign_block(lines, at));
+    let block = read_block(lines, labels, at).or_else(|| read_foreign_block(lines, at));
     if let Some(end) = block.or_else(|| read_notes_block(lines, at)) {
         return Some((end, true));
     }
@@ -220,7 +226,7 @@ fn separator(text: &str) -> Separator {
 }
 
 /// The end of a header block that begins here (`From: …`, `Sent: …`, `To: …`).
-fn read_block(lines: &[Line], at: usize) -> Option<usize> {
+fn read_block(lines: &[Line], labels: &[Option<Label>], at: usize) -> Option<usize> {
     let mut start = at;
     while lines.get(start).is_some_and(|line| line.is_blank() || is_rule(line)) && start < at + 3 {
         start += 1;
@@ -240,8 +246,10 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
             }
             continue;
         }
-        match read_label(&line.text) {
-            Some((label, value)) => {
+        let label = labels.get(index).copied().flatten();
+        match label {
+            Some(label) => {
+                let value = line.text.split_once([':', '：']).map_or("", |(_, value)| value);
                 // The second of a kind begins another block, or an own text.
                 if label != Label::Other && seen.contains(&label) {
                     break;
@@ -256,10 +264,10 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
             None if !seen.is_empty() && blanks == 0 => has_address |= line.text.contains('@'),
             None => break,
         }
-        if read_label(&line.text).is_some() || blanks == 0 {
+        if label.is_some() || blanks == 0 {
             end = index + 1;
         }
-        if read_label(&line.text).is_some() {
+        if label.is_some() {
             blanks = 0;
         }
     }
@@ -274,14 +282,14 @@ fn read_block(lines: &[Line], at: usize) -> Option<usize> {
     (is_block && seen.first() != Some(&Label::Cc) && seen.first() != Some(&Label::Other)).then_some(end)
 }
 
-fn read_label(text: &str) -> Option<(Label, &str)> {
+fn read_label(text: &str) -> Option<Label> {
     let text = text.trim_start_matches(['*', ' ', '\t', '\u{a0}', '|', '_']);
-    let (name, value) = text.split_once([':', '：'])?;
-    if name.chars().count() > 24 {
+    let (name, _) = text.split_once([':', '：'])?;
+    if name.len() > LABEL_OCTETS_MAX {
         return None;
     }
     let name = folded(name.trim_matches(['*', ' ', '\u{a0}', '\t', '_']));
-    label_of(name.trim()).map(|label| (label, value))
+    label_of(name.trim())
 }
 
 /// The end of an attribution that begins here, and whether it can do without marks behind it.
@@ -325,7 +333,8 @@ mod tests {
         let lines: Vec<Line> = ["Date: 21.11.2026", "From: 22:00", "To: 04:00", "Node: a1"]
             .map(|text| Line::plain(text, 0))
             .into();
-        assert_eq!(read_block(&lines, 0), None);
+        let labels: Vec<Option<Label>> = lines.iter().map(|line| read_label(&line.text)).collect();
+        assert_eq!(read_block(&lines, &labels, 0), None);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(super) enum Label {
 
 /// Which kind of field a name is, in any of the languages.
 pub(super) fn label_of(name: &str) -> Option<Label> {
+    if name.is_empty() {
+        return None;
+    }
     let of = |names: &str| names.split('|').any(|known| known == name);
     LABELS.iter().find(|(_, names)| of(names)).map(|(label, _)| *label)
 }
