@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
+use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
@@ -79,6 +80,15 @@ pub enum Meaning {
         outbox: i64,
         reason: String,
     },
+}
+
+/// A message without the tokens of our addresses: what is stored, shown or sent on of it must let
+/// nobody speak for its sender. Where it was sent to is read from its recipients, which stay.
+pub fn without_tokens(mut mail: InboundMail, policy: &Policy) -> InboundMail {
+    for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
+        *text = policy.address.without_tokens(text);
+    }
+    mail
 }
 
 /// Reads where a message was sent to. The envelope's recipients count before the header's.
@@ -229,7 +239,7 @@ pub fn declaration(
     if by.trust == Trust::Stranger {
         // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
         // to state.
-        written.lines.retain(|line| line.meaning.as_ref().is_ok_and(is_stated_fact));
+        written.lines.retain(|line| line.meaning.as_ref().is_ok_and(states_fact));
         written.prose = mail.new_text.trim().to_owned();
         written.gave_up = false;
     }
@@ -244,24 +254,6 @@ pub fn declaration(
         written,
         source: source(mail),
     }
-}
-
-/// What anybody may say of what they report.
-fn is_stated_fact(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Severity(_)
-            | Command::Title(_)
-            | Command::Summary(_)
-            | Command::Impact(_)
-            | Command::Service(_)
-            | Command::Started(_)
-            | Command::Detected(_)
-            | Command::Link(_)
-            | Command::CustomersAffected(_)
-            | Command::Private(_)
-            | Command::Drill(_)
-    )
 }
 
 /// The speaker that a message's From names, as far as it is believed.

@@ -447,7 +447,8 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         assert_eq!(first.attachments, ["a \"b\".png"]);
         assert_eq!((timeline[1].seq, &timeline[1].author, timeline[1].verified), (2, &None, false));
         let mut write = base.store().begin_write().await.unwrap();
-        let taken = write.save_entries(7, &[entry(2, None)], at(6)).await;
+        write.save_entries(7, &[entry(2, None)], at(6)).await.unwrap();
+        let taken = write.commit().await;
         assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     }
 }
@@ -545,5 +546,17 @@ async fn a_configuration_gets_a_number_when_it_differs_from_the_last() {
         for saver in savers {
             assert_eq!(saver.await.unwrap().unwrap(), 4);
         }
+    }
+}
+
+#[tokio::test]
+async fn large_messages_are_read_a_few_at_a_time() {
+    for base in bases().await {
+        let store = base.store();
+        let large: Vec<NewInbound> =
+            (1..=4).map(|id| NewInbound { octets: vec![b'x'; 7_000_000], ..message(id) }).collect();
+        store.save_inbound(&large).await.unwrap();
+        let mut write = store.begin_write().await.unwrap();
+        assert_eq!(write.load_waiting(100).await.unwrap().len(), 2);
     }
 }

@@ -15,7 +15,9 @@ use crate::incident::decide::decide;
 use crate::incident::decision::{Decision, Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
-use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret};
+use crate::interpret::{
+    Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, without_tokens,
+};
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
@@ -152,6 +154,7 @@ impl Batch {
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let mail = without_tokens(mail, &self.policy);
         if !self.write.claim_content_key(&mail.content_key, message.id).await? {
             self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await?;
             return Ok(());
@@ -306,6 +309,7 @@ impl Batch {
             return Ok(None);
         };
         let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let mail = without_tokens(mail, &self.policy);
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
             person: self.policy.roster.person(&from.address, &from.name),

@@ -211,6 +211,44 @@ impl OwnAddress {
     }
 }
 
+impl OwnAddress {
+    /// `text` with the tokens taken out of our addresses, so that nobody who reads it can speak for
+    /// somebody else: `incidents+42.TOKEN@example.org` becomes `incidents+42@example.org`.
+    pub fn without_tokens(&self, text: &str) -> String {
+        let local = self.address.local_part();
+        let domain = self.address.domain();
+        let mut kept = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('@') {
+            let (before, behind) = rest.split_at(at);
+            let start = before
+                .rfind(|c: char| !(c.is_ascii_alphanumeric() || "+-._=".contains(c)))
+                .map_or(0, |start| start + before[start..].chars().next().map_or(0, char::len_utf8));
+            let (words, tagged) = before.split_at(start);
+            kept.push_str(words);
+            let ours = behind.get(1..=domain.len()).is_some_and(|at| at.eq_ignore_ascii_case(domain))
+                && tagged.get(..local.len()).is_some_and(|own| own.eq_ignore_ascii_case(local))
+                && tagged[local.len()..].starts_with(self.separator);
+            // What stands behind a dot of the tag is an id with its token, or the token alone.
+            let shown = if ours {
+                tagged[..local.len()].len() + tag_shown(&tagged[local.len()..])
+            } else {
+                tagged.len()
+            };
+            kept.push_str(&tagged[..shown]);
+            kept.push('@');
+            rest = &behind[1..];
+        }
+        kept.push_str(rest);
+        kept
+    }
+}
+
+/// How much of `+42.TOKEN` may be shown.
+fn tag_shown(tag: &str) -> usize {
+    tag.find('.').unwrap_or(tag.len())
+}
+
 fn read_tag(tag: &str) -> Tag {
     let unknown = || Tag::Unknown(tag.to_owned());
     let mut parts = tag.splitn(3, '.');
@@ -293,6 +331,22 @@ mod tests {
         assert_eq!(tag("incidents+-1@example.org"), Some(Tag::Unknown("-1".into())));
         assert_eq!(tag("incidentsx@example.org"), None);
         assert_eq!(tag("incidents@elsewhere.example"), None);
+    }
+
+    #[test]
+    fn a_token_is_taken_out_of_our_addresses_wherever_they_stand() {
+        for (text, shown) in [
+            ("write to incidents+42.abcdefgh@example.org.", "write to incidents+42@example.org."),
+            ("<Incidents+42.ABCDEFGH@Example.org>", "<Incidents+42@Example.org>"),
+            ("mailto:incidents+held.7.abcd@example.org?x", "mailto:incidents+held@example.org?x"),
+            ("incidents+42@example.org, a@b.example", "incidents+42@example.org, a@b.example"),
+            ("other+42.abcd@example.org", "other+42.abcd@example.org"),
+            ("é@ @@ incidents+1.a@example.org@", "é@ @@ incidents+1@example.org@"),
+            ("incidents+1.a@example.com", "incidents+1.a@example.com"),
+        ] {
+            assert_eq!(own('+').without_tokens(text), shown);
+        }
+        assert_eq!(own('-').without_tokens("incidents-1.a@example.org"), "incidents-1@example.org");
     }
 
     #[test]

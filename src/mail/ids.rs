@@ -4,6 +4,8 @@
 //! because hosts fold the case of local parts. Never random: the same question has one answer, so
 //! a retry is the same mail.
 
+use std::sync::LazyLock;
+
 use data_encoding::{Encoding, Specification};
 use ring::hmac;
 
@@ -15,6 +17,12 @@ pub const TOKEN_CHARS: usize = 16;
 const MESSAGE_ID_CHARS: usize = 26;
 /// Length of a reverse-path's MAC: 50 bits guard nothing but a delivery report.
 const BOUNCE_MAC_CHARS: usize = 10;
+
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    specification.encoding().expect("32 distinct symbols")
+});
 
 /// The server's secret, under which every identifier is made.
 #[derive(Clone)]
@@ -63,7 +71,7 @@ impl Secret {
     }
 
     fn mac(&self, text: &str, chars: usize) -> String {
-        let mut encoded = base32().encode(hmac::sign(&self.0, text.as_bytes()).as_ref());
+        let mut encoded = BASE32.encode(hmac::sign(&self.0, text.as_bytes()).as_ref());
         encoded.truncate(chars);
         encoded
     }
@@ -74,12 +82,6 @@ pub fn same(given: &str, expected: &str) -> bool {
     let given = given.to_ascii_lowercase();
     given.len() == expected.len()
         && given.bytes().zip(expected.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
-}
-
-fn base32() -> Encoding {
-    let mut specification = Specification::new();
-    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    specification.encoding().expect("32 distinct symbols")
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use super::{Store, StoreError, Stored, Write};
 const CHUNK_OCTETS_MAX: usize = 16 * 1024 * 1024;
 /// Messages whose octets one statement forgets, so that no writer waits long for it.
 const FORGET_AT_ONCE: i64 = 500;
+/// Octets that are read in one transaction at most, unless one message alone has more: a hundred of
+/// the largest would be a gigabyte.
+const OCTETS_AT_ONCE_MAX: i64 = 16 * 1024 * 1024;
 
 statements! {
     /// $1 holds the rows and $2 the packed octets of all, one behind the other: one statement for
@@ -34,21 +37,22 @@ statements! {
                substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
         from json_each($1)";
     COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
-    LOAD_WAITING = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
-        from inbound where state = 'waiting' order by received_at, id limit $1",
+    CHOOSE_WAITING = "
+        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1",
         // Readers of several processes never wait for each other, and never read the same message.
         pg: "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
-        from inbound where state = 'waiting' order by received_at, id limit $1
+        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1
         for update skip locked";
+    LOAD_WAITING = "
+        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
+        order by received_at, id";
     LOAD_ONE = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where id = $1 and octets is not null";
     LOAD_OF_INCIDENT = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where incident = $1 and octets is not null order by received_at, id";
-    MARK = "update inbound set state = $2, incident = $3, read_at = $4 where id = $1";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
     CLAIM_CONTENT_KEY = "
@@ -138,12 +142,28 @@ impl Store {
 impl Write {
     /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
     pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
-        let rows: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![limit.into()]).await?;
-        rows.into_iter().map(|row| Ok(row.read()?.0)).collect()
+        self.flush().await?;
+        let chosen: Vec<(i64, i64)> = self.transaction.load(CHOOSE_WAITING, vec![limit.into()]).await?;
+        let mut octets = 0;
+        let ids: Vec<(i64,)> = chosen
+            .into_iter()
+            .take_while(|(_, size)| {
+                let first = octets == 0;
+                octets += size;
+                first || octets <= OCTETS_AT_ONCE_MAX
+            })
+            .map(|(id, _)| (id,))
+            .collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let waiting: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![rows(&ids)]).await?;
+        waiting.into_iter().map(|row| Ok(row.read()?.0)).collect()
     }
 
     /// A message and what became of it; `None` also when its octets were forgotten.
     pub async fn load_inbound(&mut self, id: i64) -> Stored<Option<(NewInbound, InboundState)>> {
+        self.flush().await?;
         let rows: Vec<InboundRow> = self.transaction.load(LOAD_ONE, vec![id.into()]).await?;
         let read = rows.into_iter().next().map(InboundRow::read).transpose()?;
         Ok(read.map(|(inbound, state)| (inbound.message, state)))
@@ -157,9 +177,8 @@ impl Write {
         incident: Option<i64>,
         now: DateTime<Utc>,
     ) -> Stored<()> {
-        let values = vec![id.into(), state.name().into(), incident.into(), micros(now).into()];
-        self.transaction.execute(MARK, values).await?;
-        Ok(())
+        self.pending.marks.insert(id, (state.name(), incident, micros(now)));
+        self.flush_much().await
     }
 
     /// Counts a failed reading; returns how many there were.

@@ -4,9 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::columns::{
-    json, micros, name, plain, read_address, read_instant, read_json, read_name, rows,
-};
+use super::columns::{json, micros, name, plain, read_address, read_instant, read_json, read_name};
 use super::engines::statements;
 use super::rows::{DueDeadline, StoredIncident};
 use super::{Store, StoreError, Stored, Write};
@@ -31,20 +29,10 @@ statements! {
     LOAD_NEWEST = "select version, state from incident order by number desc limit $1";
     LOAD_OPEN = "select version, state from incident where is_open order by number desc limit $1";
     LOAD_ALL = "select version, state from incident order by number";
-    SAVE_ENTRIES = "
-        insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
-                           elided, attachments, message_id)
-        select $1, cast(value->>0 as bigint), cast(value->>1 as bigint), $2, value->>2, value->>3,
-               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8, value->>9
-        from json_each($3)";
     LOAD_TIMELINE = "
         select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
                message_id
         from entry where incident = $1 order by seq";
-    DELETE_DEADLINES = "delete from deadline where incident = $1";
-    SAVE_DEADLINES = "
-        insert into deadline (incident, kind, wake_at)
-        select $1, value->>0, cast(value->>1 as bigint) from json_each($2)";
     LOAD_DEADLINES = "
         select incident, kind, wake_at from deadline where incident = $1 order by wake_at, kind";
     LOAD_DUE_DEADLINES = "
@@ -186,52 +174,44 @@ impl Write {
 
     /// In the order of its numbers.
     pub async fn load_timeline(&mut self, number: i64) -> Stored<Vec<Entry>> {
+        self.flush().await?;
         let rows: Vec<EntryRow> = self.transaction.load(LOAD_TIMELINE, vec![number.into()]).await?;
         rows.into_iter().map(EntryRow::read).collect()
     }
 
-    /// Appends to the timeline. [`StoreError::Conflict`] when a number is taken.
+    /// Appends to the timeline. [`StoreError::Conflict`] when a number is taken, at the commit at the
+    /// latest.
     pub async fn save_entries(
         &mut self,
         number: i64,
         entries: &[NewEntry],
         recorded_at: DateTime<Utc>,
     ) -> Stored<()> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                let author = entry.author.as_ref();
-                (
-                    entry.seq,
-                    micros(entry.at),
-                    author.map(|person| person.address.as_str()),
-                    author.map_or_else(String::new, |person| plain(&person.name)),
-                    entry.verified,
-                    entry.kind.name(),
-                    plain(&entry.text),
-                    plain(&entry.source.elided),
-                    json(&entry.source.attachments),
-                    entry.source.message_id.as_deref().map(plain),
-                )
-            })
-            .collect();
-        let values = vec![number.into(), micros(recorded_at).into(), rows(&entries)];
-        self.transaction.execute(SAVE_ENTRIES, values).await?;
-        Ok(())
+        let recorded_at = micros(recorded_at);
+        self.pending.entries.extend(entries.iter().map(|entry| {
+            let author = entry.author.as_ref();
+            (
+                number,
+                entry.seq,
+                micros(entry.at),
+                recorded_at,
+                author.map(|person| person.address.as_str().to_owned()),
+                author.map_or_else(String::new, |person| plain(&person.name)),
+                entry.verified,
+                entry.kind.name().to_owned(),
+                plain(&entry.text),
+                plain(&entry.source.elided),
+                json(&entry.source.attachments),
+                entry.source.message_id.as_deref().map(plain),
+            )
+        }));
+        self.flush_much().await
     }
 
     /// Makes the incident's deadline rows equal to these.
     pub async fn replace_deadlines(&mut self, number: i64, deadlines: &[Deadline]) -> Stored<()> {
-        self.transaction.execute(DELETE_DEADLINES, vec![number.into()]).await?;
-        if deadlines.is_empty() {
-            return Ok(());
-        }
-        let deadlines: Vec<_> =
-            deadlines.iter().map(|deadline| (name(deadline.kind), micros(deadline.wake_at))).collect();
-        self.transaction.execute(SAVE_DEADLINES, vec![number.into(), rows(&deadlines)]).await?;
-        Ok(())
+        let columns = deadlines.iter().map(|deadline| (name(deadline.kind), micros(deadline.wake_at)));
+        self.pending.deadlines.insert(number, columns.collect());
+        self.flush_much().await
     }
 }

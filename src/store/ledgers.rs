@@ -23,9 +23,6 @@ const BUDGET_HOURS: i64 = 24;
 statements! {
     SAVE_SECRET = "insert into meta (key, value) values ('secret', $1) on conflict (key) do nothing";
     LOAD_SECRET = "select value from meta where key = 'secret'";
-    SAVE_KNOWN_ID = "
-        insert into known_id (message_id, incident, letter, purpose) values ($1, $2, $3, $4)
-        on conflict (message_id) do nothing";
     LOAD_KNOWN_IDS = "
         select message_id, incident, letter, purpose from known_id
         where message_id in (select value->>0 from json_each($1))";
@@ -112,6 +109,14 @@ impl Write {
         for row in found {
             known.insert(row.message_id.clone(), row.read()?);
         }
+        // What this transaction saved first counts, as it will in the table.
+        for (message_id, incident, letter, purpose) in &self.pending.known {
+            if wanted.iter().any(|(id,)| id == message_id) && !known.contains_key(message_id) {
+                let (message_id, purpose) = (message_id.clone(), purpose.clone());
+                let row = KnownRow { message_id, incident: *incident, letter: *letter, purpose };
+                known.insert(row.message_id.clone(), row.read()?);
+            }
+        }
         Ok(wanted.into_iter().filter_map(|(id,)| known.remove(&id)).collect())
     }
 
@@ -120,14 +125,10 @@ impl Write {
         if !can_be_known(&known.message_id) {
             return Ok(());
         }
-        let values = vec![
-            plain(&known.message_id).into(),
-            known.incident.into(),
-            known.letter.into(),
-            known.purpose.map(name).into(),
-        ];
-        self.transaction.execute(SAVE_KNOWN_ID, values).await?;
-        Ok(())
+        let purpose = known.purpose.map(name);
+        let columns = (plain(&known.message_id), known.incident, known.letter, purpose);
+        self.pending.known.push(columns);
+        self.flush_much().await
     }
 
     /// Claims a digest's period; `false` when it was claimed before.

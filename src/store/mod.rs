@@ -4,7 +4,7 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `incidents`,
-//! `outbox`, and `ledgers` for the small tables.
+//! `outbox`, and `ledgers` for the small tables; what a transaction saves waits in `pending`.
 
 mod columns;
 mod engines;
@@ -13,6 +13,7 @@ mod incidents;
 mod ledgers;
 mod octets;
 mod outbox;
+mod pending;
 pub mod rows;
 
 /// Why the store did not do what it was asked.
@@ -42,6 +43,7 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Write {
     transaction: engines::Transaction,
+    pending: pending::Pending,
 }
 
 type Stored<T> = Result<T, StoreError>;
@@ -54,7 +56,7 @@ impl Store {
 
     /// Begins a transaction that writes. On SQLite there is one at a time; others wait here.
     pub async fn begin_write(&self) -> Stored<Write> {
-        Ok(Write { transaction: self.engine.begin().await? })
+        Ok(Write { transaction: self.engine.begin().await?, pending: pending::Pending::default() })
     }
 
     /// Ends every connection, after the transactions under way. Whatever is asked afterwards fails.
@@ -65,7 +67,7 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        for statements in [inbound::ALL, incidents::ALL, outbox::ALL, ledgers::ALL] {
+        for statements in [inbound::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL] {
             misfits.extend(self.engine.prepare(statements).await);
         }
         misfits
@@ -74,7 +76,8 @@ impl Store {
 
 impl Write {
     /// Makes it happen.
-    pub async fn commit(self) -> Stored<()> {
+    pub async fn commit(mut self) -> Stored<()> {
+        self.flush().await?;
         self.transaction.commit().await
     }
 }

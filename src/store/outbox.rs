@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::columns::{micros, name, plain, read_address, read_instant, read_name, read_variant, rows};
 use super::engines::statements;
-use super::octets::{pack, unpack};
+use super::octets::unpack;
 use super::rows::{Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState};
 use super::{Store, Stored, Write};
 use crate::incident::decision::Purpose;
@@ -20,19 +20,11 @@ use crate::mail::Address;
 const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
 
 statements! {
-    SAVE_LETTER = "
-        insert into letter (id, message_id, incident, purpose, created_at, subject, octets)
-        values ($1, $2, $3, $4, $5, $6, $7)";
     LOAD_LETTER = "
         select id, message_id, incident, purpose, created_at, subject, octets from letter where id = $1";
     LOAD_LETTERS = "
         select id, incident, purpose, octets from letter
         where id in (select cast(value->>0 as bigint) from json_each($1))";
-    SAVE_OUTBOX = "
-        insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at)
-        select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
-               'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
-        from json_each($1)";
     /// Leases the mail that has waited longest. What is of no use any more comes out of the queue
     /// on the same way, so that it is neither sent nor in the way.
     LEASE = "
@@ -312,40 +304,32 @@ impl Store {
 impl Write {
     /// Keeps a finished mail.
     pub async fn save_letter(&mut self, letter: &NewLetter) -> Stored<()> {
-        let values = vec![
-            letter.id.into(),
-            plain(&letter.message_id).into(),
-            letter.incident.into(),
-            name(letter.purpose).into(),
-            micros(letter.created_at).into(),
-            plain(&letter.subject).into(),
-            pack(&letter.octets).into(),
-        ];
-        self.transaction.execute(SAVE_LETTER, values).await?;
-        Ok(())
+        let columns = (
+            letter.id,
+            plain(&letter.message_id),
+            letter.incident,
+            name(letter.purpose),
+            micros(letter.created_at),
+            plain(&letter.subject),
+        );
+        self.pending.add_letter(columns, &letter.octets);
+        self.flush_much().await
     }
 
-    /// Queues letters, in one statement however many there are.
+    /// Queues letters.
     pub async fn save_outbox(&mut self, outbox: &[NewOutbox]) -> Stored<()> {
-        if outbox.is_empty() {
-            return Ok(());
-        }
-        let outbox: Vec<_> = outbox
-            .iter()
-            .map(|row| {
-                (
-                    row.id,
-                    row.letter,
-                    row.recipient.as_str(),
-                    row.recipient.key(),
-                    row.token.as_deref(),
-                    micros(row.due_at),
-                    micros(row.expires_at),
-                )
-            })
-            .collect();
-        self.transaction.execute(SAVE_OUTBOX, vec![rows(&outbox)]).await?;
-        Ok(())
+        self.pending.outbox.extend(outbox.iter().map(|row| {
+            (
+                row.id,
+                row.letter,
+                row.recipient.as_str().to_owned(),
+                row.recipient.key(),
+                row.token.clone(),
+                micros(row.due_at),
+                micros(row.expires_at),
+            )
+        }));
+        self.flush_much().await
     }
 
     /// Takes unsent mail of these purposes about an incident to a person out of the queue.
@@ -355,6 +339,7 @@ impl Write {
         recipient: &Address,
         purposes: &[Purpose],
     ) -> Stored<u64> {
+        self.flush().await?;
         let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
         let values = vec![incident.into(), recipient.key().into(), rows(&purposes)];
         self.transaction.execute(SUPERSEDE, values).await
@@ -367,18 +352,21 @@ impl Write {
     }
 
     pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {
+        self.flush().await?;
         let rows: Vec<LetterRow> = self.transaction.load(LOAD_LETTER, vec![letter.into()]).await?;
         rows.into_iter().next().map(LetterRow::read).transpose()
     }
 
     /// The outbox row with its letter: for delivery reports.
     pub async fn load_outbox_row(&mut self, outbox: i64) -> Stored<Option<OutboxRow>> {
+        self.flush().await?;
         let rows: Vec<ShownRow> = self.transaction.load(LOAD_ROW, vec![outbox.into()]).await?;
         rows.into_iter().next().map(ShownRow::read).transpose()
     }
 
     /// The relay will not take it, or its report says so; `false` when that was known already.
     pub async fn mark_refused(&mut self, outbox: i64, answer: &str) -> Stored<bool> {
+        self.flush().await?;
         let values = vec![outbox.into(), plain(answer).into()];
         Ok(self.transaction.execute(MARK_REFUSED, values).await? == 1)
     }

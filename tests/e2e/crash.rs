@@ -20,6 +20,13 @@ fn every_mail_that_got_its_250_is_in_the_timeline_exactly_once_after_kill_9() {
     kill_in_a_burst("");
 }
 
+#[test]
+fn the_same_holds_on_postgresql() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let url = runtime.block_on(crate::postgres::fresh_database());
+    kill_in_a_burst(&format!("[database]\nurl = \"{url}\"\n"));
+}
+
 /// With `more` configuration, such as another database.
 fn kill_in_a_burst(more: &str) {
     let mut server = Server::start(free_port(), &Relay::Maildir, more);
@@ -64,6 +71,11 @@ fn kill_in_a_burst(more: &str) {
     assert_once(&marks(&incident));
     let incidents = server.run(&["incident", "list", "--json"]);
     assert_eq!(incidents.as_array().expect("an array").len(), 1, "no reply declares: {incidents:#}");
+    println!(
+        "{} of {MAILS} mails had their 250 when the server was killed; each is in the timeline once, and so \
+         are the rest, sent again",
+        got_250.len()
+    );
 }
 
 /// Sends every [`CONNECTIONS`]th mail until the connection breaks; reports each 250.

@@ -8,5 +8,7 @@ mod crash;
 mod demo;
 mod incident_by_mail;
 mod lab_works;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod support;
 mod transcript;

@@ -204,3 +204,21 @@ async fn what_a_killed_server_was_sending_is_due_again_at_once() {
         assert_eq!(again.iter().map(|job| job.outbox).collect::<Vec<_>>(), [10, 11]);
     }
 }
+
+#[tokio::test]
+async fn a_transaction_reads_what_it_saved_before_it_commits() {
+    for base in bases().await {
+        let store = base.store();
+        let mut write = store.begin_write().await.unwrap();
+        for id in [1, 2] {
+            write.save_letter(&letter(id)).await.unwrap();
+            write.save_outbox(&[outbox(id + 10, id)]).await.unwrap();
+        }
+        assert_eq!(write.load_letter(2).await.unwrap(), Some(letter(2)));
+        assert_eq!(write.load_outbox_row(11).await.unwrap().unwrap().message_id, "1@example.org");
+        write.save_letter(&letter(3)).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(store.load_letter(1).await.unwrap(), Some(letter(1)));
+        assert_eq!(store.load_letter(3).await.unwrap(), Some(letter(3)));
+    }
+}

@@ -26,7 +26,14 @@ impl Step<'_> {
             let outcome = match &line.meaning {
                 Ok(command) => match self.apply(command, said) {
                     Ok(understood) => Outcome::Done(understood),
-                    Err((why, instead)) => Outcome::Refused { why, instead },
+                    Err((why, instead)) => Outcome::Refused {
+                        why: if matches!(command, Command::Update(_)) {
+                            format!("{why}. Your words are a note, and whoever works on it has them")
+                        } else {
+                            why
+                        },
+                        instead,
+                    },
                 },
                 Err(misread) => {
                     Outcome::Refused { why: misread.why.clone(), instead: misread.instead.clone() }

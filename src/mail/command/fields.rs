@@ -184,8 +184,11 @@ impl Field {
 /// The known name nearest to one that is none: within two slips (a letter missing, too many, wrong,
 /// or two swapped), and at most one in three letters.
 pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let slips_max = (typed.chars().count() / 3).min(2);
+    let typed_chars = typed.chars().count();
+    let slips_max = (typed_chars / 3).min(2);
     names
+        // Cheap, and rules most of them out: each slip changes the length by one at most.
+        .filter(|name| name.chars().count().abs_diff(typed_chars) <= slips_max)
         .map(|name| (strsim::damerau_levenshtein(typed, &name.to_lowercase()), name))
         .filter(|(slips, _)| *slips <= slips_max)
         .min_by_key(|(slips, _)| *slips)

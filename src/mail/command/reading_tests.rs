@@ -337,6 +337,30 @@ fn a_megabyte_of_anything_is_read_in_one_pass() {
     }
 }
 
+#[test]
+fn a_promise_behind_an_update_is_a_promise() {
+    let written = read("Update: We roll back.\nNext update: 45m\n");
+    assert_eq!(written.lines.len(), 2);
+    assert_eq!(written.lines[0].meaning, Ok(Command::Update("We roll back.".to_owned())));
+    assert!(matches!(written.lines[1].meaning, Ok(Command::NextUpdate(_))));
+    // Anything else behind an update is its text.
+    assert_eq!(read("Update: They wrote\nSeverity: SEV-1\n").lines.len(), 1);
+}
+
+#[test]
+fn resolved_alone_opens_a_mail_and_says_nothing_further_down() {
+    assert_eq!(commands("Resolved.\n\nThe rollback helped."), [Command::Resolved(String::new())]);
+    assert_eq!(commands("The replica:\n\nresolved\n"), []);
+}
+
+#[test]
+fn an_ack_may_be_said_twice_and_our_bar_hides_no_quotation() {
+    assert_eq!(commands("Yes, on it!"), [Command::Ack]);
+    assert_eq!(commands("Yes, but later"), []);
+    let written = read_answering("Severity: SEV-1", Some("| Severity: SEV-1"));
+    assert!(written.lines.is_empty());
+}
+
 proptest! {
     #[test]
     fn reading_is_total(text in any::<String>()) {

@@ -1,0 +1,171 @@
+//! Rows of a transaction that wait, so that a batch of messages takes one statement a table and
+//! not several a message.
+//!
+//! Nothing waits beyond its transaction: [`Write`] stores what waits before it reads or changes
+//! what that could touch, and before it commits. Start with [`Write::flush`].
+
+use std::collections::BTreeMap;
+
+use super::columns::rows;
+use super::engines::{Value, statements};
+use super::octets::Packer;
+use super::{Stored, Write};
+
+/// Packed octets that wait at most: bounds the memory of a transaction.
+const OCTETS_MAX: usize = 16 * 1024 * 1024;
+/// Rows that wait at most, for the same reason.
+const ROWS_MAX: usize = 10_000;
+
+statements! {
+    SAVE_ENTRIES = "
+        insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
+                           elided, attachments, message_id)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               cast(value->>3 as bigint), value->>4, value->>5, cast(value->>6 as boolean), value->>7,
+               value->>8, value->>9, value->>10, value->>11
+        from json_each($1)";
+    /// $1 holds the rows and $2 the packed octets of all, one behind the other.
+    SAVE_LETTERS = "
+        insert into letter (id, message_id, incident, purpose, created_at, subject, octets)
+        select cast(value->>0 as bigint), value->>1, cast(value->>2 as bigint), value->>3,
+               cast(value->>4 as bigint), value->>5,
+               substr($2, cast(value->>6 as integer), cast(value->>7 as integer))
+        from json_each($1)",
+        // `substr` is one of text when the parameter's type is not said.
+        pg: "
+        insert into letter (id, message_id, incident, purpose, created_at, subject, octets)
+        select cast(value->>0 as bigint), value->>1, cast(value->>2 as bigint), value->>3,
+               cast(value->>4 as bigint), value->>5,
+               substr(cast($2 as bytea), cast(value->>6 as integer), cast(value->>7 as integer))
+        from json_each($1)";
+    SAVE_OUTBOX = "
+        insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
+               'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
+        from json_each($1)";
+    SAVE_KNOWN_IDS = "
+        insert into known_id (message_id, incident, letter, purpose)
+        select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), value->>3
+        from json_each($1) where true
+        on conflict (message_id) do nothing";
+    DELETE_DEADLINES = "
+        delete from deadline
+        where incident in (select cast(value->>0 as bigint) from json_each($1))";
+    SAVE_DEADLINES = "
+        insert into deadline (incident, kind, wake_at)
+        select cast(value->>0 as bigint), value->>1, cast(value->>2 as bigint) from json_each($1)";
+    MARK_INBOUND = "
+        update inbound set state = value->>1, incident = cast(value->>2 as bigint),
+               read_at = cast(value->>3 as bigint)
+        from json_each($1) where inbound.id = cast(value->>0 as bigint)";
+}
+
+/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided,
+/// attachments, Message-ID.
+pub(super) type EntryColumns =
+    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, String, Option<String>);
+/// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
+type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
+/// Id, letter, recipient, their key, token, due at, expires at.
+pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64);
+/// Message-ID, incident, letter, purpose.
+pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>);
+/// Kind, when to wake.
+type DeadlineColumns = (String, i64);
+/// State, incident, read at.
+pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
+
+/// What waits.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) entries: Vec<EntryColumns>,
+    letters: Vec<LetterColumns>,
+    letter_octets: Vec<u8>,
+    packer: Option<Packer>,
+    pub(super) outbox: Vec<OutboxColumns>,
+    pub(super) known: Vec<KnownColumns>,
+    /// Those that an incident has from now on.
+    pub(super) deadlines: BTreeMap<i64, Vec<DeadlineColumns>>,
+    /// By message, because the last word on one counts.
+    pub(super) marks: BTreeMap<i64, MarkColumns>,
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pending({} rows)", self.count())
+    }
+}
+
+impl Pending {
+    pub(super) fn add_letter(
+        &mut self,
+        columns: (i64, String, Option<i64>, String, i64, String),
+        octets: &[u8],
+    ) {
+        let packer = self.packer.get_or_insert_with(Packer::new);
+        // `substr` counts from one.
+        let start = self.letter_octets.len() + 1;
+        let size = packer.pack(octets, &mut self.letter_octets);
+        let (id, message_id, incident, purpose, created_at, subject) = columns;
+        self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
+    }
+
+    fn count(&self) -> usize {
+        self.entries.len()
+            + self.letters.len()
+            + self.outbox.len()
+            + self.known.len()
+            + self.deadlines.len()
+            + self.marks.len()
+    }
+}
+
+impl Write {
+    /// Stores what waits.
+    pub(super) async fn flush(&mut self) -> Stored<()> {
+        let pending = &mut self.pending;
+        let mut due = Vec::new();
+        if !pending.entries.is_empty() {
+            due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
+        }
+        if !pending.letters.is_empty() {
+            let octets = Value::from(std::mem::take(&mut pending.letter_octets));
+            due.push((SAVE_LETTERS, vec![rows(&std::mem::take(&mut pending.letters)), octets]));
+        }
+        if !pending.outbox.is_empty() {
+            due.push((SAVE_OUTBOX, vec![rows(&std::mem::take(&mut pending.outbox))]));
+        }
+        if !pending.known.is_empty() {
+            due.push((SAVE_KNOWN_IDS, vec![rows(&std::mem::take(&mut pending.known))]));
+        }
+        if !pending.deadlines.is_empty() {
+            let deadlines = std::mem::take(&mut pending.deadlines);
+            let of: Vec<_> = deadlines.keys().map(|incident| (incident,)).collect();
+            let all: Vec<_> = deadlines
+                .iter()
+                .flat_map(|(incident, rows)| rows.iter().map(move |(kind, at)| (incident, kind, at)))
+                .collect();
+            due.push((DELETE_DEADLINES, vec![rows(&of)]));
+            due.push((SAVE_DEADLINES, vec![rows(&all)]));
+        }
+        if !pending.marks.is_empty() {
+            let marks: Vec<_> = std::mem::take(&mut pending.marks)
+                .into_iter()
+                .map(|(id, (state, incident, read_at))| (id, state, incident, read_at))
+                .collect();
+            due.push((MARK_INBOUND, vec![rows(&marks)]));
+        }
+        for (statement, values) in due {
+            self.transaction.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores what waits when it has become much.
+    pub(super) async fn flush_much(&mut self) -> Stored<()> {
+        if self.pending.letter_octets.len() >= OCTETS_MAX || self.pending.count() >= ROWS_MAX {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+}
