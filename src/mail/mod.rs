@@ -5,6 +5,7 @@
 
 pub mod address;
 mod body;
+mod charset;
 pub mod command;
 pub mod compose;
 pub mod dsn;
