@@ -13,7 +13,7 @@ use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
-use crate::mail::command::{Command, Grammar, Line, read_commands, read_subject};
+use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
 
@@ -198,7 +198,7 @@ pub fn declaration(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Declared {
-    let (severity, title) = read_subject(&mail.subject);
+    let (mut severity, mut title) = read_subject(&mail.subject);
     let mut written = read_commands(&mail.new_text, &grammar(policy, None), now);
     if by.trust == Trust::Stranger {
         // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
@@ -206,6 +206,13 @@ pub fn declaration(
         written.lines.retain(|line| line.meaning.as_ref().is_ok_and(is_stated_fact));
         written.prose = mail.new_text.trim().to_owned();
         written.gave_up = false;
+    }
+    if title == UNTITLED
+        && let Some(first) = first_statement(&written.prose)
+    {
+        let (stated, words) = read_subject(first);
+        severity = severity.or(stated);
+        title = words;
     }
     Declared {
         by,
@@ -218,6 +225,14 @@ pub fn declaration(
         written,
         source: source(mail),
     }
+}
+
+/// The line of a report that says something, past the line that greets: what it is called by when
+/// its subject was left empty.
+fn first_statement(prose: &str) -> Option<&str> {
+    let mut lines = prose.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
 }
 
 /// What anybody may say of what they report.
