@@ -209,6 +209,42 @@ impl OwnAddress {
             None => self.tagged(&number.to_string()),
         }
     }
+
+    /// A text without the tokens of the subaddresses in it: `incidents+42.TOKEN@` becomes
+    /// `incidents+42@`. What is kept, shown or handed on must not let its reader speak for another.
+    pub fn without_tokens(&self, octets: &[u8]) -> Vec<u8> {
+        let start = format!("{}{}", self.address.local_part(), self.separator);
+        let start = start.as_bytes();
+        let mut kept = Vec::with_capacity(octets.len());
+        let mut rest = octets;
+        while let Some((first, after)) = rest.split_first() {
+            let tagged =
+                rest.split_at_checked(start.len()).filter(|(head, _)| head.eq_ignore_ascii_case(start));
+            let Some((head, tag)) = tagged else {
+                kept.push(*first);
+                rest = after;
+                continue;
+            };
+            let (tag, behind) = tag.split_at(tag_octets(tag));
+            let shown = if behind.starts_with(b"@") { without_secret(tag) } else { tag };
+            kept.extend_from_slice(head);
+            kept.extend_from_slice(shown);
+            rest = behind;
+        }
+        kept
+    }
+}
+
+/// How many octets at the start can be a tag of ours.
+fn tag_octets(text: &[u8]) -> usize {
+    let is_tag = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'.';
+    text.iter().take(64).take_while(|octet| is_tag(octet)).count()
+}
+
+/// A tag without its last part where that part is a token or a MAC.
+fn without_secret(tag: &[u8]) -> &[u8] {
+    let Some(dot) = tag.iter().rposition(|octet| *octet == b'.') else { return tag };
+    tag.get(..dot).unwrap_or(tag)
 }
 
 fn read_tag(tag: &str) -> Tag {
@@ -293,6 +329,19 @@ mod tests {
         assert_eq!(tag("incidents+-1@example.org"), Some(Tag::Unknown("-1".into())));
         assert_eq!(tag("incidentsx@example.org"), None);
         assert_eq!(tag("incidents@elsewhere.example"), None);
+    }
+
+    #[test]
+    fn a_text_that_is_kept_or_handed_on_holds_no_token() {
+        let without = |text: &str| String::from_utf8(own('+').without_tokens(text.as_bytes())).unwrap();
+        assert_eq!(
+            without("To: <Incidents+42.abcdefgh@Example.org>, incidents+7@example.org, x@y.z"),
+            "To: <Incidents+42@Example.org>, incidents+7@example.org, x@y.z"
+        );
+        assert_eq!(without("incidents+held.7.abc@example.org"), "incidents+held.7@example.org");
+        for same in ["", "incidents", "incidents+", "incidents+1.2 is no address", "a incidents+42."] {
+            assert_eq!(without(same), same);
+        }
     }
 
     #[test]
