@@ -14,7 +14,7 @@ use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
-use crate::mail::command::{Command, Grammar, Line, read_commands, read_subject};
+use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
 use crate::mail::dsn::Outcome;
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
@@ -80,15 +80,6 @@ pub enum Meaning {
         outbox: i64,
         reason: String,
     },
-}
-
-/// A message without the tokens of our addresses: what is stored, shown or sent on of it must let
-/// nobody speak for its sender. Where it was sent to is read from its recipients, which stay.
-pub fn without_tokens(mut mail: InboundMail, policy: &Policy) -> InboundMail {
-    for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
-        *text = policy.address.without_tokens(text);
-    }
-    mail
 }
 
 /// Reads where a message was sent to. The envelope's recipients count before the header's.
@@ -234,7 +225,7 @@ pub fn declaration(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Declared {
-    let (severity, title) = read_subject(&mail.subject);
+    let (mut severity, mut title) = read_subject(&mail.subject);
     let mut written = read_commands(&mail.new_text, &grammar(policy, None), now);
     if by.trust == Trust::Stranger {
         // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
@@ -242,6 +233,13 @@ pub fn declaration(
         written.lines.retain(|line| line.meaning.as_ref().is_ok_and(states_fact));
         written.prose = mail.new_text.trim().to_owned();
         written.gave_up = false;
+    }
+    if title == UNTITLED
+        && let Some(first) = first_statement(&written.prose)
+    {
+        let (stated, words) = read_subject(first);
+        severity = severity.or(stated);
+        title = words;
     }
     Declared {
         by,
@@ -254,6 +252,14 @@ pub fn declaration(
         written,
         source: source(mail),
     }
+}
+
+/// The line of a report that says something, past the line that greets: what it is called by when
+/// its subject was left empty.
+fn first_statement(prose: &str) -> Option<&str> {
+    let mut lines = prose.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next()?;
+    if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
 }
 
 /// The speaker that a message's From names, as far as it is believed.

@@ -37,7 +37,8 @@ trained = ["alice", "bob"]
 
 const REPORT: &str = "From: Bob <bob@example.org>\nTo: incidents@example.org\n\
     Subject: SEV1 checkout is down\nMessage-ID: <report@example.org>\n\
-    Date: Fri, 20 Nov 2026 09:00:00 +0100\n\nAll payments fail.\nFrom here on nothing works.\n";
+    Date: Fri, 20 Nov 2026 09:00:00 +0100\n\nAll payments fail.\nFrom here on nothing works.\n\
+    Like incidents+1.abcdefghijklmnop@example.org\n";
 
 /// A folder with a configuration in it.
 struct Place {
@@ -272,6 +273,13 @@ fn a_check_names_what_is_not_to_be_had() {
     assert!(not[0].contains("[send] relay"), "{ran:?}");
 }
 
+/// The keys of an object, sorted, which programs rely on.
+fn keys(object: &Value) -> String {
+    let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.join(" ")
+}
+
 #[test]
 fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     let place = Place::configured();
@@ -291,15 +299,25 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     assert_eq!(shown["severity"], "SEV-1");
     assert_eq!(shown["timeline"][0]["kind"], "declaration");
     assert_eq!(shown["timeline"][0]["author"], "bob@example.org");
+    assert_eq!(
+        keys(&shown),
+        "actions declared_at drill key missing next_update_due obligations phase postmortem private \
+         proposals resolved_at roles severity severity_assumed tasks timeline title"
+    );
+    assert_eq!(keys(&shown["timeline"][0]), "at author kind message_id recorded_at seq text verified");
+    assert_eq!(keys(&shown["obligations"][0]), "due_at kind owed_by stage");
     assert!(place.run(&["incident", "show", "1"]).out.starts_with("INC-1  checkout is down"));
     assert!(place.run(&["incident", "list"]).out.starts_with("INC-1 "));
 
     let mbox = place.run(&["incident", "export", "INC-1", "--format", "mbox"]).out;
+    assert!(!mbox.contains(".abcdefghijklmnop@") && mbox.contains("incidents+1@example.org"), "{mbox}");
     assert!(mbox.starts_with("From bob@example.org ") && mbox.contains("\n>From here on"), "{mbox}");
     let markdown = place.run(&["incident", "export", "INC-1"]).out;
     assert!(markdown.starts_with("# INC-1 checkout is down\n"), "{markdown}");
     let exported = place.run(&["incident", "export", "INC-1", "--json"]).out;
-    assert_eq!(serde_json::from_str::<Value>(&exported).unwrap()["key"], "INC-1");
+    let exported: Value = serde_json::from_str(&exported).unwrap();
+    assert_eq!(exported["key"], "INC-1");
+    assert_eq!(exported["timeline"][0]["elided"], "");
 
     let sent = place.json_once(&["outbox", "list", "--all", "--json"], |rows| {
         let rows = rows.as_array().unwrap();

@@ -9,7 +9,7 @@ use super::failure::{NOINPUT, print, print_json, print_octets};
 use super::open::{Found, open_store};
 use crate::incident::Policy;
 use crate::incident::state::Incident;
-use crate::render::show::{incident_head, incident_shown, render_incident};
+use crate::render::show::{incident_exported, incident_head, incident_shown, render_incident};
 use crate::store::Store;
 use crate::store::rows::NewInbound;
 
@@ -51,12 +51,12 @@ pub enum Command {
 /// What an exported incident is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// The messages that were received for it, as they came
+    /// The messages that were received for it, as they came but for the tokens in addresses
     Mbox,
     /// A text with the state and the timeline
     #[default]
     Markdown,
-    /// The object of `incident show --json`
+    /// The object of `incident show --json`, with summary, impact, quotations and names of files
     Json,
 }
 
@@ -119,19 +119,19 @@ async fn export(
     format: Format,
 ) -> Result<(), Failure> {
     let timeline = store.load_timeline(incident.number).await?;
-    let shown = incident_shown(incident, &timeline, policy);
     match format {
-        Format::Json => print_json(&shown),
+        Format::Json => print_json(&incident_exported(incident, &timeline, policy)),
         Format::Mbox => {
             let mut octets = Vec::new();
             for message in store.load_messages(incident.number).await? {
                 write_mbox(&mut octets, &message);
             }
+            let octets = policy.address.without_tokens(&octets);
             print_octets(&octets)
         }
         Format::Markdown => {
             let rendered = render_incident(incident, &timeline, policy);
-            let title = format!("# {} {}", shown.head.key, shown.head.title);
+            let title = format!("# {} {}", incident.key(), incident.title);
             print(&format!("{title}\n\n```\n{}```\n", ended(rendered)))
         }
     }

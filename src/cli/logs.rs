@@ -16,9 +16,14 @@ pub enum LogFormat {
 }
 
 /// Starts logging; what is logged `FIREBELL_LOG` says, such as `debug` or `firebell::intake=debug`.
+/// A level alone is ours: with every statement of the database beside them, nobody finds our lines.
 pub fn start(format: LogFormat, otherwise: &str) -> Result<(), Failure> {
     let wanted = std::env::var("FIREBELL_LOG").unwrap_or_default();
-    let wanted = if wanted.is_empty() { otherwise } else { &wanted };
+    let wanted = match wanted.trim() {
+        "" => otherwise.to_owned(),
+        level @ ("debug" | "trace") => format!("info,firebell={level}"),
+        wanted => wanted.to_owned(),
+    };
     let filter = EnvFilter::try_new(wanted).map_err(|error| {
         Failure::new(USAGE, format!("FIREBELL_LOG: {error}; write it as info or firebell=debug"))
     })?;

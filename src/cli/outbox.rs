@@ -70,7 +70,7 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
     match command {
         Command::Retry { id } => {
             let not = "is not there, or the relay has it already";
-            operate(id, OperatorAction::Retry, "is tried again now", not).await
+            operate(id, OperatorAction::Retry, "is tried again within half a minute", not).await
         }
         Command::Hold { id } => {
             let not = "does not wait to be sent";

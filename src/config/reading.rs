@@ -74,7 +74,9 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let keep_raw = source.parsed(top, "keep_raw", read_positive);
     let database = read_database(source, top);
     let people = roster::read_people(source, top, own.as_ref());
-    let mut policy = rules::read_policy(source, top, people, own.clone()?);
+    // Without an address there is no configuration, but its other mistakes are told all the same.
+    let stand_in = || Address::read("incidents@example.org").ok().map(|address| (address, '+'));
+    let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
     policy.declare_from = receive.declare_from;
     let own = own?;

@@ -149,6 +149,21 @@ update = [{ at = "soon", to = ["comander"] }]
 }
 
 #[test]
+fn a_misspelt_address_hides_no_other_mistake() {
+    let text = "adress = \"incidents@example.org\"\ntime_zone = \"Europe/Berlinn\"\n\
+                [[severity]]\nname = \"SEV-9\"\n[[digest]]\nname = \"w\"\nschedule = \"0 9 * *\"";
+    let told = mistakes(text);
+    for line in [
+        "firebell.toml:1: unknown key 'adress'",
+        "firebell.toml:2:",
+        "firebell.toml:4:",
+        "firebell.toml:7:",
+    ] {
+        assert!(told.iter().any(|told| told.starts_with(line)), "{line} is not in {told:#?}");
+    }
+}
+
+#[test]
 fn a_password_is_refused_in_the_file() {
     let text = "address = \"a@x.example\"\n[database]\nurl = \"postgres://u:secret@h/db\"";
     let found = mistakes(text);

@@ -15,9 +15,7 @@ use crate::incident::decide::decide;
 use crate::incident::decision::{Decision, Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
-use crate::interpret::{
-    Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, without_tokens,
-};
+use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret};
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
@@ -151,10 +149,20 @@ impl Batch {
         Ok(())
     }
 
+    /// A stored message as a value. Its words go into a timeline that many read, so the tokens that
+    /// a quoted header holds stay behind.
+    fn read_stored(&self, message: &NewInbound) -> InboundMail {
+        let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
+        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
+            *text = String::from_utf8_lossy(&self.policy.address.without_tokens(text.as_bytes()))
+                .into_owned();
+        }
+        mail
+    }
+
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
-        let mail = read_mail(&message.octets, message.reverse_path.is_none());
-        let mail = without_tokens(mail, &self.policy);
+        let mail = self.read_stored(message);
         if !self.write.claim_content_key(&mail.content_key, message.id).await? {
             self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await?;
             return Ok(());
@@ -308,8 +316,7 @@ impl Batch {
         let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
             return Ok(None);
         };
-        let mail = read_mail(&message.octets, message.reverse_path.is_none());
-        let mail = without_tokens(mail, &self.policy);
+        let mail = self.read_stored(&message);
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
             person: self.policy.roster.person(&from.address, &from.name),

@@ -73,6 +73,10 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
             _ => {}
         }
     }
+    for line in &mut lines {
+        // A terminal would obey them, and no person typed them.
+        line.text.retain(|c| c == '\t' || !c.is_control());
+    }
     lines
 }
 

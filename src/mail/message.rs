@@ -239,6 +239,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_would_obey_is_no_part_of_the_text() {
+        let typed = "It\u{1b}]0;title\u{7} works\u{9b}31m.\tBye\u{0}";
+        let mime = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nFrom:";
+        let mail = MAIL.replace("It works. \r\nBye", typed).replacen("From:", mime, 1);
+        assert_eq!(read_mail(mail.as_bytes(), false).new_text, "It]0;title works31m.\tBye\n");
+        let html = mail.replace("text/plain", "text/html");
+        let html = read_mail(html.as_bytes(), false).new_text;
+        assert!(
+            html.contains("works")
+                && !html.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n')),
+            "{html:?}"
+        );
+    }
+
+    #[test]
     fn of_two_from_fields_neither_is_believed() {
         let mail = format!("From: eve@evil.example\r\n{MAIL}");
         assert_eq!(read_mail(mail.as_bytes(), false).from, None);

@@ -54,7 +54,7 @@ pub struct Step {
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// A mail arrives: `in`, `in unverified`, `in from <>`.
+    /// A mail arrives: `in`, `in unverified`, `in null` (the null reverse-path), `in to ADDRESS`.
     In {
         verified: bool,
         null_reverse_path: bool,
@@ -101,7 +101,7 @@ pub struct ScriptError {
 /// # Errors
 ///
 /// The writer's: a step that does not exist, a time that runs backward, a step without a date
-/// before the first.
+/// before the first, no step at all.
 pub fn read_script(text: &str) -> Result<Script, ScriptError> {
     let mut parts = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
@@ -139,6 +139,11 @@ pub fn read_script(text: &str) -> Result<Script, ScriptError> {
         parts.push(Part::Step(Step { at, act, heading: line.to_owned(), body, line: line_number }));
     }
     flush(&mut words, &mut parts);
+    if !parts.iter().any(|part| matches!(part, Part::Step(_))) {
+        let why = "nothing happens in it; a step begins at the margin, such as `2026-11-20 09:00 in`, and \
+                   its mail stands below it, four spaces in";
+        return Err(ScriptError { line: 1, why: why.to_owned() });
+    }
     Ok(Script { parts })
 }
 
@@ -285,5 +290,11 @@ mod tests {
         let error = read_script("x\n\n2026-11-20 09:00 sing\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(read_script("09:00 wait\n").is_err());
+    }
+
+    #[test]
+    fn a_script_in_which_nothing_happens_is_refused_with_how_to_write_a_step() {
+        let error = read_script("Some words.\n\nin 09:00\n    Subject: x\n").unwrap_err();
+        assert!(error.to_string().contains("2026-11-20 09:00 in"), "{error}");
     }
 }

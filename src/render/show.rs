@@ -1,5 +1,5 @@
 //! An incident as programs and terminals see it: the object of `incident show --json`, whose keys
-//! are stable, and the same as text.
+//! are stable, the same with all that was kept for an export, and the same as text.
 
 use std::fmt::Write as _;
 
@@ -41,14 +41,25 @@ pub struct Roles {
 pub struct IncidentShown {
     #[serde(flatten)]
     pub head: IncidentHead,
-    pub summary: Option<String>,
-    pub impact: Option<String>,
     pub timeline: Vec<EntryShown>,
     pub obligations: Vec<ObligationShown>,
     pub tasks: Vec<()>,
     pub proposals: Vec<()>,
     pub postmortem: Option<PostmortemShown>,
     pub actions: Vec<()>,
+    /// Of an export alone.
+    #[serde(flatten)]
+    pub facts: Option<Facts>,
+}
+
+/// What an export says beyond the object of `incident show --json`.
+#[derive(Debug, Serialize)]
+pub struct Facts {
+    pub summary: Option<String>,
+    pub impact: Option<String>,
+    pub bridge: Option<String>,
+    pub chat: Option<String>,
+    pub doc: Option<String>,
 }
 
 /// A line of the timeline.
@@ -61,9 +72,17 @@ pub struct EntryShown {
     pub verified: bool,
     pub kind: &'static str,
     pub text: String,
+    pub message_id: Option<String>,
+    /// Of an export alone.
+    #[serde(flatten)]
+    pub beside: Option<Beside>,
+}
+
+/// What came with the text of an entry: the quotation, and the names of files.
+#[derive(Debug, Serialize)]
+pub struct Beside {
     pub elided: String,
     pub attachments: Vec<String>,
-    pub message_id: Option<String>,
 }
 
 /// Something owed.
@@ -115,8 +134,6 @@ pub fn incident_head(incident: &Incident, policy: &Policy) -> IncidentHead {
 pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
     IncidentShown {
         head: incident_head(incident, policy),
-        summary: incident.summary.clone(),
-        impact: incident.impact.clone(),
         timeline: timeline.iter().map(entry_shown).collect(),
         obligations: obligations(incident, policy)
             .into_iter()
@@ -138,7 +155,25 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
             sections: postmortem.sections.clone(),
         }),
         actions: Vec::new(),
+        facts: None,
     }
+}
+
+/// All of an incident, with what `incident show --json` leaves out.
+pub fn incident_exported(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
+    let mut shown = incident_shown(incident, timeline, policy);
+    for (entry, kept) in shown.timeline.iter_mut().zip(timeline) {
+        entry.beside =
+            Some(Beside { elided: kept.elided.clone(), attachments: kept.attachments.clone() });
+    }
+    shown.facts = Some(Facts {
+        summary: incident.summary.clone(),
+        impact: incident.impact.clone(),
+        bridge: incident.coordination.bridge.clone(),
+        chat: incident.coordination.chat.clone(),
+        doc: incident.coordination.doc.clone(),
+    });
+    shown
 }
 
 fn entry_shown(entry: &Entry) -> EntryShown {
@@ -150,9 +185,8 @@ fn entry_shown(entry: &Entry) -> EntryShown {
         verified: entry.verified,
         kind: entry.kind.name(),
         text: entry.text.clone(),
-        elided: entry.elided.clone(),
-        attachments: entry.attachments.clone(),
         message_id: entry.message_id.clone(),
+        beside: None,
     }
 }
 

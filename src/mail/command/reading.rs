@@ -15,6 +15,9 @@ use super::{Command, Grammar, Line, Misread, Written};
 /// More lines that nearly are fields than this, and the writer needs the guide.
 const NEAR_MISSES_MAX: usize = 5;
 
+/// So many lines that were not read are named; whoever wrote more sees by these how it is done.
+const UNREAD_MAX: usize = 5;
+
 /// More lines than anybody types in one mail; a longer one is a table that looks like fields.
 const LINES_MAX: usize = 200;
 
@@ -45,6 +48,7 @@ pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) 
         prose: Vec::new(),
         unwritten: Vec::new(),
         near_misses: 0,
+        unread: 0,
         gave_up: false,
     };
     reader.read();
@@ -101,6 +105,7 @@ struct Reader<'a> {
     /// Headings without text, which ask for nothing and go with the next line.
     unwritten: Vec<&'a str>,
     near_misses: usize,
+    unread: usize,
     gave_up: bool,
 }
 
@@ -198,6 +203,13 @@ impl<'a> Reader<'a> {
     fn keep_paragraph(&mut self, start: usize) -> usize {
         let mut at = start;
         while at < self.end && !self.is_blank(at) {
+            if self.unread < UNREAD_MAX
+                && let Some(meaning) = self.unread(at)
+            {
+                self.unread += 1;
+                let typed = self.line(at).trim().to_owned();
+                self.lines.push(Line { typed, meaning: Err(meaning) });
+            }
             self.keep(at);
             at += 1;
         }
@@ -315,6 +327,34 @@ impl<'a> Reader<'a> {
             text.push_str(line.trim_end());
         }
         text
+    }
+
+    /// A line among other words that would change the state if it stood elsewhere. It changes nothing,
+    /// since it may be somebody else's, but whoever meant it must not believe that it did.
+    fn unread(&self, at: usize) -> Option<Misread> {
+        let line = self.line(at);
+        let head = Head::read(line).filter(|head| head.by_colon)?;
+        let Opens::Field(field) = self.opens(at, &head)? else { return None };
+        let changes = matches!(
+            field.kind,
+            Kind::Severity
+                | Kind::Phase
+                | Kind::OfferCommand
+                | Kind::Role(_)
+                | Kind::NextUpdate
+                | Kind::Resolved
+                | Kind::PostmortemOwner
+        );
+        let value = line.get(head.value_at..).unwrap_or_default().trim();
+        if !changes || read_value(field, head.number, value, self.grammar.zone, self.now).is_err() {
+            return None;
+        }
+        let why = "It stands among other words; a line counts at the top, or in a paragraph of its own.";
+        Some(Misread {
+            why: why.to_owned(),
+            instead: Some(format!("{}: {value}", field.name)),
+            field: Some(field.name.to_owned()),
+        })
     }
 
     /// A line that nearly is a field.

@@ -188,9 +188,27 @@ fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
         ("Hi Bob\n\nok", vec![Command::Ack], ""),
         ("Thanks for looking.\n\nok", vec![Command::Ack], "Thanks for looking."),
     ] {
-        assert_eq!(commands(text), expected, "{text}");
-        assert_eq!(read(text).prose, prose, "{text}");
+        let written = read(text);
+        let applied: Vec<Command> =
+            written.lines.into_iter().filter_map(|line| line.meaning.ok()).collect();
+        assert_eq!(applied, expected, "{text}");
+        assert_eq!(written.prose, prose, "{text}");
     }
+}
+
+#[test]
+fn a_line_among_other_words_is_not_read_and_its_writer_is_told() {
+    let text = "It is bad.\nSeverity: 1\nImpact: some\nIC: bob\n> Phase: monitoring\nSeverity: high";
+    let written = read(text);
+    assert_eq!(written.prose, text);
+    let told: Vec<_> = written
+        .lines
+        .iter()
+        .map(|line| line.meaning.as_ref().unwrap_err().instead.as_deref().unwrap_or_default())
+        .collect();
+    assert_eq!(told, ["Severity: 1", "IC: bob"]);
+    assert_eq!(read(&format!("It is bad.\n{}", "Severity: 1\n".repeat(50))).lines.len(), 5);
+    assert_eq!(read_answering("It is bad.\nSeverity: 1", Some("Severity: 1")).lines, []);
 }
 
 #[test]
