@@ -76,7 +76,8 @@ fn last_own_run(lines: &[Line], keep: &[bool]) -> (usize, usize) {
 fn elide_stranded_taglines(lines: &[Line], keep: &mut [bool]) {
     let is_blank = |at: usize| lines.get(at).is_none_or(Line::is_blank);
     for (at, line) in lines.iter().enumerate() {
-        let is_alone = at > 0 && is_blank(at - 1) && is_blank(at + 1);
+        let is_kept = keep.get(at) == Some(&true);
+        let is_alone = is_kept && at > 0 && is_blank(at - 1) && is_blank(at + 1);
         if is_alone
             && line.is_own()
             && line.text.len() <= 120
@@ -445,7 +446,9 @@ fn is_tagline(text: &str) -> bool {
         return is_linked || is_my || (behind <= TAGLINE_WORDS_MAX * 2 && device(!is_by));
     }
     SENT_BEHIND.iter().any(|phrase| words.ends_with(phrase)) && device(true)
-        || SENT_FROM.iter().any(|phrase| text.contains(&format!("> {phrase}"))) && device(true)
+        || text.contains("> ")
+            && SENT_FROM.iter().any(|phrase| text.contains(&format!("> {phrase}")))
+            && device(true)
 }
 
 /// `Severity: SEV-2` is a command, wherever it stands; `Tel: 1234` is none.
