@@ -88,6 +88,9 @@ pub fn without_tokens(mut mail: InboundMail, policy: &Policy) -> InboundMail {
     for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
         *text = policy.address.without_tokens(text);
     }
+    if let Some(report) = &mut mail.report {
+        report.reason = policy.address.without_tokens(&report.reason);
+    }
     mail
 }
 
