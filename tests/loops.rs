@@ -356,3 +356,36 @@ async fn a_report_on_our_reverse_path_is_told_when_final_and_a_line_when_not() {
     assert_eq!(told.len(), 1, "the commander hears of it");
     assert_eq!(told[0].0.purpose, Purpose::Undeliverable);
 }
+
+#[tokio::test]
+async fn our_own_addresses_are_nobodys_however_they_are_written() {
+    let mut side = Side::start("one.example", "").await;
+    let (alice, incident) = ("alice@one.example", "incidents+1@one.example");
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    side.hear(alice, incident, "Subject: Re", "I have command").await;
+    side.work().await;
+    for own in [
+        "incidents@one.example",
+        "incidents+1@one.example",
+        "incidents+7.abcdefghijklmnop@one.example",
+        "INCIDENTS+1@One.Example",
+        "incidents@one.example.",
+        "incidents+anything@ONE.EXAMPLE.",
+    ] {
+        side.hear(own, "incidents@one.example", "Subject: another", "It is down.").await;
+        side.hear(own, incident, "Subject: Re", "Severity: SEV-1").await;
+        for line in ["IC", "Handover", "Deputy", "Expert", "Responder", "Page"] {
+            side.hear(alice, incident, "Subject: Re", &format!("{line}: {own}")).await;
+        }
+        side.hear(alice, incident, "Subject: Re", &format!("Task: {own} look at it by 10m")).await;
+    }
+    let stored = side.engine.store.load_incident(1).await.unwrap().unwrap().incident;
+    assert!(side.engine.store.load_incident(2).await.unwrap().is_none(), "it declares nothing");
+    assert_eq!(stored.commander().unwrap().address.as_str(), alice);
+    let held: Vec<_> = stored.roles.iter().map(|held| held.person.address.as_str()).collect();
+    assert!(held.is_empty(), "{held:?}");
+    assert_eq!(stored.severity, firebell::incident::Severity::Sev2);
+    for (job, _) in side.work().await {
+        assert!(!job.recipient.as_str().to_lowercase().starts_with("incidents"), "{job:?}");
+    }
+}

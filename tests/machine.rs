@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use firebell::mail::Origin;
 use firebell::mail::dsn::Outcome;
 use firebell::mail::message::read_mail;
 
@@ -90,4 +91,22 @@ fn reports_of_many_systems_are_machines_mail_with_the_right_addresses() {
     assert_eq!(machine, all, "every one is a machine's");
     assert!(addressed * 100 >= all * 98, "{addressed} of {all} with the right addresses");
     assert!(timed * 100 >= all * 98, "{timed} of {all} rightly timed");
+}
+
+/// Every line introduces addresses and has one, so that each could be read again for each.
+#[test]
+fn hostile_reports_take_no_longer_than_their_length_deserves() {
+    let head = "From: MAILER-DAEMON@ops.example\nSubject: Undelivered Mail\n";
+    for line in [
+        "bob@ops.example the following address could not be delivered to no such user\n",
+        "<bob@ops.example>: following recipient following user addressed to a@b.example\n",
+        "to:to:to:to:to:to:to:to:to:to:to:to:to:to:to:to:\n",
+        "Final-Recipient: rfc822; bob@ops.example\n\n",
+        "5.1.1 550 4.4.1 ",
+    ] {
+        let mail = format!("{head}\n{}", line.repeat(200_000 / line.len()));
+        let mail = read_mail(mail.as_bytes(), true);
+        assert_eq!(mail.origin, Origin::DeliveryReport, "{line}");
+        assert!(mail.report.is_some_and(|report| report.recipients.len() <= 1_000), "{line}");
+    }
 }

@@ -18,7 +18,7 @@ use firebell::incident::event::Source;
 use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, Updates, WideMail};
 use firebell::incident::{Phase, Severity};
 use firebell::mail::Address;
-use firebell::store::rows::{InboundState, KnownId, NewInbound, Route};
+use firebell::store::rows::{Claim, InboundState, KnownId, NewInbound, Route};
 use firebell::store::{Store, StoreError};
 
 /// A database of its own, on one of the engines.
@@ -302,10 +302,16 @@ async fn two_readers_on_postgres_never_read_the_same_message() {
 async fn a_content_key_belongs_to_the_first_message_with_it() {
     for base in bases().await {
         let mut write = base.store().begin_write().await.unwrap();
-        assert!(write.claim_content_key(&[1; 32], 1).await.unwrap());
-        assert!(!write.claim_content_key(&[1; 32], 2).await.unwrap());
-        assert!(write.claim_content_key(&[1; 32], 1).await.unwrap(), "it has it already");
-        assert!(write.claim_content_key(&[2; 32], 2).await.unwrap());
+        assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
+        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled);
+        let again = write.claim_content_key(&[1; 32], 1).await.unwrap();
+        assert_eq!(again, Claim::First, "it has it already");
+        assert_eq!(write.claim_content_key(&[2; 32], 2).await.unwrap(), Claim::First);
+        write.save_content_key(&[2; 32], 2, true).await.unwrap();
+        let claim = write.claim_content_key(&[2; 32], 3).await.unwrap();
+        assert_eq!(claim, Claim::Unproven { first: 2 });
+        write.save_content_key(&[2; 32], 3, false).await.unwrap();
+        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled);
     }
 }
 

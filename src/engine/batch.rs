@@ -15,11 +15,11 @@ use crate::incident::decide::decide;
 use crate::incident::decision::{Decision, Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
-use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret};
+use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, speaker};
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::store::rows::{InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
 use crate::store::{StoreError, Write};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
@@ -153,7 +153,8 @@ impl Batch {
     /// a quoted header holds stay behind.
     fn read_stored(&self, message: &NewInbound) -> InboundMail {
         let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
-        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
+        let reason = mail.report.as_mut().map(|report| &mut report.reason);
+        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
             *text = String::from_utf8_lossy(&self.policy.address.without_tokens(text.as_bytes()))
                 .into_owned();
         }
@@ -163,9 +164,9 @@ impl Batch {
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         let mail = self.read_stored(message);
-        if !self.write.claim_content_key(&mail.content_key, message.id).await? {
-            self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await?;
-            return Ok(());
+        let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
+        if claim == Claim::Settled {
+            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
         }
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
@@ -180,16 +181,46 @@ impl Batch {
             entry_authors: found.entry_authors,
         };
         let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let by = speaker(&mail, &clues, &pointed, proof, &policy);
+        let proven = by.is_some_and(|speaker| speaker.trust == Trust::Verified);
+        if claim != Claim::First && !proven {
+            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
+        }
         let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
         let number = found.number;
         let (state, incident) = self.act(message, &mail, meaning, number).await?;
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        self.settle_copies(claim, message.id, &mail, proven, state).await?;
         if let Some(message_id) = &mail.message_id {
             let known =
                 KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
             self.write.save_known_id(&known).await?;
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
+        Ok(())
+    }
+
+    /// Remembers whether a later copy with better proof may still do what this one could not. What a
+    /// machine wrote stays a machine's by whatever route it comes again.
+    async fn settle_copies(
+        &mut self,
+        claim: Claim,
+        id: i64,
+        mail: &InboundMail,
+        proven: bool,
+        state: InboundState,
+    ) -> Result<(), StoreError> {
+        if let Claim::Unproven { first } = claim {
+            // A report that was held is not accepted a second time.
+            if let Some((_, InboundState::Held)) = self.write.load_inbound(first).await? {
+                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+            }
+            return self.write.save_content_key(&mail.content_key, id, false).await;
+        }
+        let waits = matches!(state, InboundState::Filed | InboundState::Held);
+        if waits && !proven && !mail.origin.is_automatic() && mail.unreadable.is_none() {
+            self.write.save_content_key(&mail.content_key, id, true).await?;
+        }
         Ok(())
     }
 

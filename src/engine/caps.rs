@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::batch::Batch;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
-use crate::incident::event::Said;
+use crate::incident::event::{Said, Trust};
 use crate::incident::state::Incident;
 use crate::mail::Address;
 use crate::store::StoreError;
@@ -116,7 +116,9 @@ impl Batch {
         let hash = digest(&SHA256, text.as_bytes());
         let hash: String = hash.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect();
         let sender = said.by.person.address.key();
-        let same = format!("same:{number}:{sender}:{hash}");
+        // A copy with proof repeats the one without, and is the one that counts.
+        let proof = if said.by.trust == Trust::Verified { "proven" } else { "unproven" };
+        let same = format!("same:{number}:{sender}:{proof}:{hash}");
         Ok(self.write.count_use(&same, self.now).await? > most)
     }
 }

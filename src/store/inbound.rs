@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
 use super::octets::{Packer, unpack};
-use super::rows::{Inbound, InboundState, NewInbound, Route};
+use super::rows::{Claim, Inbound, InboundState, NewInbound, Route};
 use super::{Store, StoreError, Stored, Write};
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
@@ -59,6 +59,8 @@ statements! {
         insert into content_key (key, inbound) values ($1, $2)
         on conflict (key) do update set inbound = content_key.inbound
         where content_key.inbound = excluded.inbound";
+    LOAD_CONTENT_KEY = "select inbound, unproven from content_key where key = $1";
+    SAVE_CONTENT_KEY = "update content_key set inbound = $2, unproven = $3 where key = $1";
     /// Never of a message that waits to be read.
     FORGET_RAW = "
         update inbound set octets = null
@@ -195,10 +197,29 @@ impl Write {
         counts.first().map(|(count,)| *count).ok_or(StoreError::Damaged("message"))
     }
 
-    /// Claims a content key; `false` when another message has it already.
-    pub async fn claim_content_key(&mut self, key: &[u8; 32], inbound: i64) -> Stored<bool> {
+    /// Claims a content key, unless another message has it already.
+    pub async fn claim_content_key(&mut self, key: &[u8; 32], inbound: i64) -> Stored<Claim> {
         let values = vec![key.to_vec().into(), inbound.into()];
-        Ok(self.transaction.execute(CLAIM_CONTENT_KEY, values).await? == 1)
+        if self.transaction.execute(CLAIM_CONTENT_KEY, values).await? == 1 {
+            return Ok(Claim::First);
+        }
+        let rows: Vec<(i64, bool)> =
+            self.transaction.load(LOAD_CONTENT_KEY, vec![key.to_vec().into()]).await?;
+        let (first, unproven) = rows.first().copied().ok_or(StoreError::Damaged("content key"))?;
+        Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled })
+    }
+
+    /// Gives a content key to this message; `unproven` when it was only filed because nothing proved
+    /// its sender.
+    pub async fn save_content_key(
+        &mut self,
+        key: &[u8; 32],
+        inbound: i64,
+        unproven: bool,
+    ) -> Stored<()> {
+        let values = vec![key.to_vec().into(), inbound.into(), unproven.into()];
+        self.transaction.execute(SAVE_CONTENT_KEY, values).await?;
+        Ok(())
     }
 }
 

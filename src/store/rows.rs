@@ -63,6 +63,17 @@ pub struct Inbound {
     pub attempts: i64,
 }
 
+/// What is known of a message's content when a copy of it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// No other copy was read.
+    First,
+    /// Another copy was read, and only filed because nothing proved its sender.
+    Unproven { first: i64 },
+    /// Another copy was read; this one can do nothing more.
+    Settled,
+}
+
 /// What became of a stored message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundState {

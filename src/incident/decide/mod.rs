@@ -201,6 +201,14 @@ impl<'a> Step<'a> {
         }
         // Who writes can be reached again, as far as we know.
         self.incident.unreachable.remove(&said.by.person.address);
+        // A copy of it that proved nothing may wait for a confirmation, which this one is.
+        let typed = |lines: &[Line]| lines.iter().map(|line| line.typed.clone()).collect::<Vec<_>>();
+        self.incident.unconfirmed.retain(|waiting| {
+            waiting.by.address != said.by.person.address
+                || waiting.lines.is_empty()
+                || waiting.prose != said.written.prose
+                || typed(&waiting.lines) != typed(&waiting_lines(&said.written.lines))
+        });
         let before = self.incident.clone();
         self.apply_lines(said);
         self.settle_prose(said, &before);
@@ -210,13 +218,7 @@ impl<'a> Step<'a> {
     /// A known address that proved nothing: its words are filed, its commands wait for one
     /// `confirm` from the address on file.
     fn hear_unverified(&mut self, said: &Said) {
-        let commands: Vec<Line> = said
-            .written
-            .lines
-            .iter()
-            .filter(|line| matches!(&line.meaning, Ok(command) if waits_for_confirmation(command)))
-            .cloned()
-            .collect();
+        let commands = waiting_lines(&said.written.lines);
         let text = whole_text(&said.written.lines, &said.written.prose);
         let mut why = match &said.source.written_from {
             Some(address) => {
@@ -262,6 +264,12 @@ fn whole_text(lines: &[Line], prose: &str) -> String {
         text.push(prose);
     }
     text.join("\n")
+}
+
+/// The lines that do nothing without proof.
+fn waiting_lines(lines: &[Line]) -> Vec<Line> {
+    let waits = |line: &&Line| matches!(&line.meaning, Ok(command) if waits_for_confirmation(command));
+    lines.iter().filter(waits).cloned().collect()
 }
 
 /// What asks for nothing but an answer needs no proof, and gets none without it.

@@ -27,7 +27,8 @@ enum Place {
 }
 use Place::{Before, Behind, Below};
 
-/// The wordings, in lower case and with single spaces; they may run over a line's end.
+/// The wordings, in lower case and with single spaces; they may run over a line's end. Letters beyond
+/// ASCII stand as they are written in the midst of a sentence.
 const WORDINGS: &[(&str, Place)] = &[
     ("following address", Below),
     ("following recipient", Below),
@@ -224,6 +225,8 @@ impl Text {
 
     /// The addresses that the words name, each once.
     pub(super) fn addresses(&self, reporter: Option<&Address>) -> Vec<Address> {
+        let begin: Vec<Option<Address>> =
+            self.lines.iter().map(|line| at_beginning(line).or_else(|| in_gateway(line))).collect();
         let mut found = Vec::new();
         let mut previous = String::new();
         for (at, line) in self.lines.iter().enumerate() {
@@ -231,52 +234,36 @@ impl Text {
                 break;
             }
             found.extend(in_angle(line));
-            let words = spaced(line);
+            let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
             if words.is_empty() {
                 continue;
             }
+            // A wording may run over the end of the line before; it counts where it ends.
             let joined = format!("{previous} {words}");
-            for (wording, place) in WORDINGS {
-                let Some(position) = joined.find(wording) else { continue };
-                let end = position + wording.len();
-                if end <= previous.len() {
-                    continue;
-                }
-                match place {
-                    Behind => found.extend(joined.get(end..).and_then(near_address)),
-                    Before => found.extend(at_beginning(line)),
-                    Below => found.extend(self.below(at, reporter, found.is_empty())),
-                }
+            let lower = joined.to_ascii_lowercase();
+            let said = WORDINGS.iter().filter_map(|(wording, place)| {
+                let end = lower.find(wording)? + wording.len();
+                (end > previous.len()).then_some((*place, end))
+            });
+            let said: Vec<(Place, usize)> = said.collect();
+            let says = |wanted: Place| said.iter().any(|(place, _)| *place == wanted);
+            for (_, end) in said.iter().filter(|(place, _)| *place == Behind) {
+                found.extend(joined.get(*end..).and_then(near_address));
+            }
+            if says(Before) {
+                found.extend(begin.get(at).cloned().flatten());
+            }
+            if says(Below) {
+                let below = below(&self.lines, &begin, at + 1);
+                let bare = found.is_empty() && below.is_empty();
+                found.extend(below);
+                let name = reporter.filter(|_| bare).and_then(|reporter| self.bare_name(at, reporter));
+                found.extend(name);
             }
             previous = words;
         }
         let mut seen = std::collections::HashSet::new();
         found.retain(|address| seen.insert(address.key()));
-        self.as_written(found)
-    }
-
-    /// The addresses at the beginnings of the lines below an introduction.
-    fn below(&self, at: usize, reporter: Option<&Address>, bare: bool) -> Vec<Address> {
-        let mut found = Vec::new();
-        let mut gap = 0;
-        for line in self.lines.get(at + 1..).unwrap_or_default() {
-            if line.trim().is_empty() {
-                continue;
-            }
-            match at_beginning(line).or_else(|| in_gateway(line)) {
-                Some(address) => {
-                    found.push(address);
-                    gap = 0;
-                }
-                None => gap += 1,
-            }
-            if gap > GAP_MAX || found.len() >= RECIPIENTS_MAX {
-                break;
-            }
-        }
-        if found.is_empty() && bare {
-            found.extend(reporter.and_then(|reporter| self.bare_name(at, reporter)));
-        }
         found
     }
 
@@ -290,19 +277,26 @@ impl Text {
         }
         Address::read(&format!("{name}@{}", reporter.domain().to_lowercase())).ok()
     }
+}
 
-    /// What was found in lower case, as the report spells it.
-    fn as_written(&self, found: Vec<Address>) -> Vec<Address> {
-        let spelled = |address: Address| {
-            let written = self.lines.iter().filter(|line| line.contains('@')).find_map(|line| {
-                line.split(is_around)
-                    .filter_map(|word| Address::read(trimmed(word)).ok())
-                    .find(|word| *word == address)
-            });
-            written.unwrap_or(address)
-        };
-        found.into_iter().map(spelled).collect()
+/// The addresses at the beginnings of the lines from `from` on, until too many have none.
+fn below(lines: &[String], begin: &[Option<Address>], from: usize) -> Vec<Address> {
+    let mut found = Vec::new();
+    let mut gap = 0;
+    for (line, address) in lines.iter().zip(begin).skip(from) {
+        match address {
+            _ if line.trim().is_empty() => {}
+            Some(address) => {
+                found.push(address.clone());
+                gap = 0;
+            }
+            None => gap += 1,
+        }
+        if gap > GAP_MAX {
+            break;
+        }
     }
+    found
 }
 
 /// The meaning of an enhanced status code (RFC 3463), with the code.
