@@ -70,14 +70,15 @@ impl House {
 
     /// Waits until every row is in one of these states.
     async fn settled(&self, states: &[OutboxState]) {
+        // Between two looks the delivery under test needs the database, too.
+        let mut looks = tokio::time::interval(Duration::from_millis(5));
         let settled = async {
             loop {
+                looks.tick().await;
                 let rows = self.store.load_outbox(None, 1_000).await.unwrap();
                 if rows.iter().all(|row| states.contains(&row.state)) {
                     return;
                 }
-                // Between two looks the delivery under test needs the database, too.
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         // A mail that met an absent relay waits ten seconds and more before it is tried again.
