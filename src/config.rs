@@ -13,12 +13,14 @@ use crate::incident::Policy;
 use crate::mail::Address;
 
 mod defaults;
+mod mailbox;
 mod reading;
 mod roster;
 mod rules;
 mod source;
 mod values;
 
+pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
 pub use values::{Listen, Network, Relay, RelayTls};
 
@@ -32,9 +34,12 @@ pub struct Config {
     pub separator: char,
     pub data_dir: PathBuf,
     pub database: Database,
-    /// Where SMTP is received; `None` is nowhere. With neither section it is 127.0.0.1:2525.
+    /// Where SMTP is received; `None` is nowhere. Where nothing says how mail comes in it is
+    /// 127.0.0.1:2525.
     pub smtp_listen: Option<SocketAddr>,
     pub lmtp_listen: Option<Listen>,
+    /// The mailbox that is read by IMAP.
+    pub imap: Option<Mailbox>,
     /// SMTP clients that authenticate their own submitters: their mail is verified.
     pub trusted_networks: Vec<Network>,
     /// Whose `Authentication-Results` are believed.

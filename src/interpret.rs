@@ -10,12 +10,18 @@ use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
+use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
+use crate::mail::dsn::Outcome;
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail, Origin, Tag};
+
+/// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
+const HOPS_MAX: usize = 51;
+const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in a circle";
 
 /// What a message points at, before anything is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +70,25 @@ pub enum Meaning {
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
-    /// A delivery report for an outbox row of ours.
+    /// A delivery report for an outbox row of ours: the mail will not arrive.
     Bounced {
         outbox: i64,
         reason: String,
     },
+    /// A delivery report for an outbox row of ours: the mail is late, and is tried again.
+    Delayed {
+        outbox: i64,
+        reason: String,
+    },
+}
+
+/// A message without the tokens of our addresses: what is stored, shown or sent on of it must let
+/// nobody speak for its sender. Where it was sent to is read from its recipients, which stay.
+pub fn without_tokens(mut mail: InboundMail, policy: &Policy) -> InboundMail {
+    for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided] {
+        *text = policy.address.without_tokens(text);
+    }
+    mail
 }
 
 /// Reads where a message was sent to. The envelope's recipients count before the header's.
@@ -127,10 +147,12 @@ pub fn interpret(
     now: DateTime<Utc>,
 ) -> Meaning {
     if let Some((outbox, mac)) = &clues.bounce {
-        return if same(mac, &proof.secret.bounce_mac(*outbox)) && mail.origin == Origin::DeliveryReport {
-            Meaning::Bounced { outbox: *outbox, reason: mail.subject.clone() }
-        } else {
-            Meaning::Keep("not a delivery report that we can believe")
+        return bounced(mail, *outbox, same(mac, &proof.secret.bounce_mac(*outbox)));
+    }
+    if mail.hops > HOPS_MAX {
+        return match pointed.incident {
+            Some(_) => Meaning::File(filed(mail, policy, RUNS_IN_A_CIRCLE)),
+            None => Meaning::Keep(RUNS_IN_A_CIRCLE),
         };
     }
     if mail.origin.is_automatic() || mail.unreadable.is_some() {
@@ -181,6 +203,20 @@ pub fn interpret(
     }
 }
 
+/// A report on our reverse-path is believed when its MAC is ours, and about the one recipient whom
+/// that mail went to, whatever address the report names.
+fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
+    let Some(report) = mail.report.as_ref().filter(|_| proven) else {
+        return Meaning::Keep("not a delivery report that we can believe");
+    };
+    let reason = if report.reason.is_empty() { mail.subject.clone() } else { report.reason.clone() };
+    match report.outcome {
+        Outcome::Failed => Meaning::Bounced { outbox, reason },
+        Outcome::Delayed => Meaning::Delayed { outbox, reason },
+        Outcome::Delivered => Meaning::Keep("a report of success"),
+    }
+}
+
 /// How a known sender's report of their own becomes an incident.
 fn declare(mail: &InboundMail, tag: &Tag, by: Speaker, policy: &Policy, now: DateTime<Utc>) -> Meaning {
     if by.trust == Trust::Stranger && policy.declare_from == DeclareFrom::Known {
@@ -203,7 +239,7 @@ pub fn declaration(
     if by.trust == Trust::Stranger {
         // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
         // to state.
-        written.lines.retain(|line| line.meaning.as_ref().is_ok_and(is_stated_fact));
+        written.lines.retain(|line| line.meaning.as_ref().is_ok_and(states_fact));
         written.prose = mail.new_text.trim().to_owned();
         written.gave_up = false;
     }
@@ -233,24 +269,6 @@ fn first_statement(prose: &str) -> Option<&str> {
     let mut lines = prose.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next()?;
     if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
-}
-
-/// What anybody may say of what they report.
-fn is_stated_fact(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Severity(_)
-            | Command::Title(_)
-            | Command::Summary(_)
-            | Command::Impact(_)
-            | Command::Service(_)
-            | Command::Started(_)
-            | Command::Detected(_)
-            | Command::Link(_)
-            | Command::CustomersAffected(_)
-            | Command::Private(_)
-            | Command::Drill(_)
-    )
 }
 
 /// The speaker that a message's From names, as far as it is believed.
@@ -366,7 +384,8 @@ fn source(mail: &InboundMail) -> Source {
     }
 }
 
-fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+/// A message as something that is kept without effect, and why.
+pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),

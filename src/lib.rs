@@ -14,7 +14,7 @@
 //! event through the same door.
 //!
 //! ```text
-//! octets ── intake::smtp, intake::ingest ──> inbound row ── COMMIT ──> 250
+//! octets ── intake::smtp, imap, ingest ──> inbound row ── COMMIT ──> 250
 //! inbound row ── mail::message::read_mail ──> InboundMail    a value with clues; reading never fails
 //!   engine, one transaction for a batch of messages:
 //!     store loads what the clues point at
@@ -56,7 +56,7 @@
 //! | [`interpret`] | who is believed, what belongs where |
 //! | [`store`] | all SQL, one text for SQLite and PostgreSQL |
 //! | [`engine`] | the one door |
-//! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, pipes and files in, SMTP and maildirs out |
+//! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, IMAP mailboxes, pipes and files in, SMTP and maildirs out |
 //! | [`deadlines`], [`digests`] | the loops that wake up by themselves |
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |

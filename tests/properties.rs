@@ -334,3 +334,25 @@ async fn deadline_rows_are_what_is_computed_after_every_step() {
         }
     }
 }
+
+#[tokio::test]
+async fn nobodys_token_is_kept_in_a_timeline() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = engine(folder.path()).await;
+    let report = "From: dana@example.org\nTo: incidents@example.org\nSubject: SEV1 down\n\
+                  Message-ID: <1@x.example>\n\nWe look.\n";
+    let alice = Address::read("alice@example.org").expect("an address");
+    let token = Secret::new(&[1; 32]).incident_token(1, &alice, 0);
+    let reply = format!(
+        "From: bob@example.org\nTo: incidents+1@example.org\nSubject: Re: [INC-1] down\n\
+         Message-ID: <2@x.example>\n\nI wrote to incidents+1.{token}@example.org too.\n\n\
+         On Wed, Alice wrote:\n> mail incidents+1.{token}@example.org\n"
+    );
+    engine.store.save_inbound(&[message(1, report), message(2, &reply)]).await.expect("stored");
+    while engine.read_waiting().await.expect("read") > 0 {}
+    let timeline = engine.store.load_timeline(1).await.expect("a timeline");
+    let note = timeline.iter().find(|entry| entry.text.contains("I wrote to")).expect("the note");
+    assert!(note.text.contains("incidents+1@example.org"), "{}", note.text);
+    assert!(note.elided.contains("incidents+1@example.org"), "{}", note.elided);
+    assert!(!format!("{timeline:?}").contains(&token));
+}

@@ -2,6 +2,8 @@
 //!
 //! Start with [`bases`], which every test walks.
 
+#[path = "store/mailboxes.rs"]
+mod mailboxes;
 #[path = "store/outbox.rs"]
 mod outbox;
 #[path = "support/postgres.rs"]
@@ -65,7 +67,7 @@ fn message(id: i64) -> NewInbound {
         reverse_path: (id % 2 == 0).then(|| "dana@ops.example".to_owned()),
         recipients: vec![address("incidents+42@example.org"), address("incidents@example.org")],
         network_trusted: id % 3 == 0,
-        route: [Route::Smtp, Route::Lmtp, Route::Ingest][usize::try_from(id % 3).unwrap()],
+        route: [Route::Smtp, Route::Lmtp, Route::Ingest, Route::Imap][usize::try_from(id % 4).unwrap()],
         octets: format!("Subject: {id}\r\n\r\n\0\u{ff}\r\n").repeat(50).into_bytes(),
     }
 }

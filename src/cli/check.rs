@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
 use super::{Failure, open};
-use crate::config::{Config, Database, Listen, Relay};
+use crate::config::{Config, Database, Listen, Mailbox, Relay};
 use crate::delivery::relay::{Connection, Server};
-use crate::intake::{Listener, Protocol};
+use crate::intake::{Listener, Protocol, imap};
 
 /// A server on this machine greets sooner.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +34,10 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     let mut findings = check_folder(config);
     findings.push(check_database(config).await);
     findings.push(check_relay(config).await);
+    if let Some(mailbox) = &config.imap {
+        findings.push(check_mailbox(mailbox).await);
+        findings.extend(check_unfetched(config, mailbox).await);
+    }
     for (place, protocol) in open::listen_places(config) {
         findings.push(check_place(&place, protocol).await);
     }
@@ -115,6 +119,38 @@ async fn check_relay(config: &Config) -> Finding {
             (format!("relay {host} port {port}"), outcome)
         }
     }
+}
+
+async fn check_mailbox(mailbox: &Mailbox) -> Finding {
+    let what = format!("mailbox {}", mailbox.name());
+    match imap::check(mailbox).await {
+        Ok(abilities) if abilities.idle => (format!("{what} announces its mail"), Ok(())),
+        Ok(_) => {
+            let every = mailbox.poll_every.as_secs();
+            (format!("{what} announces nothing; it is looked into every {every} s"), Ok(()))
+        }
+        Err(error) => (what, Err(error.to_string())),
+    }
+}
+
+/// What is in the mailbox and could not be read: nobody else would ever tell.
+async fn check_unfetched(config: &Config, mailbox: &Mailbox) -> Option<Finding> {
+    let store = open::open_store(config).await.ok()?;
+    let missing = async {
+        let cursor = store.load_mailbox_cursor(&mailbox.name()).await.ok()??;
+        store.load_unfetched(&cursor.mailbox, cursor.uid_validity).await.ok()
+    };
+    let missing = missing.await.unwrap_or_default();
+    store.close().await;
+    let first = missing.first()?;
+    let problem = format!(
+        "the server did not hand out {} of its messages (UID {}: {}); read them with a mail program \
+         and forward what matters",
+        missing.len(),
+        first.uid,
+        first.reason
+    );
+    Some((format!("messages of {}", mailbox.folder), Err(problem)))
 }
 
 async fn check_place(place: &Listen, protocol: Protocol) -> Finding {

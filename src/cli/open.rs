@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::clock::Clock;
-use crate::config::{Config, Database, Listen, Relay, read_config};
+use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::Protocol;
@@ -168,4 +168,22 @@ pub fn relay_password(config: &Config) -> Result<Option<String>, Failure> {
         Failure::new(CONFIG, format!("password_file {name} cannot be read: {error}"))
     })?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Whether the files that `[receive.imap]` names are there: they are read again at each login, but
+/// a mistake is better told at the start.
+pub fn mailbox_files(config: &Config) -> Result<(), Failure> {
+    let Some(mailbox) = &config.imap else { return Ok(()) };
+    let password = match &mailbox.credential {
+        Credential::PasswordFile(path) => Some(("password_file", path)),
+        Credential::TokenCommand(_) => None,
+    };
+    let authority = mailbox.ca_file.as_ref().map(|path| ("ca_file", path));
+    for (key, path) in password.into_iter().chain(authority) {
+        fs::File::open(path).map_err(|error| {
+            let name = path.display();
+            Failure::new(CONFIG, format!("[receive.imap] {key} {name} cannot be read: {error}"))
+        })?;
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use crate::app::{App, Parts, local_address};
 use crate::config::{Config, Listen};
 use crate::delivery;
 use crate::engine::Engine;
+use crate::intake::imap;
 use crate::intake::smtp::{self, Listener, Protocol};
 use crate::store::Store;
 use crate::web;
@@ -34,6 +35,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     // Before anything else: a signal that comes while it starts must not be lost.
     let mut signals = Signals::new()?;
     let config = &found.config;
+    open::mailbox_files(config)?;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -70,6 +72,18 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     });
     if let Some(page) = page {
         app.spawn(serve_page(page, engine.store.clone(), app.stopping()));
+    }
+    if let Some(mailbox) = &config.imap {
+        let settings = imap::Settings {
+            mailbox: mailbox.clone(),
+            own: engine.policy().address.clone(),
+            store: engine.store.clone(),
+            ids: engine.ids.clone(),
+            clock: engine.clock.clone(),
+            arrivals: app.inbox.arrivals(),
+        };
+        app.spawn(imap::run(settings, app.stopping()));
+        ready.push_str(&format!("reading the mailbox {}\n", mailbox.name()));
     }
     app.spawn(forget_raw(engine.clone(), config.keep_raw, app.stopping()));
     print(&ready)?;
@@ -128,7 +142,7 @@ async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option
     }
     info!("the configuration was read again and is in force");
     if needs_restart(in_force, &read.config) {
-        warn!("address, database, listeners, trusted networks and relay change with the next start");
+        warn!("address, database, listeners, mailbox, networks and relay change with the next start");
     }
     Some(read.config)
 }
@@ -138,7 +152,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
         (
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
-            (config.trusted_networks.clone(), config.relay.clone()),
+            (config.imap.clone(), config.trusted_networks.clone(), config.relay.clone()),
             (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
         )
     };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use toml::de::DeTable;
 
+use super::mailbox::{Mailbox, read_mailbox};
 use super::source::{Source, Table};
 use super::values::{
     Listen, Network, Relay, RelayTls, read_listen, read_network, read_positive, read_relay, read_socket,
@@ -86,6 +87,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         database,
         smtp_listen: receive.smtp,
         lmtp_listen: receive.lmtp,
+        imap: receive.imap,
         trusted_networks: receive.networks,
         authserv_ids: receive.authserv_ids,
         relay: send.relay,
@@ -131,7 +133,7 @@ pub(super) fn read_foreign(text: &str, own: Option<&Own>) -> Result<Address, Str
     }
 }
 
-fn read_path<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str) -> Option<PathBuf> {
+pub(super) fn read_path<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str) -> Option<PathBuf> {
     source.parsed(table, key, |text| {
         if text.trim().is_empty() {
             Err("a path must not be empty".to_owned())
@@ -166,6 +168,7 @@ fn read_database<'t>(source: &mut Source<'t>, top: Table<'t>) -> Database {
 struct Receive {
     smtp: Option<SocketAddr>,
     lmtp: Option<Listen>,
+    imap: Option<Mailbox>,
     networks: Vec<Network>,
     authserv_ids: Vec<String>,
     declare_from: DeclareFrom,
@@ -176,6 +179,7 @@ fn read_receive<'t>(source: &mut Source<'t>, top: Table<'t>) -> Receive {
     let mut receive = Receive {
         smtp: Some(usual),
         lmtp: None,
+        imap: None,
         networks: Vec::new(),
         authserv_ids: Vec::new(),
         declare_from: DeclareFrom::Known,
@@ -188,16 +192,13 @@ fn read_receive<'t>(source: &mut Source<'t>, top: Table<'t>) -> Receive {
         receive.lmtp = Some(source.parsed(lmtp, "listen", read_listen).unwrap_or(usual));
         receive.smtp = None;
     }
+    if let Some(imap) = source.table(table, "imap") {
+        receive.imap = read_mailbox(source, imap);
+        receive.smtp = None;
+    }
     if let Some(smtp) = source.table(table, "smtp") {
         source.check_keys(smtp, "[receive.smtp]", &["listen"]);
         receive.smtp = Some(source.parsed(smtp, "listen", read_socket).unwrap_or(usual));
-    }
-    if source.table(table, "imap").is_some() {
-        let line = source.line_of(table, "imap");
-        source.mistake(
-            line,
-            "[receive.imap] is not available in this version; receive by [receive.smtp], [receive.lmtp] or `firebell ingest`",
-        );
     }
     if let Some(trust) = source.table(table, "trust") {
         read_trust(source, trust, &mut receive);

@@ -185,6 +185,10 @@ impl<'t> Source<'t> {
         self.entry(table, key).map_or(table.line, |(_, line)| line)
     }
 
+    pub(super) fn has(&self, table: Table<'t>, key: &str) -> bool {
+        self.entry(table, key).is_some()
+    }
+
     fn entry(&self, table: Table<'t>, key: &str) -> Option<(&'t DeValue<'t>, usize)> {
         let (name, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>) =
             table.entries.iter().find(|(name, _)| name.get_ref() == key)?;

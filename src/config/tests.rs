@@ -114,7 +114,8 @@ update = [{ at = "soon", to = ["comander"] }]
         (1, "unknown key 'adress' in the top level; did you mean 'address'?"),
         (3, "did you mean `Europe/Berlin`?"),
         (4, "`long` is no duration"),
-        (5, "not available in this version"),
+        (5, "[receive.imap] needs 'password_file'"),
+        (6, "does not say who logs in"),
         (8, "`2525` is no address to listen on"),
         (10, "`10.0.0.0/40` is no network"),
         (11, "write known or anyone"),
@@ -144,7 +145,7 @@ update = [{ at = "soon", to = ["comander"] }]
             found.join("\n")
         );
     }
-    assert_eq!(found.len(), 25, "{}", found.join("\n"));
+    assert_eq!(found.len(), 26, "{}", found.join("\n"));
 }
 
 #[test]

@@ -337,7 +337,7 @@ pub(super) fn read_relay(text: &str) -> Result<Relay, String> {
     })
 }
 
-fn split_port(place: &str, usual: u16) -> Option<(&str, u16)> {
+pub(super) fn split_port(place: &str, usual: u16) -> Option<(&str, u16)> {
     let (host, port) = if let Some(inner) = place.strip_prefix('[') {
         let (host, after) = inner.split_once(']')?;
         (host, after.strip_prefix(':'))
@@ -356,7 +356,7 @@ fn split_port(place: &str, usual: u16) -> Option<(&str, u16)> {
     (host_ok && port > 0).then_some((host, port))
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
 }
 

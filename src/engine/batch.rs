@@ -7,14 +7,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
+use super::caps::is_changed;
 use super::{Engine, Work};
 use crate::incident::Policy;
 use crate::incident::deadlines::{deadlines, missing_fields};
 use crate::incident::decide::decide;
-use crate::incident::decision::{Purpose, Reminder};
-use crate::incident::event::{Declared, Event, Speaker, Trust};
+use crate::incident::decision::{Decision, Purpose, Reminder};
+use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
-use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, interpret};
+use crate::interpret::{
+    Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, without_tokens,
+};
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
@@ -24,8 +27,6 @@ use crate::store::{StoreError, Write};
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
 const DECLARATIONS_A_SENDER: i64 = 5;
 const DECLARATIONS_IN_ALL: i64 = 30;
-/// Automatic answers an hour to one address.
-const ANSWERS_AN_ADDRESS: i64 = 5;
 /// Held reports an hour that the on-call commander is told of one by one.
 const HELD_TOLD: i64 = 5;
 
@@ -97,7 +98,7 @@ impl Batch {
                 }
                 Ok(!events.is_empty())
             }
-            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|()| true),
+            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
         }
     }
@@ -123,6 +124,11 @@ impl Batch {
             return Ok(());
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
+        self.apply(number, decision).await
+    }
+
+    /// Keeps what was decided of an incident, and sends what follows.
+    async fn apply(&mut self, number: i64, decision: Decision) -> Result<(), StoreError> {
         let settled = match (self.incident(number), &decision.incident) {
             (Some(before), Some(after)) => settled(before, after, &self.policy),
             _ => Vec::new(),
@@ -145,20 +151,10 @@ impl Batch {
         Ok(())
     }
 
-    /// A stored message as a value. Its words go into a timeline that many read, so the tokens that
-    /// a quoted header holds stay behind.
-    fn read_stored(&self, message: &NewInbound) -> InboundMail {
-        let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
-        for text in [&mut mail.new_text, &mut mail.elided] {
-            *text = String::from_utf8_lossy(&self.policy.address.without_tokens(text.as_bytes()))
-                .into_owned();
-        }
-        mail
-    }
-
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
-        let mail = self.read_stored(message);
+        let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let mail = without_tokens(mail, &self.policy);
         if !self.write.claim_content_key(&mail.content_key, message.id).await? {
             self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await?;
             return Ok(());
@@ -199,14 +195,10 @@ impl Batch {
         match meaning {
             Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
             Meaning::Say(said) => {
-                let state = if said.by.trust == Trust::Verified {
-                    InboundState::Read
-                } else {
-                    InboundState::Filed
+                let state = match number {
+                    Some(number) => self.say(number, *said, mail).await?,
+                    None => InboundState::Filed,
                 };
-                if let Some(number) = number {
-                    self.step(number, &Event::Said(*said)).await?;
-                }
                 Ok((state, number))
             }
             Meaning::File(filed) => {
@@ -225,18 +217,53 @@ impl Batch {
                 Ok((InboundState::Read, number))
             }
             Meaning::Guide(to) => {
-                self.answer(&to, Purpose::Guide).await?;
+                self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
             Meaning::OnCall(to) => {
-                self.answer(&to, Purpose::Status).await?;
+                self.send_on_call(&to).await?;
                 Ok((InboundState::Read, None))
             }
             Meaning::Bounced { outbox, reason } => {
-                self.refused(outbox, &reason).await?;
-                Ok((InboundState::Filed, None))
+                let number = self.refused(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Delayed { outbox, reason } => {
+                let number = self.delayed(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
             }
         }
+    }
+
+    /// What somebody wrote to an incident, unless it is more than people write.
+    async fn say(
+        &mut self,
+        number: i64,
+        said: Said,
+        mail: &InboundMail,
+    ) -> Result<InboundState, StoreError> {
+        let verified = said.by.trust == Trust::Verified;
+        let event = Event::Said(said);
+        let decision = decide(self.incident(number), &event, &self.policy, self.now);
+        let changes = match (self.incident(number), &decision.incident) {
+            (Some(before), Some(after)) => is_changed(before, after),
+            _ => false,
+        };
+        let Event::Said(said) = event else { return Ok(InboundState::Filed) };
+        let why = if self.is_repeated(number, &said).await? {
+            Some("Suspected loop, the same words again")
+        } else if changes && !self.may_change(number).await? {
+            Some("More changes within the hour than people make")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let filed = filed(mail, &self.policy, why);
+            self.step(number, &Event::Filed(filed)).await?;
+            return Ok(InboundState::Filed);
+        }
+        self.apply(number, decision).await?;
+        Ok(if verified { InboundState::Read } else { InboundState::Filed })
     }
 
     async fn declare(
@@ -281,7 +308,8 @@ impl Batch {
         let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
             return Ok(None);
         };
-        let mail = self.read_stored(&message);
+        let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let mail = without_tokens(mail, &self.policy);
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
             person: self.policy.roster.person(&from.address, &from.name),
@@ -303,28 +331,32 @@ impl Batch {
         Ok(Some(number))
     }
 
-    /// An automatic answer outside any incident, within its budget.
-    async fn answer(&mut self, to: &Person, purpose: Purpose) -> Result<(), StoreError> {
-        let uses = self.write.count_use(&format!("answer:{}", to.address.key()), self.now).await?;
-        if uses > ANSWERS_AN_ADDRESS {
-            return Ok(());
-        }
-        match purpose {
-            Purpose::Guide => self.send_guide(to).await,
-            _ => self.send_on_call(to).await,
-        }
-    }
-
-    /// The relay, or a delivery report, says that a mail did not reach its recipient.
-    pub(super) async fn refused(&mut self, outbox: i64, answer: &str) -> Result<(), StoreError> {
-        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(()) };
+    /// The relay, or a delivery report, says that a mail did not reach its recipient. Returns the
+    /// incident that it was about.
+    pub(super) async fn refused(
+        &mut self,
+        outbox: i64,
+        answer: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
         if !self.write.mark_refused(outbox, answer).await? {
-            return Ok(());
+            return Ok(row.incident);
         }
-        let Some(number) = row.incident else { return Ok(()) };
+        let Some(number) = row.incident else { return Ok(None) };
         let reason = answer.to_owned();
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason };
-        self.step(number, &event).await
+        self.step(number, &event).await?;
+        Ok(Some(number))
+    }
+
+    /// A delivery report says that a mail is late: a line for people to read, and nothing else.
+    async fn delayed(&mut self, outbox: i64, reason: &str) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
+        let Some(number) = row.incident else { return Ok(None) };
+        let why = format!("Mail to {} is delayed and is tried again: {reason}", row.recipient);
+        let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
+        self.step(number, &Event::Filed(filed)).await?;
+        Ok(Some(number))
     }
 
     /// Keeps a message that we could not read three times, and tells the operator.

@@ -8,6 +8,7 @@
 //! [`decide`]: crate::incident::decide::decide
 
 mod batch;
+mod caps;
 mod outgoing;
 
 use std::sync::{Arc, RwLock};

@@ -299,8 +299,17 @@ impl Batch {
     async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
         let id = self.engine.ids.next(self.now);
         let domain = self.domain().to_owned();
+        let mut copies = Vec::with_capacity(outgoing.copies.len());
+        for (address, token) in outgoing.copies {
+            if self.may_answer(&address, outgoing.letter.purpose, outgoing.incident).await? {
+                copies.push((address, token));
+            }
+        }
         let message_id =
             outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
+        if copies.is_empty() {
+            return Ok(message_id);
+        }
         let references = self.references(outgoing.incident, outgoing.letter.duty.as_deref());
         let frame = Frame {
             own: &self.policy.address,
@@ -313,7 +322,6 @@ impl Batch {
             now: self.now,
         };
         let mut octets = compose(outgoing.letter, &frame);
-        let mut copies = outgoing.copies;
         if let [(_, token @ Some(_))] = copies.as_mut_slice() {
             // One copy only: nothing is shared, so nothing needs filling later.
             octets = fill_token(&octets, &token.take().unwrap_or_default());

@@ -69,6 +69,24 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
     }
 }
 
+/// What a report may say of itself, whoever makes it and before anybody proved who they are.
+pub fn states_fact(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Severity(_)
+            | Command::Title(_)
+            | Command::Summary(_)
+            | Command::Impact(_)
+            | Command::Service(_)
+            | Command::Started(_)
+            | Command::Detected(_)
+            | Command::Link(_)
+            | Command::CustomersAffected(_)
+            | Command::Private(_)
+            | Command::Drill(_)
+    )
+}
+
 /// Whether this is a raise, or the first statement of what was only assumed.
 pub fn raises(to: Severity, incident: &Incident) -> bool {
     incident.severity_assumed || to <= incident.severity

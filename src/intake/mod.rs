@@ -1,9 +1,11 @@
-//! How mail comes in: over SMTP and LMTP, and from pipes and files.
+//! How mail comes in: over SMTP and LMTP, from a mailbox by IMAP, and from pipes and files.
 //!
 //! Everything here ends in a stored row and knows nothing of what the message means. Start with
 //! [`inbox`], where every way in meets; [`smtp`] is the way most mail takes.
 
 pub mod content;
+mod envelope;
+pub mod imap;
 pub mod inbox;
 pub mod ingest;
 pub mod reader;

@@ -4,6 +4,7 @@
 
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
+use super::charset;
 use super::header::one_line;
 use super::message::Attachment;
 use super::quote::{Line, html, text};
@@ -56,7 +57,9 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     let mut lines = Vec::new();
     for part in ids.iter().filter_map(|id| message.part(*id)) {
         match &part.body {
-            PartType::Html(html) => lines.extend(html::read_lines(html)),
+            PartType::Html(html) => {
+                lines.extend(html::read_lines(&charset::read_text(message, part, html)))
+            }
             PartType::Text(plain) if shows_text(part) => {
                 let is = |name: &str, value: &str| {
                     part.content_type()
@@ -64,7 +67,8 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
                         .is_some_and(|found| found.eq_ignore_ascii_case(value))
                 };
                 let flowed = is("format", "flowed").then(|| text::Flowed { del_sp: is("delsp", "yes") });
-                lines.extend(text::read_lines(plain, flowed));
+                let plain = charset::read_text(message, part, plain);
+                lines.extend(text::read_lines(&text::without_armour(&plain), flowed));
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::{Message, MessageParser};
 use ring::digest::{Context, SHA256};
 
+use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::origin::{self, Signs};
 use super::{Address, Origin, body, limits, quote};
@@ -73,6 +74,10 @@ pub struct InboundMail {
     /// SHA-256 by which a second copy of the same message is known: over Message-ID and content,
     /// not over what a route adds.
     pub content_key: [u8; 32],
+    /// What it says of the delivery of another mail, where it is a delivery report.
+    pub report: Option<Report>,
+    /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
+    pub hops: usize,
     /// Why the body was not read; what the header alone tells is there nevertheless.
     pub unreadable: Option<&'static str>,
 }
@@ -100,6 +105,10 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
             null_reverse_path,
         })
     };
+    let report = (origin == Origin::DeliveryReport).then(|| {
+        let reporter = from.as_ref().map(|from| &from.address);
+        dsn::read_report(octets, message.as_ref(), dsn::Clues { subject: &subject, reporter })
+    });
     let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
     let quote::Split { new_text, elided } = quote::split(lines, &author);
     InboundMail {
@@ -115,6 +124,8 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         origin,
         new_text,
         elided,
+        report,
+        hops: fields.all("received").count(),
         unreadable,
     }
 }

@@ -5,8 +5,10 @@
 
 pub mod address;
 mod body;
+mod charset;
 pub mod command;
 pub mod compose;
+pub mod dsn;
 mod header;
 pub mod ids;
 mod limits;

@@ -3,8 +3,11 @@
 //! Only the signs of the message itself are weighed; the caps that stand behind them when a machine
 //! hides all of them are elsewhere. Start with [`Origin`]; [`read_origin`] weighs the signs.
 
+mod absence;
+
 use mail_parser::{Message, MimeHeaders, PartType};
 
+use super::dsn;
 use super::header::{Fields, decode};
 use super::message::Mailbox;
 
@@ -109,6 +112,16 @@ const REPORT_SUBJECTS: &[&str] = &[
     "недоставленное сообщение",
 ];
 
+/// How subjects of delivery reports end that begin with the subject of the mail they are about.
+const REPORT_SUBJECT_ENDINGS: &[&str] = &[
+    ": non remis",
+    "(delivery failed)",
+    ": undeliverable",
+    ": not delivered",
+    ": unzustellbar",
+    ": non recapitato",
+];
+
 /// Sentences of reports older than RFC 3464, looked for at the start of the text.
 const REPORT_SENTENCES: &[&str] = &[
     "this is the qmail-send program",
@@ -144,54 +157,6 @@ const REPORT_SENTENCES: &[&str] = &[
     "this message is automatically generated",
 ];
 
-/// How subjects of automatic answers begin, in the languages of common clients.
-const REPLY_SUBJECTS: &[&str] = &[
-    "automatic reply",
-    "auto-reply",
-    "autoreply",
-    "auto reply",
-    "auto response",
-    "auto-response",
-    "autoresponse",
-    "out of office",
-    "out of the office",
-    "i am out of the office",
-    "vacation reply",
-    "automatische antwort",
-    "abwesenheitsnotiz",
-    "abwesenheitsassistent",
-    "abwesend:",
-    "réponse automatique",
-    "absence du bureau",
-    "respuesta automática",
-    "fuera de la oficina",
-    "risposta automatica",
-    "fuori sede",
-    "resposta automática",
-    "ausência temporária",
-    "automatisch antwoord",
-    "afwezigheidsbericht",
-    "niet aanwezig:",
-    "automatiskt svar",
-    "frånvaromeddelande",
-    "autosvar",
-    "automatisk svar",
-    "fraværende:",
-    "automaattinen vastaus",
-    "poissaoloviesti",
-    "autoodpowiedź",
-    "odpowiedź automatyczna",
-    "automatická odpověď",
-    "automatikus válasz",
-    "otomatik yanıt",
-    "автоматический ответ",
-    "автоматична відповідь",
-    "自動応答",
-    "自动回复",
-    "自動回覆",
-    "자동 회신",
-];
-
 /// How far into a text the sentences of old reports are looked for, in characters.
 const SENTENCE_WITHIN_CHARS: usize = 2_000;
 
@@ -210,6 +175,9 @@ pub(super) struct Signs<'a> {
 pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
     if signs.fields.has(&OWN_MARK.to_ascii_lowercase()) {
         return Origin::Own;
+    }
+    if signs.message.is_some_and(dsn::is_refused_by_filter) {
+        return Origin::DeliveryReport;
     }
     if let Some(report) = report_type(signs) {
         return report;
@@ -276,21 +244,13 @@ fn is_meeting_reply(signs: &Signs<'_>) -> bool {
 }
 
 fn is_delivery_report(signs: &Signs<'_>) -> bool {
-    let has_report = signs.message.is_some_and(|message| {
-        message.parts.iter().any(|part| {
-            part.content_type().is_some_and(|kind| {
-                kind.ctype().eq_ignore_ascii_case("message")
-                    && kind
-                        .subtype()
-                        .is_some_and(|sub| sub.to_ascii_lowercase().ends_with("delivery-status"))
-            })
-        })
-    });
+    let has_report = signs.message.is_some_and(|message| message.parts.iter().any(dsn::is_status));
     if has_report || signs.fields.has("x-failed-recipients") {
         return true;
     }
     let subject = strip_reply_marks(signs.subject).to_lowercase();
-    let by_subject = begins_with_any(&subject, REPORT_SUBJECTS);
+    let by_subject = begins_with_any(&subject, REPORT_SUBJECTS)
+        || REPORT_SUBJECT_ENDINGS.iter().any(|ending| subject.ends_with(ending));
     let by_text = has_report_sentence(signs.text);
     let null = signs.null_reverse_path || null_return_path(signs.fields);
     // A person may hold a postmaster's address, and a person may quote a report or declare that
@@ -349,7 +309,13 @@ fn is_automatic_answer(signs: &Signs<'_>) -> bool {
         || old
         || signs.null_reverse_path
         || null_return_path(fields)
-        || begins_with_any(&subject, REPLY_SUBJECTS)
+        || absence::is_subject(&subject)
+        || (answers_something(signs) && absence::is_text(signs.text))
+}
+
+/// Nobody declares an incident or opens a thread with the words of a vacation notice.
+fn answers_something(signs: &Signs<'_>) -> bool {
+    signs.fields.has("in-reply-to") || signs.fields.has("references")
 }
 
 fn null_return_path(fields: &Fields) -> bool {

@@ -64,8 +64,8 @@ pub(super) fn read_variant<T: Copy>(
 }
 
 impl Route {
-    pub(super) const NAMES: [(Self, &'static str); 3] =
-        [(Self::Smtp, "smtp"), (Self::Lmtp, "lmtp"), (Self::Ingest, "ingest")];
+    pub(super) const NAMES: [(Self, &'static str); 4] =
+        [(Self::Smtp, "smtp"), (Self::Lmtp, "lmtp"), (Self::Ingest, "ingest"), (Self::Imap, "imap")];
 
     /// `smtp`.
     pub fn name(self) -> &'static str {
@@ -73,6 +73,7 @@ impl Route {
             Self::Smtp => "smtp",
             Self::Lmtp => "lmtp",
             Self::Ingest => "ingest",
+            Self::Imap => "imap",
         }
     }
 }

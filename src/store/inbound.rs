@@ -140,6 +140,14 @@ impl Store {
 }
 
 impl Write {
+    /// Stores messages as part of something larger, such as a mailbox's cursor.
+    pub(super) async fn save_inbound(&mut self, messages: &[NewInbound]) -> Stored<()> {
+        for chunk in read_chunks(messages) {
+            self.transaction.execute(SAVE, chunk).await?;
+        }
+        Ok(())
+    }
+
     /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
     pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
         self.flush().await?;

@@ -16,6 +16,7 @@ const MESSAGE_ID_OCTETS_MAX: usize = 998;
 /// Tries at a configuration's number when other processes store theirs at the same moment.
 const NUMBER_TRIES: u32 = 5;
 const HOUR_MICROS: i64 = 3_600_000_000;
+const DAY_HOURS: i64 = 24;
 /// Hours of a budget that are kept: more than any clock is wrong, and no more than a few rows a name.
 const BUDGET_HOURS: i64 = 24;
 
@@ -146,7 +147,18 @@ impl Write {
     /// Counts one use of a budget, such as `declare:dana@ops.example`, within the hour that `now`
     /// lies in; returns how many there were in it.
     pub async fn count_use(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
+        self.count_use_since(budget, micros(now).div_euclid(HOUR_MICROS)).await
+    }
+
+    /// The same within the day (UTC) that `now` lies in. A budget counts by hours or by days, never
+    /// by both.
+    pub async fn count_use_of_day(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
         let hour = micros(now).div_euclid(HOUR_MICROS);
+        self.count_use_since(budget, hour - hour.rem_euclid(DAY_HOURS)).await
+    }
+
+    /// `hour` is the first of the span that is counted, in hours since the epoch.
+    async fn count_use_since(&mut self, budget: &str, hour: i64) -> Stored<i64> {
         let budget = plain(budget);
         let values = vec![budget.as_str().into(), hour.into()];
         let rows: Vec<(i64,)> = self.transaction.load(COUNT_USE, values).await?;

@@ -3,14 +3,16 @@
 //! One text of SQL for SQLite and PostgreSQL; `engines` is the only file that knows which runs.
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
-//! subject has a file with its statements and the methods that use them: `inbound`, `incidents`,
-//! `outbox`, and `ledgers` for the small tables; what a transaction saves waits in `pending`.
+//! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
+//! `incidents`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
+//! `pending`.
 
 mod columns;
 mod engines;
 mod inbound;
 mod incidents;
 mod ledgers;
+mod mailboxes;
 mod octets;
 mod outbox;
 mod pending;
@@ -67,7 +69,9 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        for statements in [inbound::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL] {
+        let all =
+            [inbound::ALL, mailboxes::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL];
+        for statements in all {
             misfits.extend(self.engine.prepare(statements).await);
         }
         misfits

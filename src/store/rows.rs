@@ -14,6 +14,8 @@ pub enum Route {
     Lmtp,
     /// An MTA's pipe, a file, a folder, an mbox.
     Ingest,
+    /// A mailbox, which hands over no envelope.
+    Imap,
 }
 
 /// A message as it was accepted. Final once stored.
@@ -29,6 +31,28 @@ pub struct NewInbound {
     pub network_trusted: bool,
     pub route: Route,
     pub octets: Vec<u8>,
+}
+
+/// How far a mailbox was read: the guard of its row, as a version is of an incident's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxCursor {
+    /// Who reads which folder of which host.
+    pub mailbox: String,
+    /// While it stays the same, a UID names the same message (RFC 9051 section 2.3.1.1).
+    pub uid_validity: u32,
+    /// The last message that was dealt with.
+    pub uid: u32,
+    /// When the mailbox was first looked at. What is older is history.
+    pub since_at: DateTime<Utc>,
+}
+
+/// A message of a mailbox that the server did not hand out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfetched {
+    pub uid: u32,
+    pub attempts: i64,
+    /// What the server said.
+    pub reason: String,
 }
 
 /// A stored message that waits to be read.

@@ -120,8 +120,8 @@ fn a_visitor_declares_takes_command_by_a_click_and_is_reminded_when_the_clock_mo
 
     chrome.click(&chrome.find("button[value=next]"));
     chrome.wait_for_text("The clock was moved.");
-    chrome.click(&chrome.find("nav a[href='/mailbox/alice']"));
-    chrome.wait_for_text("[INC-1] Alice: a few facts are missing");
+    chrome.click(&chrome.find("nav a[href='/mailbox/carol']"));
+    chrome.wait_for_text("[INC-1] Carol: a few facts are missing");
     // The update of a SEV-1 is due after half an hour, and asked for five minutes before.
     for _ in 0..3 {
         chrome.click(&chrome.find("button[value=ten]"));

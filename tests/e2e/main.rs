@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod incident_by_mail;
 mod lab_works;
+mod mailbox;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod support;

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use super::{Step, whole_text};
 use crate::incident::decision::{Decision, EntryKind, OfferedBy, Says};
 use crate::incident::event::{Declared, Said, Trust};
+use crate::incident::permission::states_fact;
 use crate::incident::policy::Policy;
 use crate::incident::state::{Climb, Command as InCommand, Coordination, Incident, Updates, WideMail};
 use crate::incident::{Phase, Severity};
-use crate::mail::command::{Command, Line, Written};
+use crate::mail::command::{Line, Written};
 
 /// Makes the incident, asks for a commander, and tells everybody who must know.
 pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Decision {
@@ -17,7 +18,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
     let proven = declared.by.trust == Trust::Verified || declared.accepted_by.is_some();
     let (lines, waiting): (Vec<Line>, Vec<Line>) =
         declared.written.lines.iter().cloned().partition(|line| {
-            proven || line.meaning.as_ref().is_ok_and(is_fact) || line.meaning.is_err()
+            proven || line.meaning.as_ref().is_ok_and(states_fact) || line.meaning.is_err()
         });
     step.near_misses_are_yes(&lines);
     let mut by = declared.by.clone();
@@ -92,26 +93,6 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         last_entry_at: now,
         next_seq: 1,
     }
-}
-
-/// What a report may say of itself before anybody proved who they are.
-fn is_fact(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Severity(_)
-            | Command::Title(_)
-            | Command::Summary(_)
-            | Command::Impact(_)
-            | Command::Service(_)
-            | Command::Started(_)
-            | Command::Detected(_)
-            | Command::Link(_)
-            | Command::CustomersAffected(_)
-            | Command::Private(_)
-            | Command::Drill(_)
-            | Command::Status
-            | Command::Help
-    )
 }
 
 impl Step<'_> {

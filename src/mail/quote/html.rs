@@ -17,24 +17,58 @@ use super::{Line, Mark};
 const OPEN_MAX: usize = 10_000;
 
 /// Classes and ids of the element in which a client writes who wrote what is quoted.
-const ATTRIBUTIONS: &[&str] = &["gmail_attr", "moz-cite-prefix", "moz-email-headers-table"];
+const ATTRIBUTIONS: &[&str] =
+    &["gmail_attr", "moz-cite-prefix", "moz-email-headers-table", "spark_quote_header", "airmail_on"];
 /// Of the element behind which there is nothing but the mail that is answered.
-const CUTS: &[&str] =
-    &["divrplyfwdmsg", "appendonsend", "x_divrplyfwdmsg", "mail-editor-reference-message-container"];
+const CUTS: &[&str] = &[
+    "divrplyfwdmsg",
+    "appendonsend",
+    "replyforwardheader",
+    "ms-outlook-mobile-reference-message",
+    "mail-editor-reference-message-container",
+    "__zwchr",
+    "zwchr",
+];
 /// Of the element that holds the quotation.
 const QUOTES: &[&str] = &[
     "gmail_quote",
+    "gmail_quote_container",
     "gmail_extra_quote",
     "yahoo_quoted",
     "protonmail_quote",
     "zmail_extra",
     "olk_src_body_section",
+    "mac_olk_src_body_section",
     "isforwardcontent",
     "tutanota_quote",
     "moz-forward-container",
     "quotedtext",
     "wmquote",
     "__plain_text_quote__",
+    "front-blockquote",
+    "airmail_ext_on",
+    "edo-original",
+    "reply-quote",
+    "js-helper_quote",
+    "sh-quoted-content",
+    "mailmateblockquote",
+    "originalmessage",
+    "original-message",
+    "ntes_quote",
+    "spark_quote",
+];
+/// Of the blockquote that a programme made.
+const CITES: &[&str] = &[
+    "gmail_quote",
+    "protonmail_quote",
+    "tutanota_quote",
+    "front-blockquote",
+    "clean_bq",
+    "spark_quote",
+    "zimbra_quote",
+    "iosymail",
+    "yahoo_quoted",
+    "gmail_extra_quote",
 ];
 /// Of the element that holds the signature.
 const SIGNATURES: &[&str] = &[
@@ -42,9 +76,32 @@ const SIGNATURES: &[&str] = &[
     "moz-signature",
     "ms-outlook-mobile-signature",
     "protonmail_signature_block",
+    "signature",
     "x_signature",
     "yahoo-signature",
+    "yahoo_signature",
+    "ymail_android_signature",
     "applemailsignature",
+    "linebreakatbeginningofsignature",
+    "front-signature",
+    "spark_signature",
+    "sh-signature",
+    "mail-signature",
+    "tutanota_signature",
+    "composer_signature",
+];
+/// Of the style of the box in which Outlook and Windows Mail name the author of what follows.
+const HEADER_BOXES: &[&str] = &[
+    "border-top:solid#e1e1e1",
+    "border-top:solid#b5c4df",
+    "border-top:solidrgb(225,225,225)",
+    "border-top:solidrgb(181,196,223)",
+    "border-top:1ptsolid",
+    "border-top:1px;border-top-style:solid",
+    "border-top:solidwindowtext1.0pt",
+    "border-top-width:1px;border-top-style:solid",
+    "border-style:solidnonenone",
+    "border-top-style:solid",
 ];
 
 /// The lines that a mail client shows.
@@ -82,6 +139,8 @@ impl TokenSink for Sink {
 enum Effect {
     Nothing,
     Blockquote,
+    /// A blockquote that a programme made, not its user.
+    Cite,
     /// Everything up to the first blockquote within is quoted; everything, if there is none.
     Quote {
         first_line: usize,
@@ -99,6 +158,8 @@ struct Writer {
     space: bool,
     depth: usize,
     hidden: usize,
+    /// Open elements of a programme that hold a quotation.
+    quotes: usize,
     preformatted: usize,
     marks: Vec<Mark>,
     open: Vec<(String, Effect)>,
@@ -164,8 +225,9 @@ impl Writer {
                     self.write("- ");
                 }
             }
-            "span" | "a" | "font" => match effect_of(tag, self) {
-                Effect::Nothing => {}
+            // Where one of them matters, the end tags of those within it must find their own.
+            "span" | "a" | "font" | "b" | "u" | "i" => match effect_of(tag, self) {
+                Effect::Nothing if self.open_by_name.get(name).copied().unwrap_or(0) == 0 => {}
                 effect => self.push(name, effect),
             },
             _ => {}
@@ -192,14 +254,18 @@ impl Writer {
             return;
         }
         match effect {
-            Effect::Blockquote => {
+            Effect::Blockquote | Effect::Cite => {
                 self.blockquotes.push(self.lines.len());
                 self.depth += 1;
+                if effect == Effect::Cite {
+                    self.marks.push(Mark::Quoted);
+                }
             }
             Effect::Hidden => self.hidden += 1,
             Effect::Preformatted => self.preformatted += 1,
             Effect::Marked(mark) => self.marks.push(mark),
-            Effect::Nothing | Effect::Quote { .. } => {}
+            Effect::Quote { .. } => self.quotes += 1,
+            Effect::Nothing => {}
         }
         *self.open_by_name.entry(name.to_owned()).or_default() += 1;
         self.open.push((name.to_owned(), effect));
@@ -217,12 +283,17 @@ impl Writer {
             }
             match effect {
                 Effect::Blockquote => self.depth = self.depth.saturating_sub(1),
+                Effect::Cite => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.marks.pop();
+                }
                 Effect::Hidden => self.hidden = self.hidden.saturating_sub(1),
                 Effect::Preformatted => self.preformatted = self.preformatted.saturating_sub(1),
                 Effect::Marked(_) => {
                     self.marks.pop();
                 }
                 Effect::Quote { first_line, quotes_before } => {
+                    self.quotes = self.quotes.saturating_sub(1);
                     self.close_quote(first_line, quotes_before)
                 }
                 Effect::Nothing => {}
@@ -278,6 +349,7 @@ impl Writer {
 fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
     let name: &str = &tag.name;
     let mut classes = String::new();
+    let (mut is_boxed, mut is_cited) = (false, false);
     for attribute in &tag.attrs {
         match &*attribute.name.local {
             "class" | "id" => {
@@ -290,21 +362,35 @@ fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
                 if style.contains("display:none") || style.contains("mso-hide:all") {
                     return Effect::Hidden;
                 }
+                is_boxed |= HEADER_BOXES.iter().any(|part| style.contains(part));
+            }
+            "type" if name == "blockquote" => is_cited |= attribute.value.eq_ignore_ascii_case("cite"),
+            "data-signatureblock" | "data-smartmail" => classes.push_str(" x_signature"),
+            "data-marker" => {
+                classes.push(' ');
+                classes.push_str(&attribute.value.to_ascii_lowercase());
             }
             _ => {}
         }
     }
-    let is = |table: &[&str]| classes.split_whitespace().any(|class| table.contains(&class));
+    // Forwarding through a web mail puts `x_` or `m_-123` before every name, once for each time.
+    let bare = |class: &str| class.trim_start_matches("x_").to_owned();
+    let is =
+        |table: &[&str]| classes.split_whitespace().any(|class| table.contains(&bare(class).as_str()));
+    is_cited |= is(CITES);
     let quote =
         Effect::Quote { first_line: writer.lines.len(), quotes_before: writer.blockquotes.len() };
     match name {
+        "blockquote" if is_cited => Effect::Cite,
         "blockquote" => Effect::Blockquote,
         "pre" => Effect::Preformatted,
         "head" => Effect::Hidden,
         _ if is(CUTS) => Effect::Marked(Mark::Cut),
         _ if is(ATTRIBUTIONS) => Effect::Marked(Mark::Attribution),
         _ if is(SIGNATURES) => Effect::Marked(Mark::Signature),
-        _ if is(QUOTES) && !matches!(name, "a" | "font") => quote,
+        // What is quoted within a quotation needs no second mark, and would cost its length again.
+        _ if writer.quotes == 0 && is(QUOTES) && !matches!(name, "a" | "font") => quote,
+        "div" | "p" | "td" if is_boxed => Effect::Marked(Mark::Header),
         _ => Effect::Nothing,
     }
 }

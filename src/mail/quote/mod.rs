@@ -4,11 +4,16 @@
 //! lines mark what is not the sender's. Nothing is lost: what is cut off is handed back. When in
 //! doubt a line stays, because a lost sentence is the worst error. Start with [`split`].
 
+mod attribution;
 mod endings;
 pub(super) mod html;
 mod intro;
-mod phrases;
+mod labels;
+mod languages;
+mod notices;
+mod separators;
 mod signature;
+mod taglines;
 pub(super) mod text;
 
 use super::message::read_mail;
@@ -39,8 +44,12 @@ pub(super) enum Mark {
     Attribution,
     /// From here on nothing is the sender's.
     Cut,
+    /// Stands in a box of the kind in which Outlook says who wrote what follows.
+    Header,
     /// A horizontal rule.
     Rule,
+    /// Quoted by the programme, not set off by the sender.
+    Quoted,
     /// Part of a signature.
     Signature,
 }
@@ -71,25 +80,60 @@ pub(super) fn split(lines: Vec<Line>, author: &str) -> Split {
     if lines.len() > LINES_MAX {
         return Split { new_text: whole_text(&lines), elided: String::new() };
     }
-    let lines = intro::part_shared_lines(lines);
+    let mut lines = intro::part_shared_lines(lines);
+    rejoin_wrapped_quotations(&mut lines);
+    let lines = lines;
     let mut keep = vec![true; lines.len()];
     let intros = intro::find(&lines, &mut keep);
     keep_answered_quotations(&lines, &intros, &mut keep);
+    let answers = keep.iter().any(|keep| !keep);
     let before = keep.clone();
+    signature::elide_marked(&lines, &mut keep);
+    let unmarked = keep.clone();
     signature::elide(&lines, author, &mut keep);
     // A quotation that was followed by nothing but a signature is followed by nothing.
     keep_answered_quotations(&lines, &intros, &mut keep);
     let says_something =
         |keep: &[bool]| lines.iter().zip(keep).any(|(line, keep)| *keep && !line.is_blank());
-    // A mail that would be nothing but its signature is no signature.
+    // A mail that would be nothing but its signature is no signature; one that passes another on
+    // without a word has one nevertheless.
     if !says_something(&keep) {
-        keep = before;
+        keep = if answers { unmarked } else { before };
+        keep_answered_quotations(&lines, &intros, &mut keep);
     }
     let part = |wanted: bool| {
         let chosen = lines.iter().zip(&keep).filter(|(_, keep)| **keep == wanted);
         joined(chosen.map(|(line, _)| line))
     };
     Split { new_text: part(true), elided: part(false) }
+}
+
+/// A line as the tables are written: lower case, plain spaces, apostrophes and figures.
+fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+            }
+            '’' | '‘' | '´' | '`' => folded.push('\''),
+            '\u{660}'..='\u{669}' => push_figure(&mut folded, c, '\u{660}'),
+            '\u{6f0}'..='\u{6f9}' => push_figure(&mut folded, c, '\u{6f0}'),
+            '\u{ff10}'..='\u{ff19}' => push_figure(&mut folded, c, '\u{ff10}'),
+            _ if c.is_whitespace() => {
+                if !folded.ends_with(' ') {
+                    folded.push(' ');
+                }
+            }
+            _ if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
+            _ => folded.extend(c.to_lowercase()),
+        }
+    }
+    folded
+}
+
+fn push_figure(text: &mut String, figure: char, zero: char) {
+    let value = u32::from(figure).saturating_sub(u32::from(zero));
+    text.extend(char::from_digit(value, 10));
 }
 
 /// All lines, with their marks of quotation.
@@ -113,13 +157,42 @@ fn joined<'a>(lines: impl Iterator<Item = &'a Line>) -> String {
     if text.is_empty() { String::new() } else { format!("{text}\n") }
 }
 
+/// Characters from which a line was near the width at which programmes break it.
+const WRAPPED_CHARS_MIN: usize = 64;
+
+/// A quoted line that was broken on its way leaves its end without a mark.
+fn rejoin_wrapped_quotations(lines: &mut [Line]) {
+    for at in 1..lines.len().saturating_sub(1) {
+        let (Some(above), Some(line), Some(below)) =
+            (lines.get(at - 1), lines.get(at), lines.get(at + 1))
+        else {
+            continue;
+        };
+        let is_between = line.is_own() && line.mark.is_none() && !above.is_own() && !below.is_own();
+        let above_text = above.text.trim_end();
+        let is_long = above_text.chars().count() >= WRAPPED_CHARS_MIN;
+        let ends = above_text.ends_with(['.', '?', '!', ':', ';']);
+        let goes_on = line.text.trim_start().starts_with(|c: char| c.is_lowercase());
+        if is_between && is_long && !ends && goes_on && line.text.chars().count() < WRAPPED_CHARS_MIN {
+            let depth = above.depth;
+            if let Some(line) = lines.get_mut(at) {
+                line.depth = depth;
+            }
+        }
+    }
+}
+
 /// A run of quoted lines, and whether a client's attribution stands above it.
 struct Quotation {
     start: usize,
     end: usize,
     is_introduced: bool,
+    /// The sender says what it is: a colon, or the other half of a `diff`.
+    is_presented: bool,
     /// The sender's own words follow, here or further down.
     is_followed: bool,
+    /// More than a name or a footer.
+    says_much: bool,
 }
 
 /// What the sender answers piece by piece stays with the answers; what merely hangs below goes.
@@ -127,11 +200,13 @@ struct Quotation {
 /// A quotation that no client introduced was put there by the sender, and stays if they went on.
 fn keep_answered_quotations(lines: &[Line], intros: &[usize], keep: &mut [bool]) {
     let quotations = find_quotations(lines, intros, keep);
-    let introduced = quotations.iter().filter(|quotation| quotation.is_introduced).count();
+    let is_introduced = quotations.iter().any(|quotation| quotation.is_introduced);
     let pieces = quotations.iter().filter(|quotation| quotation.is_followed).count();
-    let is_interleaved = quotations.len() > 1 && introduced > 0 && pieces > 0;
+    let much = quotations.iter().filter(|quotation| quotation.says_much).count();
+    let is_interleaved = pieces > 0 && (pieces > 1 || much > 1) && is_introduced;
     for quotation in &quotations {
-        let stays = quotation.is_followed && (is_interleaved || !quotation.is_introduced);
+        let stays = quotation.is_followed && (is_interleaved || !quotation.is_introduced)
+            || quotation.is_presented;
         if !stays {
             keep.iter_mut().take(quotation.end).skip(quotation.start).for_each(|keep| *keep = false);
         }
@@ -149,12 +224,10 @@ fn find_quotations(lines: &[Line], intros: &[usize], keep: &[bool]) -> Vec<Quota
         if !line.is_own() && keep.get(at).copied().unwrap_or(false) {
             match quotations.last_mut() {
                 Some(last) if is_continued => last.end = at + 1,
-                _ => quotations.push(Quotation {
-                    start: at,
-                    end: at + 1,
-                    is_introduced: is_introduced(lines, intros, at),
-                    is_followed: last_own.is_some_and(|own| own > at),
-                }),
+                _ => quotations.push(Quotation::at(lines, intros, at, last_own)),
+            }
+            if let Some(last) = quotations.last_mut() {
+                last.says_much = last.says_much || says_much(&line.text);
             }
             is_continued = true;
         } else if !line.is_blank() {
@@ -162,6 +235,37 @@ fn find_quotations(lines: &[Line], intros: &[usize], keep: &[bool]) -> Vec<Quota
         }
     }
     quotations
+}
+
+impl Quotation {
+    fn at(lines: &[Line], intros: &[usize], at: usize, last_own: Option<usize>) -> Self {
+        let is_introduced = lines.get(at).is_some_and(|line| line.mark == Some(Mark::Quoted))
+            || is_introduced(lines, intros, at);
+        Self {
+            start: at,
+            end: at + 1,
+            is_introduced,
+            is_presented: !is_introduced && is_presented(lines, at),
+            is_followed: last_own.is_some_and(|own| own > at),
+            says_much: false,
+        }
+    }
+}
+
+/// Four words that are not the footer of a list.
+fn says_much(text: &str) -> bool {
+    text.split_whitespace().nth(3).is_some() && !signature::is_list_footer(text)
+}
+
+/// Whether the sender's own line above leads to what is quoted: "the log says:".
+fn is_presented(lines: &[Line], at: usize) -> bool {
+    let Some(above) = lines.iter().take(at).rposition(|line| !line.is_blank()) else { return false };
+    let text = |at: usize| lines.get(at).map_or("", |line| line.text.trim());
+    let says = text(above);
+    let is_half = above + 1 == at && says == "---" && above > 0 && text(above - 1).starts_with("< ");
+    let leads =
+        says.ends_with([':', '：']) && !says.contains('@') && !attribution::has_date(&folded(says));
+    is_half || lines.get(above).is_some_and(Line::is_own) && leads
 }
 
 /// Whether the nearest line above that says something is part of an attribution.

@@ -3,10 +3,10 @@
 //!
 //! Works on what is left when the quotations are gone. Start with [`elide`].
 
-use super::endings::{
-    BANNER_WORDS, BANNERS, CONTACT, DEVICES, DISCLAIMERS, LIST_FOOTERS, SENT_FROM, SIGN_OFFS,
-};
-use super::{Line, Mark};
+use super::endings::{CONTACT, GRATITUDE, LIST_FOOTERS, SIGN_OFFS};
+use super::notices::{BANNER_WORDS, BANNERS, DISCLAIMERS, SMALL_PRINT};
+use super::taglines::{ANY_DEVICES, DEVICES, MY_DEVICE, SENT_BEHIND, SENT_BY, SENT_FROM};
+use super::{Line, Mark, folded};
 
 /// Lines of a signature below its delimiter; what is longer is a text that somebody divided.
 const DELIMITED_LINES_MAX: usize = 40;
@@ -14,17 +14,41 @@ const DELIMITED_LINES_MAX: usize = 40;
 const SIGNATURE_LINES_MAX: usize = 14;
 /// More below a "legal notice" is a letter that has one in it.
 const SMALL_PRINT_PARAGRAPHS_MAX: usize = 3;
+/// Shorter paragraphs about secrecy are somebody's own.
+const SMALL_PRINT_OCTETS_MIN: usize = 140;
+/// No law department writes longer paragraphs.
+const SMALL_PRINT_OCTETS_MAX: usize = 4_000;
+/// The longest line of a list's footer, with its link.
+const FOOTER_OCTETS_MAX: usize = 600;
+/// Words of a tagline behind its beginning, where the list of devices does not know them.
+const TAGLINE_WORDS_MAX: usize = 4;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
-/// Takes signatures and their like off what is kept so far.
-pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
+/// Takes off what the sender's programme says is their signature.
+pub(super) fn elide_marked(lines: &[Line], keep: &mut [bool]) {
     for (line, keep) in lines.iter().zip(keep.iter_mut()) {
         if line.mark == Some(Mark::Signature) && line.is_own() {
             *keep = false;
         }
     }
+    let own = last_own_run(lines, keep);
+    let tail = Tail { lines, start: own.0, end: own.1, author: "" };
+    if let Some(start) = tail.delimiter() {
+        keep.iter_mut().take(own.1).skip(start).for_each(|keep| *keep = false);
+    }
+}
+
+/// Whether a line says what only the footer of a list says.
+pub(super) fn is_list_footer(text: &str) -> bool {
+    let text = if text.len() > FOOTER_OCTETS_MAX { String::new() } else { folded(text) };
+    LIST_FOOTERS.iter().any(|phrase| text.contains(phrase))
+}
+
+/// Takes signatures and their like off what is kept so far.
+pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
     elide_banner(lines, keep);
+    elide_stranded_taglines(lines, keep);
     let own = last_own_run(lines, keep);
     let mut end = own.1;
     // Footer below small print below signature below the line of a phone: each uncovers the next.
@@ -45,6 +69,23 @@ fn last_own_run(lines: &[Line], keep: &[bool]) -> (usize, usize) {
     let end = (0..lines.len()).rfind(|at| says(*at)).map_or(0, |at| at + 1);
     let start = (0..end).rfind(|at| !is_own(*at)).map_or(0, |at| at + 1);
     (start, end)
+}
+
+/// The line of a phone that stands above a text which no mark tells from the sender's own: only
+/// the line goes.
+fn elide_stranded_taglines(lines: &[Line], keep: &mut [bool]) {
+    let is_blank = |at: usize| lines.get(at).is_none_or(Line::is_blank);
+    for (at, line) in lines.iter().enumerate() {
+        let is_alone = at > 0 && is_blank(at - 1) && is_blank(at + 1);
+        if is_alone
+            && line.is_own()
+            && line.text.len() <= 120
+            && is_tagline(&line.text)
+            && let Some(keep) = keep.get_mut(at)
+        {
+            *keep = false;
+        }
+    }
 }
 
 fn elide_banner(lines: &[Line], keep: &mut [bool]) {
@@ -94,6 +135,8 @@ impl Tail<'_> {
             .or_else(|| tail.small_print())
             .or_else(|| tail.tagline())
             .or_else(|| tail.sign_off())
+            .or_else(|| tail.sign_off_on_one_line())
+            .or_else(|| tail.ruled_signature())
             .or_else(|| tail.end.checked_sub(1).filter(|last| tail.is_dashed_name(*last)))
             .or_else(|| tail.own_name())
             .or_else(|| tail.contact_block())
@@ -105,7 +148,7 @@ impl Tail<'_> {
     }
 
     fn lower(&self, at: usize) -> String {
-        self.text(at).trim_matches(['*', '_', ' ', '\u{a0}']).to_lowercase()
+        folded(self.text(at).trim_matches(['*', '_', ' ', '\u{a0}']))
     }
 
     /// Lines that say something, from `at` to the end.
@@ -125,14 +168,8 @@ impl Tail<'_> {
 
     /// A line of underscores, or a delimiter, above words that only a list's footer has.
     fn list_footer(&self) -> Option<usize> {
-        let is_rule = |at: usize| {
-            let text = self.text(at);
-            text.len() >= 10 && text.chars().all(|c| matches!(c, '_' | '-' | '='))
-        };
-        let says = |at: usize| {
-            let text = self.lower(at);
-            LIST_FOOTERS.iter().any(|phrase| text.contains(phrase))
-        };
+        let is_rule = |at: usize| self.text(at).len() >= 2 && is_rule(self.text(at));
+        let says = |at: usize| is_list_footer(self.text(at));
         self.near_end(DELIMITED_LINES_MAX).find(|at| {
             let below = (*at + 1)..self.end.min(*at + 5);
             (is_rule(*at) && self.count_from(*at) <= 12 && below.clone().any(says))
@@ -146,13 +183,30 @@ impl Tail<'_> {
     /// Small print goes with everything below it.
     fn small_print(&self) -> Option<usize> {
         self.near_end(DELIMITED_LINES_MAX).find(|at| {
-            let text = self.lower(*at);
-            let text = text.trim_start_matches(['*', '-', '_', ' ']);
             self.starts_paragraph(*at)
-                && DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
-                && (*at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+                && !self.text(*at).is_empty()
                 && self.paragraphs_from(*at) <= SMALL_PRINT_PARAGRAPHS_MAX
+                && (self.begins_small_print(*at) || self.reads_as_small_print(*at))
         })
+    }
+
+    fn begins_small_print(&self, at: usize) -> bool {
+        let text = self.lower(at);
+        let text = text.trim_start_matches(['*', '-', '_', ' ', '=', '#', '[', '(']);
+        DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
+            && (at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+    }
+
+    /// Speaks of this message, of secrecy, and of whom it is for or what they must do.
+    fn reads_as_small_print(&self, at: usize) -> bool {
+        let lines = (at..self.end).take(12).take_while(|at| !self.text(*at).is_empty());
+        let lines: Vec<usize> = lines.collect();
+        if lines.iter().map(|at| self.text(*at).len()).sum::<usize>() > SMALL_PRINT_OCTETS_MAX {
+            return false;
+        }
+        let text = lines.iter().map(|at| self.lower(*at)).collect::<Vec<_>>().join(" ");
+        let of = |words: &str| words.split('|').any(|word| text.contains(word));
+        text.len() >= SMALL_PRINT_OCTETS_MIN && SMALL_PRINT.iter().all(|words| of(words))
     }
 
     /// Paragraphs from `at` to the end.
@@ -179,21 +233,14 @@ impl Tail<'_> {
         let at = self.near_end(4).find(|at| self.is_tagline(*at))?;
         // The line of a programme may go on in the next line, with a link.
         let is_link =
-            |at: usize| self.text(at).starts_with(['<', '(']) || self.text(at).starts_with("http");
+            |at: usize| self.text(at).starts_with(['<', '(', '[']) || self.text(at).starts_with("http");
         ((at + 1)..=last)
             .all(|at| is_link(at) || self.text(at).len() < 2 || self.is_tagline(at))
             .then_some(at)
     }
 
     fn is_tagline(&self, at: usize) -> bool {
-        let text = self.lower(at);
-        let text = text.trim_start_matches(['(', '[', '-', '>', '~', '*', ' ']);
-        let words = text.split(['<', '(']).next().unwrap_or_default();
-        let starts = SENT_FROM
-            .iter()
-            .any(|phrase| text.starts_with(phrase) || text.contains(&format!("> {phrase}")));
-        let names = DEVICES.iter().any(|device| text.contains(device));
-        starts && names && words.chars().count() <= 90 && !words.contains(", ")
+        is_tagline(self.text(at))
     }
 
     /// "Best regards" and the short lines below it.
@@ -201,8 +248,10 @@ impl Tail<'_> {
         let range = self.near_end(SIGNATURE_LINES_MAX * 2);
         range.into_iter().find(|at| {
             let below = self.count_from(*at).saturating_sub(1);
+            let is_sentence = self.is_gratitude(*at) && self.text(*at).ends_with(['.', '!']);
             self.is_sign_off(*at)
                 && (!self.is_gratitude(*at) || self.has_signer(*at))
+                && (!is_sentence || self.starts_paragraph(*at))
                 && (1..=SIGNATURE_LINES_MAX).contains(&below)
                 && ((*at + 1)..self.end).all(|at| self.is_signature_line(at))
         })
@@ -212,17 +261,41 @@ impl Tail<'_> {
         let text = self.lower(at);
         let text = text.trim_end_matches([',', '.', '!', ' ', ';', '-', '*', '，', '。']);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        SIGN_OFFS.contains(&words.as_str())
+        words.len() <= SHORT_CHARS * 2 && sign_offs().any(|phrase| phrase == words)
     }
 
     /// "Thanks" may be what somebody has to say; it needs a name below that is surely theirs.
     fn is_gratitude(&self, at: usize) -> bool {
         let text = self.lower(at);
-        let is_plain = !["regard", "gru", "saludo", "salut"].iter().any(|word| text.contains(word));
-        is_plain
-            && ["than", "thx", "merci", "gracias", "grazie", "obrigad", "bedankt", "谢谢", "감사"]
-                .iter()
-                .any(|w| text.starts_with(w))
+        let is_plain = !["regard", "gru", "grü", "groet", "saludo", "salut", "hils"]
+            .iter()
+            .any(|word| text.contains(word));
+        is_plain && GRATITUDE.iter().any(|word| text.starts_with(word))
+    }
+
+    /// `Thanks, BT`: the sign-off and the sender's name in the last line.
+    fn sign_off_on_one_line(&self) -> Option<usize> {
+        let at = self.end.checked_sub(1).filter(|at| *at > self.start && self.starts_paragraph(*at))?;
+        let text = self.lower(at);
+        let name =
+            sign_offs().filter_map(|phrase| text.strip_prefix(phrase)).min_by_key(|name| name.len())?;
+        let is_apart = name.starts_with([',', '.', '!', ' ', '-', '，']);
+        let last = self.text(at).rsplit([' ', ',', '\u{a0}']).next().unwrap_or_default();
+        let is_short = name.split_whitespace().count() <= 2;
+        (is_apart && (self.is_authors(name) || is_short && self.is_initials(last))).then_some(at)
+    }
+
+    /// A rule with a name and something to reach it by below.
+    fn ruled_signature(&self) -> Option<usize> {
+        self.near_end(SIGNATURE_LINES_MAX + 2).find(|at| {
+            let mut below = (*at + 1)..self.end;
+            let named = below.clone().find(|at| !self.text(*at).is_empty());
+            self.text(*at).len() >= 3
+                && is_rule(self.text(*at))
+                && named.is_some_and(|name| self.names_author(name) || self.looks_like_name(name))
+                && below.clone().any(|at| is_contact(self.text(at)))
+                && below.all(|at| self.is_signature_line(at) && self.text(at).len() <= SHORT_CHARS + 20)
+        })
     }
 
     fn has_signer(&self, at: usize) -> bool {
@@ -245,19 +318,40 @@ impl Tail<'_> {
         (at > self.start && below <= 8 && all).then_some(at)
     }
 
-    /// Every word of the line is a word of the author's name.
     fn names_author(&self, at: usize) -> bool {
+        self.is_authors(&self.lower(at)) || self.is_initials(self.text(at))
+    }
+
+    /// Every word of the text is a word of the author's name.
+    fn is_authors(&self, lower: &str) -> bool {
         let author = self.author.to_lowercase();
         let of_author: Vec<&str> =
             author.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 1).collect();
-        let text = self.lower(at);
         let words: Vec<&str> =
-            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
         let own = |word: &&str| of_author.contains(word) || word.chars().count() == 1;
         !words.is_empty()
             && words.len() <= 4
             && words.iter().all(own)
             && words.iter().any(|w| of_author.contains(w))
+    }
+
+    /// `DO` or `D.O.` of Dana Okafor. `OK` is an answer, whoever gives it.
+    fn is_initials(&self, text: &str) -> bool {
+        let letters: String = text.chars().filter(|c| !matches!(c, '.' | '/' | '-')).collect();
+        let is_short =
+            (2..=3).contains(&letters.chars().count()) && letters.chars().all(char::is_uppercase);
+        if !is_short || NO_INITIALS.contains(&letters.as_str()) {
+            return false;
+        }
+        let firsts =
+            self.author.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
+        let sorted = |letters: &mut dyn Iterator<Item = char>| {
+            let mut letters: Vec<char> = letters.flat_map(char::to_uppercase).collect();
+            letters.sort_unstable();
+            letters
+        };
+        sorted(&mut firsts.take(4)) == sorted(&mut letters.chars())
     }
 
     /// A paragraph of short lines of which two at least are telephone numbers, addresses or links.
@@ -306,6 +400,52 @@ impl Tail<'_> {
         let capital = |word: &&str| word.chars().next().is_some_and(char::is_uppercase);
         (2..=4).contains(&words.len()) && words.iter().all(capital) && !text.contains([':', '=', '.'])
     }
+}
+
+fn sign_offs() -> impl Iterator<Item = &'static str> {
+    SIGN_OFFS.iter().flat_map(|row| row.split('|'))
+}
+
+/// What a capital pair says that is no name.
+const NO_INITIALS: &[&str] = &["OK", "NO", "IC", "UP", "GO", "SEV"];
+
+fn is_rule(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| matches!(c, '_' | '-' | '=' | '*' | '~' | '─' | '━' | '—' | '–'))
+}
+
+/// What a phone or a programme says it is. "Sent from my desk, it is quieter" is a sentence.
+fn is_tagline(text: &str) -> bool {
+    if text.len() > FOOTER_OCTETS_MAX {
+        return false;
+    }
+    let text = folded(text.trim_matches(['*', '_', ' ', '\u{a0}']));
+    let text = text.trim_start_matches(['(', '[', '-', '>', '~', '*', ' ', '—', '–']);
+    let (words, is_linked) = match text.find(['<', '(', '[']) {
+        Some(at) => {
+            (text.get(..at).unwrap_or_default(), text.get(at..).is_some_and(|rest| rest.contains("://")))
+        }
+        None => (text, false),
+    };
+    let words = words.trim_end_matches(['.', ' ', ')', ']', '*', '。']);
+    let starts = |phrase: &&&str| text.starts_with(**phrase);
+    if words.chars().count() > 90 || words.contains(", ") {
+        return false;
+    }
+    let device = |may_be_any: bool| {
+        let names = |device: &&str| text.split([' ', '/', '\'']).any(|word| word.starts_with(*device));
+        DEVICES.iter().any(names)
+            || (may_be_any && ANY_DEVICES.iter().any(|device| text.contains(device)))
+    };
+    let phrase = SENT_FROM.iter().filter(starts).max_by_key(|phrase| phrase.len());
+    if let Some(phrase) = phrase {
+        let behind = words.get(phrase.len()..).unwrap_or_default().split_whitespace().count();
+        let is_by = SENT_BY.iter().any(|by| phrase.trim_end().ends_with(by));
+        let is_my = MY_DEVICE.contains(phrase) && behind <= TAGLINE_WORDS_MAX;
+        return is_linked || is_my || (behind <= TAGLINE_WORDS_MAX * 2 && device(!is_by));
+    }
+    SENT_BEHIND.iter().any(|phrase| words.ends_with(phrase)) && device(true)
+        || SENT_FROM.iter().any(|phrase| text.contains(&format!("> {phrase}"))) && device(true)
 }
 
 /// `Severity: SEV-2` is a command, wherever it stands; `Tel: 1234` is none.

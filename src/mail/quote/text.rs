@@ -1,5 +1,7 @@
 //! Plain text as lines with their depth of quotation, `format=flowed` (RFC 3676) joined.
 
+use std::borrow::Cow;
+
 use super::Line;
 
 /// What RFC 3676 section 4 needs to know to join lines.
@@ -7,6 +9,28 @@ use super::Line;
 pub(in crate::mail) struct Flowed {
     /// The space at a flowed line's end is not part of the text.
     pub del_sp: bool,
+}
+
+/// What somebody signed in the text itself (RFC 9580 section 7), without the armour around it and
+/// the hyphens before its hyphens. The signature is not checked here.
+pub(in crate::mail) fn without_armour(text: &str) -> Cow<'_, str> {
+    const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
+    let Some((before, armoured)) = text.split_once(SIGNED) else { return Cow::Borrowed(text) };
+    let is_line = before.is_empty() || before.ends_with('\n');
+    let Some((signed, signature)) =
+        armoured.split_once("\n-----BEGIN PGP SIGNATURE-----").filter(|_| is_line)
+    else {
+        return Cow::Borrowed(text);
+    };
+    let after = signature.split_once("\n-----END PGP SIGNATURE-----").map_or("", |(_, after)| after);
+    let mut plain = before.to_owned();
+    // Fields such as `Hash` stand up to the first empty line.
+    for line in signed.split('\n').skip(1).skip_while(|line| !line.trim().is_empty()).skip(1) {
+        plain.push_str(line.strip_prefix("- ").unwrap_or(line));
+        plain.push('\n');
+    }
+    plain.push_str(after);
+    Cow::Owned(plain)
 }
 
 /// Lines as a mail client shows them.

@@ -5,7 +5,7 @@
 //! test's process ends in whatever way.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::imap::Imap;
@@ -80,6 +80,28 @@ impl Lab {
     /// Opens the mailbox `name@people.test`.
     pub fn mailbox(&self, name: &str) -> Imap {
         Imap::open(self.imap_port, &format!("{name}@people.test"), PASSWORD)
+    }
+
+    /// Puts a message into the mailbox `name@people.test`; when this returns Dovecot has it.
+    ///
+    /// # Panics
+    ///
+    /// When Dovecot refuses it.
+    pub fn drop_into(&self, name: &str, from: &str, message: &str) {
+        let mailbox = format!("{name}@people.test");
+        smtp::send_lmtp(self.dovecot_lmtp_port, from, &mailbox, message)
+            .unwrap_or_else(|refusal| panic!("Dovecot did not take a mail: {refusal}\n{}", self.logs()));
+    }
+
+    /// The folder of INBOX of `name@people.test`, which is there once something was put into it.
+    pub fn maildir(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("mailboxes/{name}@people.test/Maildir"))
+    }
+
+    /// Has Dovecot's administrator do something; gives what was printed.
+    pub fn doveadm(&self, arguments: &[&str]) -> String {
+        let mut command = program("doveadm", "dovecot-core");
+        run(command.arg("-c").arg(self.folder.path().join("dovecot.conf")).args(arguments))
     }
 
     /// What both wrote, for the message of a failing test.

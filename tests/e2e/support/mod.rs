@@ -5,6 +5,7 @@ pub mod imap;
 pub mod lab;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod smtp;
 pub mod wait;

@@ -102,6 +102,17 @@ impl Server {
         })
     }
 
+    /// What `firebell check` prints for the configuration as `change` makes it.
+    pub fn checked(&self, change: impl Fn(String) -> String) -> String {
+        let written = fs::read_to_string(self.path("firebell.toml")).expect("the configuration");
+        fs::write(self.path("changed.toml"), change(written)).expect("the changed configuration");
+        let mut command = Command::new(BINARY);
+        command.current_dir(self.folder.path()).env_clear();
+        command.arg("-c").arg(self.path("changed.toml")).arg("check");
+        let output = command.output().expect("the binary runs");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()

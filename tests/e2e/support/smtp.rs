@@ -41,6 +41,15 @@ pub fn send(port: u16, from: &str, to: &[&str], message: &str) -> Result<(), Ref
     Smtp::connect(port)?.send(from, to, message)
 }
 
+/// Puts one message into one mailbox, by LMTP (RFC 2033).
+///
+/// # Errors
+///
+/// As [`send`].
+pub fn send_lmtp(port: u16, from: &str, to: &str, message: &str) -> Result<(), Refusal> {
+    Smtp::greet(port, "LHLO")?.send(from, &[to], message)
+}
+
 /// A greeted connection.
 pub struct Smtp(BufReader<TcpStream>);
 
@@ -51,12 +60,16 @@ impl Smtp {
     ///
     /// As [`send`].
     pub fn connect(port: u16) -> Result<Self, Refusal> {
+        Self::greet(port, "EHLO")
+    }
+
+    fn greet(port: u16, hello: &str) -> Result<Self, Refusal> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         let mut connection = Self(BufReader::new(stream));
         connection.expect("220")?;
-        connection.command("EHLO client.people.test", "250")?;
+        connection.command(&format!("{hello} client.people.test"), "250")?;
         Ok(connection)
     }
 

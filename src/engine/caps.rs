@@ -1,0 +1,138 @@
+//! How much mail may make us do, whatever it says of itself: the limits that stand behind the signs
+//! by which machines are known.
+//!
+//! Headers do not find every machine, so nothing here reads one. What is beyond a limit is kept and
+//! has no effect. Start with [`Batch::may_answer`] and [`Batch::may_change`].
+
+use ring::digest::{SHA256, digest};
+use tracing::info;
+
+use super::batch::Batch;
+use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
+use crate::incident::event::Said;
+use crate::incident::state::Incident;
+use crate::mail::Address;
+use crate::store::StoreError;
+
+/// Automatic answers a day to one address: more than a person needs, and few for a machine.
+const ANSWERS_AN_ADDRESS: i64 = 10;
+/// Automatic answers a day to all addresses of a domain: a responder may change its address.
+const ANSWERS_A_DOMAIN: i64 = 50;
+/// Automatic answers an hour to one address about one incident.
+const ANSWERS_A_THREAD: i64 = 5;
+/// Automatic answers a day in all: a responder may change its domain.
+const ANSWERS_IN_ALL: i64 = 500;
+/// Changes of one incident by mail in an hour: one a minute is more than people type.
+const CHANGES_AN_INCIDENT: i64 = 60;
+/// The same words of one sender in one incident in an hour. Below this many words people repeat
+/// themselves ("still no news"); machines write more.
+const SHORT_WORDS: usize = 8;
+const SAME_SHORT_WORDS: i64 = 3;
+const SAME_WORDS: i64 = 1;
+
+/// Mailboxes that nobody reads, or that send on to many (RFC 3834 section 2, RFC 2142).
+const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
+
+/// Whether a mail is an answer that goes out because somebody wrote, and for no other reason.
+fn is_answer(purpose: Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Receipt | Purpose::Confirmation | Purpose::Held | Purpose::Status | Purpose::Guide
+    )
+}
+
+impl Batch {
+    /// Whether an automatic answer may go to an address, which counts it.
+    pub(super) async fn may_answer(
+        &mut self,
+        to: &Address,
+        purpose: Purpose,
+        incident: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        if !is_answer(purpose) {
+            return Ok(true);
+        }
+        let may = !never_answered(to) && self.within_budgets(to, incident).await?;
+        if !may {
+            info!(incident, "an automatic answer stays unsent, its limit is reached");
+        }
+        Ok(may)
+    }
+
+    /// The narrow budgets first, so that one address does not use up what is there for all.
+    async fn within_budgets(&mut self, to: &Address, incident: Option<i64>) -> Result<bool, StoreError> {
+        let address = to.key();
+        if let Some(number) = incident {
+            let thread = format!("answer-thread:{number}:{address}");
+            if self.write.count_use(&thread, self.now).await? > ANSWERS_A_THREAD {
+                return Ok(false);
+            }
+        }
+        let domain = to.domain().to_lowercase();
+        for (budget, most) in [
+            (format!("answer:{address}"), ANSWERS_AN_ADDRESS),
+            (format!("answer-domain:{domain}"), ANSWERS_A_DOMAIN),
+            ("answer".to_owned(), ANSWERS_IN_ALL),
+        ] {
+            if self.write.count_use_of_day(&budget, self.now).await? > most {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a mail may change an incident once more, which counts it. The commander is told when
+    /// the limit is reached.
+    pub(super) async fn may_change(&mut self, number: i64) -> Result<bool, StoreError> {
+        let changes = self.write.count_use(&format!("change:{number}"), self.now).await?;
+        if changes == CHANGES_AN_INCIDENT + 1 {
+            self.tell_of_changes(number).await?;
+        }
+        Ok(changes <= CHANGES_AN_INCIDENT)
+    }
+
+    async fn tell_of_changes(&mut self, number: i64) -> Result<(), StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let commander = incident.commander().map(|person| person.address.clone());
+        let Some(to) = commander.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
+        let what = format!("{CHANGES_AN_INCIDENT} changes by mail within an hour");
+        let more = "Perhaps two machines answer each other. Until the hour is over, mail is kept in \
+                    the timeline without effect; the page and the command line still work."
+            .to_owned();
+        let says = Says::Notice { what, more };
+        self.send(number, &Mailing { to: vec![Recipient::Person(to)], says }).await
+    }
+
+    /// Whether somebody repeats themselves in an incident as only a machine does.
+    pub(super) async fn is_repeated(&mut self, number: i64, said: &Said) -> Result<bool, StoreError> {
+        // Lines without words are typed again for another task or another offer.
+        let words: Vec<String> = said.written.prose.split_whitespace().map(str::to_lowercase).collect();
+        if words.is_empty() {
+            return Ok(false);
+        }
+        let most = if words.len() < SHORT_WORDS { SAME_SHORT_WORDS } else { SAME_WORDS };
+        let lines = said.written.lines.iter().map(|line| line.typed.to_lowercase());
+        let text = lines.chain([words.join(" ")]).collect::<Vec<_>>().join("\n");
+        let hash = digest(&SHA256, text.as_bytes());
+        let hash: String = hash.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect();
+        let sender = said.by.person.address.key();
+        let same = format!("same:{number}:{sender}:{hash}");
+        Ok(self.write.count_use(&same, self.now).await? > most)
+    }
+}
+
+/// Whether an incident differs in more than that somebody wrote.
+pub(super) fn is_changed(before: &Incident, after: &Incident) -> bool {
+    let mut same = after.clone();
+    same.next_seq = before.next_seq;
+    same.last_entry_at = before.last_entry_at;
+    same.unreachable.clone_from(&before.unreachable);
+    same != *before
+}
+
+fn never_answered(to: &Address) -> bool {
+    let local = to.local_part().to_lowercase();
+    NEVER_ANSWERED.contains(&local.as_str())
+        || local.starts_with("owner-")
+        || ["-request", "-bounces", "-owner"].iter().any(|ending| local.ends_with(ending))
+}

@@ -1,0 +1,319 @@
+//! Attributions: the line by which a mail programme says who wrote what it quotes.
+//!
+//! Knows dates, verbs, names and addresses, and no programme. Whether lines are cut off is decided
+//! by [`super::intro`]. Start with [`judge`].
+
+use super::languages::{AUTHOR_WORDS, LANGUAGES, Language, PARTICLES};
+
+/// The longest attribution seen has three addresses in it.
+pub(super) const CHARS_MAX: usize = 400;
+/// Words between a verb and the colon: a name, a title, a firm.
+const NAME_WORDS_MAX: usize = 6;
+/// Words of an attribution that has no verb: a date, a time, a zone and a name.
+const VERBLESS_WORDS_MAX: usize = 16;
+
+/// Whether a text is an attribution: `Some(true)` if it can be nothing else. One that is wrapped
+/// must begin like one, or it would begin in the sender's own line above.
+pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
+    let bare = text.trim_matches(['-', '*', ' ', '\u{a0}', '_', '—']);
+    if bare.len() > CHARS_MAX * 4 {
+        return None;
+    }
+    let lower = super::folded(bare);
+    let stem = lower.trim_end_matches([':', '：', ' ', '*', '_']);
+    let has_colon = lower.len() > stem.len() && lower.contains([':', '：']);
+    let has_address = lower.contains('@');
+    let ends_with_verb = verbs().any(|verb| ends_with_word(stem, verb));
+    // Most lines are none and end here; what follows looks through long tables.
+    if !has_colon && !has_address && !ends_with_verb || lower.chars().count() > CHARS_MAX {
+        return None;
+    }
+    let has_date = has_date(&lower);
+    if !has_date && !ends_with_verb {
+        return None;
+    }
+    let shape = Shape {
+        bare: text.trim(),
+        stem,
+        has_colon,
+        has_address,
+        has_date,
+        ends_with_verb,
+        behind_verb: words_behind_verb(stem),
+        starts_with_date: starts_with_date(&lower),
+        starts: starts_with_date(&lower) || openings().any(|on| lower.starts_with(on)),
+    };
+    shape.judge(is_wrapped)
+}
+
+/// What is known of a text that may be an attribution.
+struct Shape<'a> {
+    bare: &'a str,
+    stem: &'a str,
+    has_colon: bool,
+    has_address: bool,
+    has_date: bool,
+    ends_with_verb: bool,
+    /// Words between the verb and the end; `None` without a verb.
+    behind_verb: Option<usize>,
+    starts_with_date: bool,
+    starts: bool,
+}
+
+impl Shape<'_> {
+    fn judge(&self, is_wrapped: bool) -> Option<bool> {
+        let dashed = self.bare.starts_with("--") && self.bare.ends_with("--");
+        let has_verb = self.behind_verb.is_some();
+        let ends_with_address = self.stem.ends_with(['>', ')', ']']);
+        // "On Monday the vendor wrote in the ticket:" goes on behind the verb.
+        let names_author = self.names_before_verb()
+            || (has_verb && (self.has_address && ends_with_address || self.names_behind_verb()));
+        match () {
+            () if self.starts && self.has_date && names_author && self.has_colon => Some(true),
+            () if self.starts && self.has_date && self.ends_with_verb => {
+                Some(dashed || self.has_address && names_author)
+            }
+            () if self.starts && self.has_date && self.has_address && names_author => Some(true),
+            () if self.starts && self.has_date && self.has_address && ends_with_address => {
+                Some(self.has_colon && self.is_verbless())
+            }
+            () if self.starts && self.ends_with_verb && self.has_colon => Some(false),
+            () if dashed && self.ends_with_verb && !is_wrapped => Some(true),
+            () if self.is_name_first() => Some(self.has_address || !is_wrapped),
+            () if is_wrapped => None,
+            () if self.has_address && self.ends_with_verb && self.has_colon => {
+                Some(self.words_before_verb() <= NAME_WORDS_MAX + 1)
+            }
+            () if self.has_date && self.ends_with_verb && self.has_colon => Some(false),
+            () if self.ends_with_verb && self.has_colon && self.stem.chars().count() < 80 => Some(false),
+            () if self.has_date && self.has_address && self.has_colon && self.is_verbless() => {
+                Some(false)
+            }
+            () => None,
+        }
+    }
+
+    /// `Dana Okafor <dana@…> schrieb am 21.11.2026 um 10:00:`.
+    fn is_name_first(&self) -> bool {
+        let Some(behind) = self.behind_verb.filter(|behind| *behind > 0) else { return false };
+        let words: Vec<&str> = self.words();
+        let (before, after) = words.split_at(words.len().saturating_sub(behind));
+        let named = before.len().saturating_sub(1);
+        self.has_colon
+            && self.has_date
+            && super::folded(&after.join(" ")).contains(|c: char| c.is_ascii_digit())
+            && behind <= 10
+            && (1..=NAME_WORDS_MAX).contains(&named)
+            && (self.has_address || before.first().is_some_and(|word| starts_name(word)))
+            && before.iter().take(named).all(|word| starts_name(word) || word.contains('@'))
+    }
+
+    fn words(&self) -> Vec<&str> {
+        let bare = self.bare.trim_end_matches([':', '：', ' ', '*', '_', '-', '\u{a0}']);
+        bare.split(|c: char| c.is_whitespace()).filter(|word| !word.is_empty()).collect()
+    }
+
+    fn words_before_verb(&self) -> usize {
+        self.words().len().saturating_sub(1)
+    }
+
+    /// The verb is the end, and before it stands a name: "the alert was sent:" has none.
+    fn names_before_verb(&self) -> bool {
+        let longest =
+            verbs().filter(|verb| ends_with_word(self.stem, verb)).max_by_key(|verb| verb.len());
+        let Some(verb) = longest else { return false };
+        if verb.starts_with(is_caseless) {
+            return true;
+        }
+        let words = self.words();
+        let before = words.iter().rev().skip(verb.split_whitespace().count());
+        let name = before
+            .clone()
+            .take_while(|word| !word.ends_with([',', ';', '、', '，']) && !has_figure(word));
+        let name: Vec<&&str> = name.filter(|word| !is_zone(word)).collect();
+        let is_set_off = before.clone().nth(name.len()).is_some_and(|word| word.ends_with([',', '，']));
+        before.clone().next().is_some_and(|word| word.contains('@'))
+            || name.len() <= NAME_WORDS_MAX
+                && (name.is_empty()
+                    || is_set_off && name.len() <= 2
+                    || name.last().is_some_and(|first| starts_name(first) || first.contains('@')))
+    }
+
+    /// Nothing but the name of somebody stands behind the verb.
+    fn names_behind_verb(&self) -> bool {
+        let words = self.words();
+        let behind = self.behind_verb.unwrap_or_default();
+        let first = words.iter().rev().nth(behind.saturating_sub(1));
+        (1..=NAME_WORDS_MAX).contains(&behind) && first.is_some_and(|word| starts_name(word))
+    }
+
+    /// `2026/11/21 10:00 Dana Okafor <dana@ops.example>:` has a date, a name and an address.
+    fn is_verbless(&self) -> bool {
+        let words = self.words();
+        let before = words.iter().rev().skip_while(|word| word.contains(['@', '<', '(']));
+        let mut name = before.take(2).peekable();
+        let named = name.peek().is_none_or(|word| starts_name(word) || word.ends_with([',', '，', ';']));
+        words.len() <= VERBLESS_WORDS_MAX
+            && named
+            && (self.starts_with_date || AUTHOR_WORDS.iter().any(|word| self.stem.contains(word)))
+    }
+}
+
+/// A capital, or a script that has none; particles of names too.
+fn starts_name(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    let word = word.trim_start_matches(['"', '\'', '(', '<', '[', '„', '“', '«', '*']);
+    PARTICLES.contains(&lower.trim_end_matches([',', '.']))
+        || word.chars().next().is_none_or(|c| !c.is_lowercase() && !c.is_ascii_digit())
+}
+
+/// The words of a row of the table.
+fn words(row: &'static str) -> impl Iterator<Item = &'static str> {
+    row.split('|').filter(|word| !word.is_empty())
+}
+
+fn has_figure(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit()) && !word.contains('@')
+}
+
+/// `AM`, `UTC`, `Uhr`: stands between the time and the name.
+fn is_zone(word: &str) -> bool {
+    let word = word.trim_matches(['(', ')', ',', '.']);
+    word.len() <= 4 && word.chars().all(|c| c.is_ascii_uppercase())
+        || matches!(word, "Uhr" | "kl" | "klo")
+}
+
+fn verbs() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().flat_map(|language: &Language| words(language.wrote))
+}
+
+pub(super) fn openings() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().flat_map(|language: &Language| words(language.on))
+}
+
+/// Whether a text ends with a word; in scripts without spaces, with its letters.
+fn ends_with_word(text: &str, word: &str) -> bool {
+    text.strip_suffix(word).is_some_and(|before| {
+        let last = before.chars().next_back();
+        let first = word.chars().next();
+        last.is_none_or(|c| c.is_whitespace() || "<>()[]\"',，、;".contains(c))
+            || first.is_some_and(is_caseless)
+    })
+}
+
+fn is_caseless(c: char) -> bool {
+    c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase()
+}
+
+/// How many words stand between a verb and the end of the text.
+fn words_behind_verb(stem: &str) -> Option<usize> {
+    let behind = |verb: &str| {
+        let at = stem.rfind(verb)?;
+        let (before, rest) = stem.split_at_checked(at)?;
+        let after = rest.get(verb.len()..)?;
+        let is_word = verb.starts_with(is_caseless)
+            || before.chars().next_back().is_none_or(|c| !c.is_alphabetic())
+                && after.chars().next().is_none_or(|c| !c.is_alphabetic());
+        is_word.then(|| after.split_whitespace().count())
+    };
+    verbs().filter_map(behind).min()
+}
+
+/// A day and a time, a day and a year, or a month's name with figures.
+pub(super) fn has_date(lower: &str) -> bool {
+    let figures = lower.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let (mut count, mut year) = (0, false);
+    for figure in figures {
+        count += 1;
+        year |= figure.len() == 4 && (figure.starts_with("19") || figure.starts_with("20"));
+    }
+    if count >= 3 || (count >= 2 && year) {
+        return true;
+    }
+    count >= 2
+        && LANGUAGES.iter().flat_map(|language| words(language.months)).any(|month| {
+            lower.match_indices(month).any(|(at, _)| {
+                let before = lower.get(..at).and_then(|before| before.chars().next_back());
+                before.is_none_or(|c| !c.is_alphabetic() || is_caseless(c))
+            })
+        })
+}
+
+fn starts_with_date(lower: &str) -> bool {
+    let first = lower.split([',', ' ', '.', '(', '\u{60c}']).find(|word| !word.is_empty());
+    lower.starts_with(|c: char| c.is_ascii_digit())
+        || first.is_some_and(|word| {
+            LANGUAGES.iter().flat_map(|language| words(language.days)).any(|day| day == word)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributions_of_many_languages_are_known() {
+        for text in [
+            "On Mon, Apr 2, 2012 at 6:26 PM, Megan One <m@x.example> wrote:",
+            "On 11-Apr-2011, at 6:54 PM, Megan One <m@x.example> sent:",
+            "Am 02.04.2012 um 18:26 schrieb Megan One:",
+            "Am Mo., 2. Apr. 2012 um 18:26 Uhr schrieb Megan One <m@x.example>:",
+            "Megan One <m@x.example> schrieb am Mo., 2. Apr. 2012, 18:26:",
+            "Megan One schrieb am 02.04.2012 um 18:26:",
+            "Le 2 avr. 2012 à 18:26, Megan <m@x.example> a écrit :",
+            "Le lun. 2 avr. 2012 à 18:26, Megan One <m@x.example> a écrit :",
+            "El lun, 2 abr 2012 a las 18:26, Megan One (<m@x.example>) escribió:",
+            "Em seg., 2 de abr. de 2012 às 18:26, Megan One <m@x.example> escreveu:",
+            "Il giorno lun 2 apr 2012 alle ore 18:26 Megan One <m@x.example> ha scritto:",
+            "Op ma 2 apr. 2012 om 18:26 schreef Megan One <m@x.example>:",
+            "Den mån 2 apr. 2012 kl 18:26 skrev Megan One <m@x.example>:",
+            "man. 2. apr. 2012 kl. 18.26 skrev Megan One <m@x.example>:",
+            "tir. 18. apr. 2017 kl. 13:09 skrev Megan One <m@x.example>:",
+            "ma 2. huhtik. 2012 klo 18.26 Megan One (m@x.example) kirjoitti:",
+            "W dniu 02.04.2012 o 18:26, Megan One pisze:",
+            "pon., 2 kwi 2012 o 18:26 Megan One <m@x.example> napisał(a):",
+            "po 2. 4. 2012 v 18:26 odesílatel Megan One <m@x.example> napsal:",
+            "Dne 2.4.2012 v 18:26 Megan One napsal(a):",
+            "пн, 2 апр. 2012 г. в 18:26, Megan <m@x.example>:",
+            "02.04.2012 18:26, Megan One пишет:",
+            "2 Nis 2012 Pzt, 18:26 tarihinde Megan One <m@x.example> şunu yazdı:",
+            "2012. ápr. 2. 18:26 keltezéssel, Megan One írta:",
+            "Megan One <m@x.example> ezt írta (időpont: 2012. ápr. 2., H, 18:26):",
+            "În lun., 2 apr. 2012 la 18:26, Megan One <m@x.example> a scris:",
+            "Στις Δευ, 2 Απρ 2012 στις 6:26 μ.μ., ο χρήστης Megan <m@x.example> έγραψε:",
+            "2012/4/2 18:26 Megan One <m@x.example>:",
+            "2012年4月2日(月) 18:26 Megan One <m@x.example>:",
+            "2012/04/02 18:26、Megan One <m@x.example>のメール:",
+            "Megan One <m@x.example> 于2012年4月2日周一 18:26写道：",
+            "在 2012-04-02 18:26:00，\"Megan One\" <m@x.example> 写道：",
+            "2012년 4월 2일 (월) 오후 6:26, Megan One <m@x.example>님이 작성:",
+            "Vào Th 2, 2 thg 4, 2012 vào lúc 18:26 Megan One <m@x.example> đã viết:",
+            "בתאריך יום ב׳, 2 באפר׳ 2012 ב-18:26 מאת Megan <m@x.example>:",
+            "At 2012-04-02 18:26:00, \"Megan One\" <m@x.example> wrote:",
+            "--- On Mon, 4/2/12, Megan One <m@x.example> wrote:",
+            "ср, 30 апр. 2025 г. в 15:19, Megan <m@x.example>:",
+            "On Nov 26, 2013 you wrote:",
+            "Le 19/03/2014 11:34, Georges du chemin a écrit :",
+            "Wednesday, 17 November 2021, 3:32 PM +0300 from m@x.example <m@x.example>:",
+        ] {
+            assert_eq!(judge(text, false), Some(true), "{text}");
+        }
+    }
+
+    #[test]
+    fn sentences_with_dates_are_the_senders() {
+        for text in [
+            "On Monday, November 4, 2013 4:29 PM we lost the link",
+            "Please see what John wrote in the ticket.",
+            "On 2026-11-21 at 10:00 the disk was full:",
+            "On 21 Nov 2026 at 10:00 the vendor wrote in the ticket:",
+            "On 21 Nov 2026 at 10:00 AM the vendor wrote:",
+            "At 10:00 on 21 Nov 2026 the alert was sent:",
+            "Am 21.11.2026 um 10:00 haben wir an alle geschrieben, dass:",
+            "10:00 2026-11-21 mail sent to the list:",
+            "2026-11-21 10:00:02 core1 postfix/smtpd: warning: a@x.example: refused:",
+        ] {
+            assert_ne!(judge(text, false), Some(true), "{text}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Mail that no person wrote: what kind it is, and of a delivery report whom it did not reach. Every
+//! mail in `tests/mails/machine` reads as the text beside it.
+//!
+//! `REWRITE=1 cargo test --test machine` writes the texts anew. `FIREBELL_BOUNCES` may name a folder
+//! with `cases.jsonl` and `mails`, which are then counted as well.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use firebell::mail::dsn::Outcome;
+use firebell::mail::message::read_mail;
+
+fn mails() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails/machine");
+    let entries = std::fs::read_dir(folder).expect("the folder of mails");
+    let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    mails.sort();
+    assert!(!mails.is_empty());
+    mails
+}
+
+/// The origin, then a line for each recipient of a report.
+fn reading(octets: &[u8]) -> String {
+    let mail = read_mail(octets, false);
+    let mut text = format!("{:?}\n", mail.origin);
+    if let Some(report) = &mail.report {
+        let _ = writeln!(text, "{:?}: {}", report.outcome, report.reason);
+        for recipient in &report.recipients {
+            let _ =
+                writeln!(text, "  {} {:?}: {}", recipient.address, recipient.outcome, recipient.reason);
+        }
+    }
+    text
+}
+
+#[test]
+fn every_machines_mail_reads_as_the_text_beside_it() {
+    let mut wrong = Vec::new();
+    for path in mails() {
+        let found = reading(&std::fs::read(&path).expect("a mail"));
+        let beside = path.with_extension("txt");
+        if std::env::var_os("REWRITE").is_some() {
+            std::fs::write(&beside, &found).expect("a text");
+        }
+        let wanted = std::fs::read_to_string(&beside).unwrap_or_default();
+        if found != wanted {
+            wrong.push(format!("{}\n--- wanted\n{wanted}\n--- found\n{found}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// One line of `cases.jsonl`.
+#[derive(serde::Deserialize)]
+struct Case {
+    mail: String,
+    recipients: Vec<String>,
+    temporary: bool,
+}
+
+#[test]
+fn reports_of_many_systems_are_machines_mail_with_the_right_addresses() {
+    let Some(folder) = std::env::var_os("FIREBELL_BOUNCES").map(PathBuf::from) else { return };
+    let cases = std::fs::read_to_string(folder.join("cases.jsonl")).expect("cases.jsonl");
+    let (mut all, mut machine, mut addressed, mut timed) = (0, 0, 0, 0);
+    for line in cases.lines() {
+        let case: Case = serde_json::from_str(line).expect("a case");
+        let path = folder.join("mails").join(format!("{}.eml", case.mail));
+        let mail = read_mail(&std::fs::read(path).expect("a mail"), false);
+        all += 1;
+        machine += usize::from(mail.origin.is_automatic());
+        let report = mail.report;
+        let mut found: Vec<String> = Vec::new();
+        for recipient in report.iter().flat_map(|report| &report.recipients) {
+            found.push(recipient.address.key());
+        }
+        found.sort();
+        let mut wanted: Vec<String> =
+            case.recipients.iter().map(|address| address.to_lowercase()).collect();
+        wanted.sort();
+        addressed += usize::from(found == wanted);
+        let delayed = report.is_some_and(|report| report.outcome == Outcome::Delayed);
+        timed += usize::from(delayed == case.temporary);
+        if found != wanted || delayed != case.temporary || !mail.origin.is_automatic() {
+            println!("{}: {:?}, {found:?} for {wanted:?}, delayed {delayed}", case.mail, mail.origin);
+        }
+    }
+    println!("{machine} of {all} machine, {addressed} with the right addresses, {timed} rightly timed");
+    assert_eq!(machine, all, "every one is a machine's");
+    assert!(addressed * 100 >= all * 98, "{addressed} of {all} with the right addresses");
+    assert!(timed * 100 >= all * 98, "{timed} of {all} rightly timed");
+}
