@@ -140,6 +140,9 @@ impl Told {
             count => format!("{count} mails{}", self.to_whom()),
         };
         match (self.sent, self.moved) {
+            (Some(0), _) => {
+                "Sent. Firebell read it and mails nobody; the timeline says what it did.".to_owned()
+            }
             (Some(count), _) => format!("Sent. Firebell read it and answered with {}.", mails(count)),
             (None, Some(count)) => {
                 format!("The clock was moved. Firebell sent {} meanwhile.", mails(count))
@@ -524,7 +527,10 @@ mod tests {
         let sent =
             |sent, to: &str| Told { sent: Some(sent), to: Some(to.into()), ..Told::default() }.notice();
         assert_eq!(sent(1, "alice"), "Sent. Firebell read it and answered with 1 mail to Alice.");
-        assert_eq!(sent(0, ""), "Sent. Firebell read it and answered with no mail.");
+        assert_eq!(
+            sent(0, ""),
+            "Sent. Firebell read it and mails nobody; the timeline says what it did."
+        );
         let several = "Sent. Firebell read it and answered with 3 mails to Alice, Bob and Erin.";
         assert_eq!(sent(3, "alice-bob-erin-mallory"), several);
         assert_eq!(Told::default().notice(), "");

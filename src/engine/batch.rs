@@ -155,8 +155,7 @@ impl Batch {
         let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
         let reason = mail.report.as_mut().map(|report| &mut report.reason);
         for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
-            *text = String::from_utf8_lossy(&self.policy.address.without_tokens(text.as_bytes()))
-                .into_owned();
+            *text = self.policy.address.without_tokens(text);
         }
         mail
     }
