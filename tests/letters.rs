@@ -265,6 +265,8 @@ fn figures() -> Figures {
     let owed = |number, title: &str, hours| Overdue {
         number,
         title: title.to_owned(),
+        private: false,
+        severity: Severity::Sev1,
         due_at: at(17, 0) + TimeDelta::hours(hours),
         with: Some(person("Alice Ng")),
     };
@@ -278,6 +280,7 @@ fn figures() -> Figures {
         open: vec![OpenIncident {
             number: 42,
             title: "Checkout is failing for cards".to_owned(),
+            private: false,
             severity: Severity::Sev1,
             phase: Phase::Identified,
             age: TimeDelta::minutes(130),

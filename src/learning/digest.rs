@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::incident::state::Person;
-use crate::incident::{Incident, Severity};
+use crate::incident::{Incident, Phase, Severity};
 
 /// A digest of the configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +34,10 @@ pub struct Figures {
 pub struct OpenIncident {
     pub number: i64,
     pub title: String,
+    /// Nothing but its key and its severity is for the digest's readers.
+    pub private: bool,
     pub severity: Severity,
-    pub phase: crate::incident::Phase,
+    pub phase: Phase,
     pub age: TimeDelta,
     /// Since the last official update; since the declaration where there was none.
     pub since_update: TimeDelta,
@@ -48,8 +50,10 @@ pub struct OpenIncident {
 pub struct Overdue {
     pub number: i64,
     pub title: String,
+    pub private: bool,
+    pub severity: Severity,
     pub due_at: DateTime<Utc>,
-    /// `None` while nobody commands.
+    /// `None` while nobody commands, and for a private incident.
     pub with: Option<Person>,
 }
 
@@ -119,9 +123,11 @@ fn read_open(incident: &Incident, until: DateTime<Utc>, due: Option<DateTime<Utc
     let first = incident.updates.first_at;
     let last = first.and(incident.updates.counted_from).or(first).unwrap_or(incident.declared_at);
     let due = due.filter(|due| incident.phase.is_active() && *due < until);
+    let with = incident.commander().filter(|_| !incident.private);
     OpenIncident {
         number: incident.number,
         title: shown_title(incident),
+        private: incident.private,
         severity: incident.severity,
         phase: incident.phase,
         age: until - incident.declared_at,
@@ -129,8 +135,10 @@ fn read_open(incident: &Incident, until: DateTime<Utc>, due: Option<DateTime<Utc
         overdue: due.map(|due_at| Overdue {
             number: incident.number,
             title: shown_title(incident),
+            private: incident.private,
+            severity: incident.severity,
             due_at,
-            with: incident.commander().cloned(),
+            with: with.cloned(),
         }),
     }
 }
@@ -142,12 +150,16 @@ fn read_postmortems(incidents: &[&Incident], from: DateTime<Utc>, until: DateTim
         if postmortem.published_at.is_some_and(|at| from <= at && at < until) {
             found.published.push((incident.number, shown_title(incident)));
         }
-        let Some(due_at) = postmortem.due_at.filter(|_| postmortem.is_owed()) else { continue };
+        // A reopened incident owes its postmortem only when it is resolved again.
+        let is_owed = postmortem.is_owed() && incident.phase == Phase::Resolved;
+        let Some(due_at) = postmortem.due_at.filter(|_| is_owed) else { continue };
         let owed = Overdue {
             number: incident.number,
             title: shown_title(incident),
+            private: incident.private,
+            severity: incident.severity,
             due_at,
-            with: Some(postmortem.owner.clone()),
+            with: Some(&postmortem.owner).filter(|_| !incident.private).cloned(),
         };
         if due_at < until { found.late.push(owed) } else { found.due.push(owed) }
     }
@@ -196,7 +208,6 @@ fn median(mut spans: Vec<TimeDelta>) -> Option<TimeDelta> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::incident::Phase;
     use crate::incident::state::{Climb, Command, Coordination, Postmortem, Updates, WideMail};
     use crate::mail::Address;
 
@@ -319,6 +330,32 @@ mod tests {
         assert_eq!(found.published, [(1, "Incident 1".to_owned())]);
         assert_eq!(numbers(&found.due), [3]);
         assert_eq!(numbers(&found.late), [4]);
+    }
+
+    #[test]
+    fn of_a_private_incident_only_key_and_severity_get_in() {
+        let open = incident(1, "19T10:00", Severity::Sev2, Phase::Identified);
+        let owing = Incident {
+            postmortem: Some(postmortem("18T17:00", None)),
+            ..incident(2, "10T10:00", Severity::Sev1, Phase::Resolved)
+        };
+        let incidents = [open, owing].map(|incident| Incident { private: true, ..incident });
+        let due = |incident: &Incident| (incident.number == 1).then(|| at("20T11:30"));
+        let found = figures(&incidents, at("14T00:00"), at("21T00:00"), due);
+        assert!(found.open.iter().all(|open| open.private));
+        assert_eq!(found.postmortems.late.len(), 1);
+        let told = format!("{found:?}");
+        assert!(!told.contains("Alice") && !told.contains("Incident 1"), "{told}");
+    }
+
+    #[test]
+    fn a_reopened_incident_is_not_late_with_its_postmortem() {
+        let reopened = Incident {
+            postmortem: Some(postmortem("18T17:00", None)),
+            ..incident(1, "10T10:00", Severity::Sev1, Phase::Investigating)
+        };
+        let found = figures(&[reopened], at("14T00:00"), at("21T00:00"), |_| None);
+        assert_eq!(found.postmortems, Postmortems::default());
     }
 
     #[test]

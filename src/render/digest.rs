@@ -9,9 +9,9 @@ use super::context::shown;
 use super::paper::{Fact, Paper, fact, facts};
 use super::when;
 use super::wrap::{ascii, clipped, one_line};
-use crate::incident::Policy;
 use crate::incident::decision::Purpose;
 use crate::incident::state::Person;
+use crate::incident::{Policy, Severity};
 use crate::learning::digest::{Figures, OpenIncident, Overdue, Pace};
 use crate::mail::compose::Letter;
 
@@ -92,7 +92,15 @@ fn add_rows<T>(paper: &mut Paper, list: &[T], row: impl Fn(&T) -> Fact) {
     }
 }
 
+/// All that may be told of a private incident.
+fn private_row(number: i64, title: &str, severity: Severity) -> Fact {
+    fact(&format!("INC-{number}"), format!("{}, {severity}", one_line(title)))
+}
+
 fn open_row(open: &OpenIncident, until: DateTime<Utc>, policy: &Policy) -> Fact {
+    if open.private {
+        return private_row(open.number, &open.title, open.severity);
+    }
     let mut state = format!("{} {}, open for {}", open.severity, open.phase, when::span(open.age));
     // Nobody owes an update of what is resolved.
     if open.phase.is_active() {
@@ -107,6 +115,9 @@ fn open_row(open: &OpenIncident, until: DateTime<Utc>, policy: &Policy) -> Fact 
 }
 
 fn owed_row(owed: &Overdue, until: DateTime<Utc>, policy: &Policy) -> Fact {
+    if owed.private {
+        return private_row(owed.number, &owed.title, owed.severity);
+    }
     let verb = if owed.due_at < until { "was due" } else { "due" };
     let due = format!("{verb} {}, {}", when::full(owed.due_at, policy), with(owed.with.as_ref()));
     facts(&format!("INC-{}", owed.number), vec![clipped(&owed.title, 100), due])

@@ -233,6 +233,30 @@ fn a_text_runs_on_as_far_as_its_field_says() {
 }
 
 #[test]
+fn every_default_heading_of_the_postmortem_is_read_in_one_reply() {
+    let zone = Zone::named("Europe/Berlin").unwrap();
+    let sections = crate::learning::postmortem::default_sections();
+    let grammar = Grammar { zone: &zone, sections: &sections, answered_text: None };
+    let spellings =
+        |section: &Section| [std::slice::from_ref(&section.heading), &section.aliases].concat();
+    for at in 0..3 {
+        let typed = |section: &Section| spellings(section).get(at).unwrap_or(&section.heading).clone();
+        let text: Vec<_> = sections
+            .iter()
+            .map(|section| format!("{}: it was so\n\n- and so", typed(section)))
+            .collect();
+        let written = read_commands(&text.join("\n\n"), &grammar, now());
+        let read: Vec<_> = written.lines.into_iter().map(|line| line.meaning.unwrap()).collect();
+        let expected = sections.iter().map(|section| Command::Section {
+            heading: section.heading.clone(),
+            text: "it was so\n\n- and so".into(),
+        });
+        assert_eq!(read, expected.collect::<Vec<_>>());
+        assert_eq!(written.prose, "");
+    }
+}
+
+#[test]
 fn a_section_of_the_postmortem_runs_to_the_next() {
     let section =
         |heading: &str, text: &str| Command::Section { heading: heading.into(), text: text.into() };
