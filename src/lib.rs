@@ -61,6 +61,7 @@
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |
+//! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz` of the server |
 //!
 //! Arrows point one way: `cli → app → {intake, delivery, deadlines, digests, web} → engine →
 //! {store, interpret, render} → {incident, learning, roster, mail}`. Intake, delivery, deadlines and
