@@ -19,6 +19,11 @@ use crate::store::StoreError;
 const GAP: TimeDelta = TimeDelta::minutes(5);
 /// After a gap deadlines wait this long at least, and until the mail that piled up is read.
 const WAIT_AFTER_GAP: TimeDelta = TimeDelta::minutes(2);
+/// Mail that people wrote before is read first, but not for longer than this: where mail comes
+/// without end there is no instant at which none waits.
+const MAIL_FIRST_WITHIN: TimeDelta = TimeDelta::minutes(2);
+/// Transactions between two looks at the mail that waits.
+const ROUNDS_AT_ONCE: usize = 100;
 /// The loop looks at the clock at least this often, so that a clock that was moved is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// The pause while a due deadline may not be handled yet.
@@ -31,12 +36,14 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 pub struct Gate {
     looked_at: DateTime<Utc>,
     closed_until: Option<DateTime<Utc>>,
+    /// Since when there was mail to be read at every look.
+    mail_since: Option<DateTime<Utc>>,
 }
 
 impl Gate {
     /// A gate that is open; `looked_at` is when the server was last seen alive.
     pub fn new(looked_at: DateTime<Utc>) -> Self {
-        Self { looked_at, closed_until: None }
+        Self { looked_at, closed_until: None, mail_since: None }
     }
 
     /// The server was awake all the time until `now`.
@@ -49,11 +56,25 @@ impl Gate {
         if now - self.looked_at >= GAP {
             self.closed_until = Some(now + WAIT_AFTER_GAP);
         }
-        self.looked_at = self.looked_at.max(now);
+        if now < self.looked_at {
+            // The clock was set back; what it said before must not close the gate until then.
+            self.closed_until = self.closed_until.map(|until| until.min(now + WAIT_AFTER_GAP));
+            self.mail_since = self.mail_since.map(|since| since.min(now));
+        }
+        self.looked_at = now;
         if self.closed_until.is_some_and(|until| now >= until) {
             self.closed_until = None;
         }
         self.closed_until.is_none()
+    }
+
+    /// Whether deadlines wait for `waiting` messages that are to be read.
+    fn lets_mail_first(&mut self, waiting: i64, now: DateTime<Utc>) -> bool {
+        if waiting == 0 {
+            self.mail_since = None;
+            return false;
+        }
+        now - *self.mail_since.get_or_insert(now) < MAIL_FIRST_WITHIN
     }
 
     /// When a deadline of `at` is handled at the earliest.
@@ -91,10 +112,16 @@ async fn first_gate(engine: &Engine) -> Gate {
 
 /// Handles what is due; returns how long to wait.
 async fn look(engine: &Engine, gate: &mut Gate) -> Result<Duration, StoreError> {
-    let open = gate.look(engine.clock.machine_now());
+    let now = engine.clock.machine_now();
+    let open = gate.look(now);
     // What people wrote while we were away may have settled what is due.
-    if open && engine.store.count_waiting_inbound().await? == 0 {
-        while engine.pass_deadlines().await? > 0 {}
+    let waiting = engine.store.count_waiting_inbound().await?;
+    if !gate.lets_mail_first(waiting, now) && open {
+        for _ in 0..ROUNDS_AT_ONCE {
+            if engine.pass_deadlines().await? == 0 {
+                break;
+            }
+        }
     }
     let Some(next) = engine.store.earliest_deadline().await? else { return Ok(LOOK_EVERY) };
     let wait = (next - engine.clock.now()).to_std().unwrap_or(SHORT_PAUSE);
@@ -118,6 +145,27 @@ mod tests {
         assert!(!gate.look(at(362)));
         assert!(gate.look(at(363)));
         assert!(gate.look(at(364)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_deadline_for_longer_than_a_gap_does() {
+        let mut gate = Gate::new(at(0));
+        assert!(!gate.look(at(600_000)));
+        assert!(!gate.look(at(1)));
+        assert!(!gate.look(at(2)));
+        assert!(gate.look(at(3)));
+        assert!(!gate.look(at(30)), "a gap is seen after it as before it");
+    }
+
+    #[test]
+    fn mail_without_end_keeps_deadlines_for_two_minutes_at_most() {
+        let mut gate = Gate::new(at(0));
+        assert!(gate.lets_mail_first(3, at(0)));
+        assert!(gate.lets_mail_first(1, at(1)));
+        assert!(!gate.lets_mail_first(9, at(2)));
+        assert!(!gate.lets_mail_first(0, at(3)));
+        assert!(gate.lets_mail_first(1, at(4)));
+        assert!(gate.lets_mail_first(1, at(0)), "nor does a clock that is set back");
     }
 
     #[test]

@@ -122,6 +122,14 @@ impl Batch {
             return Ok(());
         }
         let decision = decide(self.incident(number), event, &self.policy, self.now);
+        if decision.incident.is_none()
+            && matches!(event, Event::Passed(_))
+            && let Some(loaded) = self.loaded.get_mut(&number)
+        {
+            // The row says that it is due and the incident does not, as after a change of policy: the
+            // rows are made anew, or this would be asked again without end.
+            loaded.version += 1;
+        }
         self.apply(number, decision).await
     }
 

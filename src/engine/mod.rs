@@ -88,7 +88,7 @@ impl Engine {
     pub async fn renew_deadlines(&self) -> Result<(), StoreError> {
         let policy = self.policy();
         let mut write = self.store.begin_write().await?;
-        for stored in write.load_all_incidents().await? {
+        for stored in write.lock_all_incidents().await? {
             let rows = crate::incident::deadlines::deadlines(&stored.incident, &policy);
             write.replace_deadlines(stored.incident.number, &rows).await?;
         }
@@ -118,11 +118,11 @@ impl Engine {
 
     /// Reads in a task of its own, so that a mistake of ours that panics over one message ends
     /// that transaction and nothing else.
-    async fn read_guarded(&self, limit: i64) -> Result<usize, ReadError> {
+    async fn read_guarded(&self, limit: i64) -> Result<usize, StepError> {
         let engine = self.clone();
         match tokio::spawn(async move { engine.read_batch(limit).await }).await {
-            Ok(read) => read.map_err(ReadError::Store),
-            Err(_) => Err(ReadError::Panicked),
+            Ok(read) => read.map_err(StepError::Store),
+            Err(_) => Err(StepError::Panicked),
         }
     }
 
@@ -141,7 +141,7 @@ impl Engine {
             Ok(count) => return Ok(count),
             // Another writer was faster: the message is not to blame. Nor is it when the database is
             // away, but then its failure cannot be counted either.
-            Err(ReadError::Store(StoreError::Conflict)) => return Err(StoreError::Conflict),
+            Err(StepError::Store(StoreError::Conflict)) => return Err(StoreError::Conflict),
             Err(failure) => failure,
         };
         let mut batch = Batch::begin(self).await?;
@@ -164,19 +164,49 @@ impl Engine {
 
     /// Handles the deadlines that have passed; returns how many there were.
     ///
+    /// What one incident breaks, it breaks alone: the others are handled without it.
+    ///
     /// # Errors
     ///
-    /// The store's.
+    /// The store's, after all that could be handled was.
     pub async fn pass_deadlines(&self) -> Result<usize, StoreError> {
         let due = self.store.load_due_deadlines(self.clock.now(), DEADLINES_A_BATCH).await?;
         if due.is_empty() {
             return Ok(0);
         }
-        let events =
+        let events: Vec<_> =
             due.iter().map(|deadline| (deadline.incident, Event::Passed(deadline.kind))).collect();
-        self.perform(Work::Events(events)).await?;
+        if self.pass_guarded(events.clone()).await.is_err() {
+            self.pass_one_by_one(events).await?;
+        }
         info!(count = due.len(), "{} deadlines passed", due.len());
         Ok(due.len())
+    }
+
+    /// Passes in a task of its own, as [`Self::read_guarded`] reads.
+    async fn pass_guarded(&self, events: Vec<(i64, Event)>) -> Result<(), StepError> {
+        let engine = self.clone();
+        match tokio::spawn(async move { engine.perform(Work::Events(events)).await }).await {
+            Ok(passed) => passed.map(|_| ()).map_err(StepError::Store),
+            Err(_) => Err(StepError::Panicked),
+        }
+    }
+
+    async fn pass_one_by_one(&self, events: Vec<(i64, Event)>) -> Result<(), StoreError> {
+        let mut failed = Ok(());
+        for (number, event) in events {
+            let Err(failure) = self.pass_guarded(vec![(number, event)]).await else { continue };
+            error!(
+                incident = number,
+                error = &failure as &dyn std::error::Error,
+                "a deadline of incident {number} could not be handled"
+            );
+            failed = Err(match failure {
+                StepError::Store(error) => error,
+                StepError::Panicked => StoreError::Damaged("incident"),
+            });
+        }
+        failed
     }
 
     /// Somebody wrote on the page or on the command line; `None` when there is no such incident.
@@ -224,13 +254,13 @@ impl Engine {
     }
 }
 
-/// Why a batch of messages was not read.
+/// Why what was decided is not stored.
 #[derive(Debug, thiserror::Error)]
-enum ReadError {
+enum StepError {
     #[error("the store did not keep what was decided")]
     Store(#[source] StoreError),
     /// Our own mistake; the log has the place.
-    #[error("reading ended in a panic")]
+    #[error("it ended in a panic")]
     Panicked,
 }
 

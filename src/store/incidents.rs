@@ -29,6 +29,10 @@ statements! {
     LOAD_NEWEST = "select version, state from incident order by number desc limit $1";
     LOAD_OPEN = "select version, state from incident where is_open order by number desc limit $1";
     LOAD_ALL = "select version, state from incident order by number";
+    /// For whoever replaces what belongs to incidents without a new version of them.
+    LOCK_ALL = "select version, state from incident order by number",
+        // Whoever changes one meanwhile waits, or has committed before it is read.
+        pg: "select version, state from incident order by number for update";
     LOAD_TIMELINE = "
         select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
                message_id
@@ -143,6 +147,12 @@ impl Write {
     /// Oldest first.
     pub async fn load_all_incidents(&mut self) -> Stored<Vec<StoredIncident>> {
         let rows: Vec<IncidentRow> = self.transaction.load(LOAD_ALL, vec![]).await?;
+        rows.into_iter().map(read_incident).collect()
+    }
+
+    /// The same, unchanged until this commits.
+    pub async fn lock_all_incidents(&mut self) -> Stored<Vec<StoredIncident>> {
+        let rows: Vec<IncidentRow> = self.transaction.load(LOCK_ALL, vec![]).await?;
         rows.into_iter().map(read_incident).collect()
     }
 
