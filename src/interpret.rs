@@ -23,6 +23,9 @@ use crate::mail::{Address, InboundMail, Origin, Tag};
 const HOPS_MAX: usize = 51;
 const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in a circle";
 
+/// A title beyond this is a text, which the timeline keeps.
+const TITLE_CHARS_MAX: usize = 500;
+
 /// What a message points at, before anything is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clues {
@@ -47,6 +50,8 @@ pub struct Pointed<'a> {
     pub answers_ours: bool,
     /// The facts that the answered mail stated.
     pub answered_text: Option<&'a str>,
+    /// When the answered mail was written.
+    pub answered_at: Option<DateTime<Utc>>,
     pub entry_authors: BTreeMap<i64, Address>,
 }
 
@@ -146,6 +151,12 @@ pub fn interpret(
             None => Meaning::Keep(RUNS_IN_A_CIRCLE),
         };
     }
+    if let Some(report) = unread_report(mail, clues, pointed, policy) {
+        let speaker = speaker(mail, clues, pointed, proof, policy);
+        return speaker.map_or(Meaning::Keep("not from exactly one sender"), |speaker| {
+            declare(&report, &clues.tag, speaker, policy, now)
+        });
+    }
     if mail.origin.is_automatic() || mail.unreadable.is_some() {
         return match pointed.incident {
             Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
@@ -175,6 +186,7 @@ pub fn interpret(
                 by: speaker,
                 written: read_commands(&mail.new_text, &grammar, now),
                 answering: pointed.answering,
+                answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
                 source: Source { written_from, ..source(mail) },
             }))
@@ -206,6 +218,29 @@ fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
         Outcome::Delayed => Meaning::Delayed { outbox, reason },
         Outcome::Delivered => Meaning::Keep("a report of success"),
     }
+}
+
+/// A person's report whose body was kept from the parser: a subject line is enough to declare.
+fn unread_report(
+    mail: &InboundMail,
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    policy: &Policy,
+) -> Option<InboundMail> {
+    let why = mail.unreadable.filter(|_| mail.origin == Origin::Person)?;
+    let from = mail.from.as_ref().filter(|from| policy.address.tag_of(&from.address).is_none())?;
+    let declares = pointed.incident.is_none()
+        && !pointed.answers_ours
+        && clues.subject_number.is_none()
+        && matches!(clues.tag, Tag::Plain | Tag::Drill | Tag::Private);
+    declares.then(|| InboundMail {
+        from: Some(from.clone()),
+        new_text: format!(
+            "The text of this report could not be read, because {why}. The message is kept; ask its \
+             sender to send the text again."
+        ),
+        ..mail.clone()
+    })
 }
 
 /// How a known sender's report of their own becomes an incident.
@@ -241,6 +276,7 @@ pub fn declaration(
         severity = severity.or(stated);
         title = words;
     }
+    let title = title.chars().take(TITLE_CHARS_MAX).collect();
     Declared {
         by,
         accepted_by,

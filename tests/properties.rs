@@ -148,6 +148,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             by: speaker(*who, *trust),
             written: written(lines, *prose, policy, now),
             answering: PURPOSES[*answering],
+            answered_at: None,
             entry_authors: BTreeMap::new(),
             source: Source::default(),
         }),

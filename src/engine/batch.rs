@@ -185,6 +185,7 @@ impl Batch {
             answering: found.answering,
             answers_ours: found.answers_ours,
             answered_text: answered_text.as_deref(),
+            answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
         let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
@@ -296,6 +297,8 @@ impl Batch {
             _ => false,
         };
         let Event::Said(said) = event else { return Ok(InboundState::Filed) };
+        // What proves nothing changes nothing yet, and must not use up what others may change.
+        let changes = changes && verified;
         let why = if self.is_repeated(number, &said).await? {
             Some("Suspected loop, the same words again")
         } else if changes && !self.may_change(number).await? {
@@ -306,6 +309,9 @@ impl Batch {
         if let Some(why) = why {
             let filed = filed(mail, &self.policy, why);
             self.step(number, &Event::Filed(filed)).await?;
+            if verified && !mail.through_list {
+                self.tell_filed(number, &said.by.person, why).await?;
+            }
             return Ok(InboundState::Filed);
         }
         self.apply(number, decision).await?;
@@ -424,6 +430,7 @@ impl Batch {
             found.answering = answered.purpose;
             if let Some(letter) = answered.letter {
                 let letter = self.write.load_letter(letter).await?;
+                found.answered_at = letter.as_ref().map(|letter| letter.created_at);
                 found.answered_text = letter.map(|letter| text_of(&letter.octets));
             }
         }
@@ -444,7 +451,7 @@ impl Batch {
         }
         if by_thread != found.number {
             // It answers a mail about another incident: what that asked for is not asked here.
-            found.answering = None;
+            (found.answering, found.answered_at) = (None, None);
         }
         found.entry_authors = self.authors_to_correct(&found, mail).await?;
         Ok(found)
@@ -504,5 +511,6 @@ struct Found {
     answering: Option<Purpose>,
     answers_ours: bool,
     answered_text: Option<String>,
+    answered_at: Option<DateTime<Utc>>,
     entry_authors: BTreeMap<i64, Address>,
 }

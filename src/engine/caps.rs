@@ -10,7 +10,7 @@ use tracing::info;
 use super::batch::Batch;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Trust};
-use crate::incident::state::Incident;
+use crate::incident::state::{Incident, Person};
 use crate::mail::Address;
 use crate::store::StoreError;
 
@@ -35,10 +35,9 @@ const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-no
 
 /// Whether a mail is an answer that goes out because somebody wrote, and for no other reason.
 fn is_answer(purpose: Purpose) -> bool {
-    matches!(
-        purpose,
-        Purpose::Receipt | Purpose::Confirmation | Purpose::Held | Purpose::Status | Purpose::Guide
-    )
+    // A held report goes to the commander on call and has a limit of its own: strangers must not use
+    // up the answers that the commander gets.
+    matches!(purpose, Purpose::Receipt | Purpose::Confirmation | Purpose::Status | Purpose::Guide)
 }
 
 impl Batch {
@@ -101,6 +100,22 @@ impl Batch {
             .to_owned();
         let says = Says::Notice { what, more };
         self.send(number, &Mailing { to: vec![Recipient::Person(to)], says }).await
+    }
+
+    /// Tells whoever proved to have written a mail that it did nothing. Counts as an answer, so that a
+    /// machine is told a few times only.
+    pub(super) async fn tell_filed(
+        &mut self,
+        number: i64,
+        to: &Person,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let hint = format!(
+            "Your mail was filed without effect. {why}. It is kept in the timeline; nobody got it, and \
+             none of its lines was applied. If you meant it, send it again in other words.",
+        );
+        let says = Says::Receipt { results: Vec::new(), hint: Some(hint) };
+        self.send(number, &Mailing { to: vec![Recipient::Person(to.address.clone())], says }).await
     }
 
     /// Whether somebody repeats themselves in an incident as only a machine does.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::DeadlineKind;
@@ -70,6 +71,8 @@ pub struct Said {
     pub written: Written,
     /// What the mail asked for that is being answered, where we know it.
     pub answering: Option<Purpose>,
+    /// When that mail was written: which of several requests a `confirm` answers.
+    pub answered_at: Option<DateTime<Utc>>,
     /// Who wrote the entries that the lines mean to correct.
     pub entry_authors: BTreeMap<i64, Address>,
     pub source: Source,

@@ -105,14 +105,16 @@ pub fn check(
     wrote: bool,
     incident: &Incident,
 ) -> Result<(), String> {
-    let nobody_commands = incident.phase.is_active() && incident.commander().is_none();
-    let known = known || incident.names(address);
+    // Also after its end: what was closed without a commander could never be opened again.
+    let nobody_commands = incident.commander().is_none();
+    // A private incident is not everybody's whom we know, but theirs who have to do with it.
+    let known = (known && incident.lets_know(address)) || incident.names(address);
     let commanding = incident.is_commanding(address);
     let owns =
         incident.postmortem.as_ref().is_some_and(|postmortem| postmortem.owner.address == *address);
     let has = |role| incident.holder(role).is_some_and(|holder| holder.address == *address);
     let may = match right {
-        Right::Anybody => true,
+        Right::Anybody => incident.lets_know(address),
         Right::Known => known,
         Right::Responder => incident.is_responder(address) || (nobody_commands && known),
         Right::Commander => {
@@ -143,6 +145,9 @@ fn who_can(right: Right, incident: &Incident) -> String {
         |postmortem| named_owner(&postmortem.owner),
     );
     match right {
+        Right::Anybody | Right::Known if incident.private => {
+            format!("{commander} can name you as responder")
+        }
         Right::Anybody | Right::Known => {
             "people of the organisation can, and whom the incident commander names".to_owned()
         }

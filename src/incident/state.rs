@@ -232,6 +232,27 @@ impl Incident {
             || self.commander().is_some_and(|commander| commander.address == *address)
     }
 
+    /// Whether somebody has to do with this incident: named in it, who reported it, who was asked to
+    /// command, who owes its postmortem.
+    fn concerns(&self, address: &Address) -> bool {
+        let is = |person: &Person| person.address == *address;
+        let asked = match &self.command {
+            Command::Offered { to, .. } => to.iter().any(is),
+            Command::Held { offered_on, .. } => {
+                offered_on.as_ref().is_some_and(|handover| is(&handover.to))
+            }
+        };
+        asked
+            || self.names(address)
+            || is(&self.reporter)
+            || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
+    }
+
+    /// Whether somebody may be told anything of it.
+    pub fn lets_know(&self, address: &Address) -> bool {
+        !self.private || self.concerns(address)
+    }
+
     /// Accepted a role, acknowledged a page, wrote `join`, commands; the reporter too, who is asked
     /// for the facts that are missing.
     pub fn is_responder(&self, address: &Address) -> bool {

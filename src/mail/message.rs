@@ -19,6 +19,9 @@ const ANCESTORS_MAX: usize = 500;
 /// Recipients that are kept of a message, as Postfix's `smtpd_recipient_limit`.
 const RECIPIENTS_MAX: usize = 1_000;
 
+/// A display name beyond this is no name; it is kept with everything that its owner does.
+const NAME_CHARS_MAX: usize = 200;
+
 /// Where an address can stand to which a message was sent.
 const RECIPIENT_FIELDS: [&str; 7] =
     ["to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"];
@@ -153,7 +156,10 @@ fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
 fn read_from(fields: &Fields) -> Option<Mailbox> {
     let mut all = fields.all("from");
     match (all.next(), all.next()) {
-        (Some(only), None) if fields.is_whole() => header::read_author(only),
+        (Some(only), None) if fields.is_whole() => header::read_author(only).map(|mut author| {
+            author.name = author.name.chars().take(NAME_CHARS_MAX).collect();
+            author
+        }),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Step, whole_text};
+use super::{Step, kept, whole_text};
 use crate::incident::decision::{Decision, EntryKind, OfferedBy, Says};
 use crate::incident::event::{Declared, Said, Trust};
 use crate::incident::permission::states_fact;
@@ -27,11 +27,16 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
         by,
         written: Written { lines, prose: declared.written.prose.clone(), gave_up: false },
         answering: None,
+        answered_at: None,
         entry_authors: std::collections::BTreeMap::new(),
         source: declared.source.clone(),
     };
     step.record_declaration(declared, &said);
     step.apply_lines(&said);
+    if !proven && step.incident.wide_mail == WideMail::Sent {
+        // `Private: no` takes back what the report said of itself, not that its sender proved nothing.
+        step.incident.wide_mail = WideMail::HeldForConfirmation;
+    }
     step.finish_declaration(declared, &said);
     if !proven {
         step.ask_for_proof(declared, waiting);
@@ -130,7 +135,7 @@ impl Step<'_> {
             .filter(|words| !words.trim().is_empty())
             .collect();
         if self.incident.summary.is_none() && !words.is_empty() {
-            self.incident.summary = Some(words.join("\n\n"));
+            self.incident.summary = Some(kept(&words.join("\n\n")));
         }
         self.incident.thread_title = self.incident.title.clone();
         self.record_facts(said);

@@ -1,7 +1,7 @@
 //! The lines of a mail, applied in the order typed: each checked against the permission table, each
 //! with an outcome that its writer may read.
 
-use super::Step;
+use super::{Step, kept};
 use crate::incident::deadlines;
 use crate::incident::decision::Change;
 use crate::incident::event::{LineResult, Outcome, Said};
@@ -63,12 +63,12 @@ impl Step<'_> {
                 self.fact("Title", text)
             }
             Command::Summary(text) => {
-                self.incident.summary = Some(text.clone());
+                self.incident.summary = Some(kept(text));
                 self.fact("Summary", text)
             }
             Command::Impact(text) => {
                 self.copy_impact(text);
-                self.incident.impact = Some(text.clone());
+                self.incident.impact = Some(kept(text));
                 self.changes.push(Change::Impact);
                 self.fact("Impact", text)
             }
@@ -254,7 +254,7 @@ impl Step<'_> {
     fn add_services(&mut self, names: &[String]) -> Applied {
         for name in names {
             if self.incident.services.len() < VALUES_AT_MOST && !self.incident.services.contains(name) {
-                self.incident.services.push(name.clone());
+                self.incident.services.push(name.chars().take(SHORT_VALUE_CHARS_MAX).collect());
             }
         }
         self.fact("Service", &names.join(", "))

@@ -17,11 +17,21 @@ use chrono::{DateTime, Utc};
 use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Recipient, Says};
 use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
 use super::policy::Policy;
-use super::state::{Incident, Person, Unconfirmed};
+use super::state::{Incident, Person, Unconfirmed, WideMail};
+use crate::mail::Address;
 use crate::mail::command::{Command, Line};
 
-/// At most so many mails of one sender wait for a `confirm`; the oldest gives way.
-const UNCONFIRMED_AT_MOST: usize = 20;
+/// At most so many mails of one sender wait for a `confirm`; their oldest gives way.
+const UNCONFIRMED_A_SENDER: usize = 5;
+/// At most so many of all senders: whoever comes then is filed, and pushes out nobody.
+const UNCONFIRMED_AT_MOST: usize = 50;
+/// Lines of one mail that wait: the request shows as many, and nothing is confirmed unseen.
+const UNCONFIRMED_LINES: usize = 50;
+/// Of a mail that waits, its words are kept so far; the timeline has all of them.
+const UNCONFIRMED_CHARS_MAX: usize = 10_000;
+/// The longest text in an incident's state, in characters: as much as a mail of ours shows. The
+/// timeline has all of it.
+const STATE_CHARS_MAX: usize = 20_000;
 
 /// What follows from `event` for an incident, or for none yet.
 ///
@@ -160,14 +170,29 @@ impl<'a> Step<'a> {
     /// Adds a mail, unless nobody would get it.
     fn mail(&mut self, to: Vec<Recipient>, says: Says) {
         let mut once = std::collections::BTreeSet::new();
+        let answers = matches!(
+            says,
+            Says::Receipt { .. } | Says::Confirmation { .. } | Says::Status | Says::Guide
+        );
         let to: Vec<Recipient> = to
             .into_iter()
             .filter(|recipient| self.policy.address.tag_of(recipient.address()).is_none())
+            .filter(|recipient| !self.is_unproven_stranger(recipient.address()))
+            // Every answer has the title in it.
+            .filter(|recipient| !answers || self.incident.lets_know(recipient.address()))
             .filter(|recipient| once.insert(recipient.address().key()))
             .collect();
         if !to.is_empty() {
             self.mailings.push(Mailing { to, says });
         }
+    }
+
+    /// Where anyone may declare, anybody's address may stand in a report that proves nothing: its owner
+    /// has asked for no mail.
+    fn is_unproven_stranger(&self, address: &Address) -> bool {
+        self.incident.wide_mail == WideMail::HeldForConfirmation
+            && self.incident.reporter.address == *address
+            && !self.policy.roster.knows(address)
     }
 
     fn mail_person(&mut self, person: &Person, says: Says) {
@@ -235,10 +260,19 @@ impl<'a> Step<'a> {
     }
 
     fn ask_to_confirm(&mut self, by: &Person, lines: Vec<Line>, prose: String) {
+        let lines: Vec<Line> = lines.into_iter().take(UNCONFIRMED_LINES).collect();
         let typed = lines.iter().map(|line| line.typed.clone()).collect();
-        if self.incident.unconfirmed.len() >= UNCONFIRMED_AT_MOST {
-            self.incident.unconfirmed.remove(0);
+        let waiting = &mut self.incident.unconfirmed;
+        let is_theirs = |waiting: &Unconfirmed| waiting.by.address == by.address;
+        if waiting.iter().filter(|waiting| is_theirs(waiting)).count() >= UNCONFIRMED_A_SENDER
+            && let Some(oldest) = waiting.iter().position(is_theirs)
+        {
+            waiting.remove(oldest);
         }
+        if waiting.len() >= UNCONFIRMED_AT_MOST {
+            return;
+        }
+        let prose = prose.chars().take(UNCONFIRMED_CHARS_MAX).collect();
         self.incident.unconfirmed.push(Unconfirmed { by: by.clone(), lines, prose, asked_at: self.now });
         self.mail_person(by, Says::Confirmation { lines: typed });
     }
@@ -251,6 +285,14 @@ impl<'a> Step<'a> {
         });
         let text = format!("{}, without effect.\n\n{}", filed.why, filed.text).trim_end().to_owned();
         self.record(EntryKind::Filed, speaker.as_ref(), text, filed.source.clone());
+    }
+}
+
+/// A text as the incident's state keeps it: whatever is loaded with every step stays small.
+fn kept(text: &str) -> String {
+    match text.char_indices().nth(STATE_CHARS_MAX) {
+        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -269,7 +311,8 @@ fn whole_text(lines: &[Line], prose: &str) -> String {
 /// The lines that do nothing without proof.
 fn waiting_lines(lines: &[Line]) -> Vec<Line> {
     let waits = |line: &&Line| matches!(&line.meaning, Ok(command) if waits_for_confirmation(command));
-    lines.iter().filter(waits).cloned().collect()
+    let short = |line: &&Line| line.typed.chars().count() <= UNCONFIRMED_CHARS_MAX;
+    lines.iter().filter(waits).filter(short).take(UNCONFIRMED_LINES).cloned().collect()
 }
 
 /// What asks for nothing but an answer needs no proof, and gets none without it.

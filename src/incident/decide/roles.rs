@@ -7,7 +7,7 @@ use crate::incident::decision::{Change, Purpose, Says};
 use crate::incident::event::Said;
 use crate::incident::state::{Command as InCommand, Person, RoleHeld};
 use crate::mail::Address;
-use crate::roster::Named;
+use crate::roster::{List, ListKind, Named};
 
 /// At most so many people with a role an incident: beyond it is a mistake or an attack.
 const ROLES_AT_MOST: usize = 200;
@@ -38,6 +38,14 @@ impl Step<'_> {
         };
         if self.policy.address.tag_of(&person.address).is_some() {
             return Err((format!("`{}` is Firebell's own address", person.address), None));
+        }
+        // Whatever is sent to one person has their token in it.
+        let is_list = |list: &List| match &list.kind {
+            ListKind::External(address) => *address == person.address,
+            ListKind::Own(_) => false,
+        };
+        if self.policy.roster.lists.iter().any(is_list) {
+            return Err((format!("`{}` is a list, and no person", person.address), None));
         }
         Ok(person)
     }

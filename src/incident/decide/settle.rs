@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Step;
+use chrono::{DateTime, Utc};
+
 use super::lines::Applied;
+use super::{Step, kept};
 use crate::incident::deadlines::postmortem_due;
 use crate::incident::decision::{Change, EntryKind, Purpose, Says};
 use crate::incident::event::{Said, Source};
@@ -33,7 +35,7 @@ impl Step<'_> {
         self.incident.phase = Phase::Resolved;
         self.incident.phase_assumed = false;
         self.incident.resolved_at = Some(self.now);
-        self.incident.outcome = Some(words.to_owned());
+        self.incident.outcome = Some(kept(words));
         self.facts.push("Resolved.".to_owned());
         if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
             *offered_on = None;
@@ -123,7 +125,7 @@ impl Step<'_> {
         self.incident.phase = Phase::Cancelled;
         self.incident.phase_assumed = false;
         self.incident.closed_at = Some(self.now);
-        self.incident.outcome = Some(why.to_owned());
+        self.incident.outcome = Some(kept(why));
         self.facts.push(format!("Cancelled: {why}"));
         self.changes.push(Change::Cancelled { why: why.to_owned() });
         self.follow_up = true;
@@ -182,7 +184,7 @@ impl Step<'_> {
         else {
             return Err(refusal);
         };
-        postmortem.waived = Some(format!("{why} ({})", said.by.person.shown()));
+        postmortem.waived = Some(format!("{} ({})", kept(why), said.by.person.shown()));
         self.facts.push(format!("Postmortem waived: {why}"));
         self.close();
         Ok("the postmortem is waived".to_owned())
@@ -283,18 +285,19 @@ impl Step<'_> {
         names
     }
 
-    /// `confirm`: the address on file did write it. Applies all that waited, oldest first.
+    /// `confirm`: the address on file did write it. Applies what the answered request listed, and
+    /// nothing else that came in the same name.
     pub(super) fn confirm(&mut self, said: &Said) -> Applied {
         let address = said.by.person.address.clone();
+        let asked_at = self.confirmed_request(said)?;
         let waiting = std::mem::take(&mut self.incident.unconfirmed);
-        let (mine, others): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|unconfirmed| unconfirmed.by.address == address);
+        let (mine, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|unconfirmed| {
+            unconfirmed.by.address == address && unconfirmed.asked_at == asked_at
+        });
         self.incident.unconfirmed = others;
-        let declared = self.incident.reporter.address == address
+        let declared = asked_at == self.incident.declared_at
+            && self.incident.reporter.address == address
             && self.incident.wide_mail == WideMail::HeldForConfirmation;
-        if mine.is_empty() && !declared {
-            return Err(("Nothing of yours waits to be confirmed".to_owned(), None));
-        }
         if declared {
             self.release_wide_mail();
             self.facts.push(format!("{} confirmed the report.", said.by.person.shown()));
@@ -304,6 +307,7 @@ impl Step<'_> {
                 by: said.by.clone(),
                 written: Written { lines: unconfirmed.lines, prose: unconfirmed.prose, gave_up: false },
                 answering: None,
+                answered_at: None,
                 entry_authors: said.entry_authors.clone(),
                 source: Source { no_receipt: said.source.no_receipt, ..Source::default() },
             };
@@ -312,6 +316,33 @@ impl Step<'_> {
             self.settle_words(&again, &before);
         }
         Ok("confirmed".to_owned())
+    }
+
+    /// Which request a `confirm` answers: the one that is answered, or the only one there is.
+    fn confirmed_request(&self, said: &Said) -> Result<DateTime<Utc>, (String, Option<String>)> {
+        let address = &said.by.person.address;
+        let incident = &self.incident;
+        let declared =
+            incident.reporter.address == *address && incident.wide_mail == WideMail::HeldForConfirmation;
+        let mine = incident.unconfirmed.iter().filter(|unconfirmed| unconfirmed.by.address == *address);
+        let mut requests: Vec<DateTime<Utc>> = mine.map(|unconfirmed| unconfirmed.asked_at).collect();
+        let is_listed = requests.contains(&incident.declared_at);
+        requests.extend(Some(incident.declared_at).filter(|_| declared && !is_listed));
+        if let Some(answered_at) =
+            said.answered_at.filter(|_| said.answering == Some(Purpose::Confirmation))
+        {
+            requests.retain(|asked_at| *asked_at == answered_at);
+        }
+        match requests.as_slice() {
+            [] => Err(("Nothing of yours waits to be confirmed".to_owned(), None)),
+            [only] => Ok(*only),
+            _ => Err((
+                "Several mails in your name wait, and a `confirm` does not say which of them is yours. \
+                 Send the lines that you want done, instead of `confirm`, in a reply to this mail"
+                    .to_owned(),
+                None,
+            )),
+        }
     }
 
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
