@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
 
 use crate::app::{App, Parts};
@@ -84,6 +85,8 @@ pub enum DemoError {
 ///
 /// See [`DemoError`].
 pub async fn run(options: DemoOptions) -> Result<(), DemoError> {
+    // Before anything is written: unheard, the signal would end it on the spot and leave the folder.
+    let asked_to_stop = asked_to_stop();
     let folder = Folder::make(options.keep.as_deref())?;
     let smtp = bind(options.smtp_port, "--smtp-port").await?;
     let web = bind(options.web_port, "--web-port").await?;
@@ -107,7 +110,7 @@ pub async fn run(options: DemoOptions) -> Result<(), DemoError> {
     });
     print!("{}", welcome(ports, &folder, swaks_is_installed()));
     let outcome = tokio::select! {
-        () = asked_to_stop() => Ok(()),
+        () = asked_to_stop => Ok(()),
         ended = app.ended() => Err(DemoError::Ended(ended.unwrap_or_default())),
     };
     app.stop().await;
@@ -171,18 +174,23 @@ fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |address| address.port())
 }
 
-/// Ctrl-C, or the end of the session.
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// Ends at Ctrl-C, or at the end of the session; listens for both from the call on.
+fn asked_to_stop() -> impl Future<Output = ()> {
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+    async move {
+        let [interrupt, terminate] = &mut signals;
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
         }
-    };
-    tokio::select! {
-        stopped = tokio::signal::ctrl_c() => if stopped.is_err() { std::future::pending::<()>().await },
-        () = terminated => {}
+    }
+}
+
+/// A machine that has no such signal never sends it.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

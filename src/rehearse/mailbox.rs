@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
+use crate::mail::mailto::links_of;
 use crate::mail::message::{InboundMail, read_mail, text_of};
 use crate::roster::Named;
 use crate::store::rows::Job;
@@ -103,10 +104,10 @@ impl Mailboxes {
     pub(super) fn press(&self, who: &str, label: &str, policy: &Policy, count: i64) -> Arrived {
         let (from, original) = self.last(who, None, policy)?;
         let html = crate::mail::message::html_of(&original).ok_or("the mail has no HTML")?;
-        let link = find_link(&html, label).ok_or_else(|| format!("the mail has no action `{label}`"))?;
-        let (to, subject, body) = read_mailto(&link).ok_or_else(|| format!("`{link}` is no mailto:"))?;
-        let to = Address::read(&to).map_err(|error| format!("`{to}` {error}"))?;
-        Ok((written(&from, &to, &subject, None, &body, count), vec![to]))
+        let link = links_of(&html).into_iter().find(|link| link.label.contains(label));
+        let mailto = link.ok_or_else(|| format!("the mail has no action `{label}`"))?.mailto;
+        let to = Address::read(&mailto.to).map_err(|error| format!("`{}` {error}", mailto.to))?;
+        Ok((written(&from, &to, &mailto.subject, None, &mailto.body, count), vec![to]))
     }
 
     fn last(
@@ -181,47 +182,4 @@ fn written(
          MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
     );
     format!("{head}\r\n{}\r\n", body.replace('\n', "\r\n")).into_bytes()
-}
-
-/// The `mailto:` behind a label.
-fn find_link(html: &str, label: &str) -> Option<String> {
-    html.match_indices("href=\"mailto:").find_map(|(at, _)| {
-        let rest = &html[at + "href=\"".len()..];
-        let (link, rest) = rest.split_once('"')?;
-        let (_, rest) = rest.split_once('>')?;
-        let (shown, _) = rest.split_once("</a>")?;
-        shown.contains(label).then(|| link.replace("&amp;", "&").replace("&#38;", "&"))
-    })
-}
-
-/// Address, subject and body of a `mailto:` (RFC 6068).
-fn read_mailto(link: &str) -> Option<(String, String, String)> {
-    let (to, fields) = link.strip_prefix("mailto:")?.split_once('?')?;
-    let field = |name: &str| {
-        fields
-            .split('&')
-            .find_map(|field| field.strip_prefix(&format!("{name}=")))
-            .map(|value| percent_decoded(value).replace("\r\n", "\n"))
-            .unwrap_or_default()
-    };
-    Some((percent_decoded(to), field("subject"), field("body")))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (*first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(octet)) => {
-                octets.push(octet);
-                rest = &tail[2..];
-            }
-            (octet, _) => {
-                octets.push(octet);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&octets).into_owned()
 }

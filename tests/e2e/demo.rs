@@ -22,13 +22,16 @@ struct Demo {
     page: String,
     /// What it printed before it said how to stop it.
     said: String,
+    /// Where its temporary folder is; gone with it, however it ends.
+    _around: tempfile::TempDir,
 }
 
 impl Demo {
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_firebell"));
         command.args(["demo", "--smtp-port", "0", "--web-port", "0"]);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+        let around = tempfile::tempdir().expect("a temporary folder");
+        command.env_clear().env("TMPDIR", around.path()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the binary runs");
         let stdout = BufReader::new(process.stdout.take().expect("its output is piped"));
         let mut said = String::new();
@@ -43,7 +46,7 @@ impl Demo {
         }
         let page = said.split_whitespace().find(|word| word.starts_with("http://"));
         let page = page.unwrap_or_else(|| panic!("it says what to open: {said}")).to_owned();
-        Self { process, page, said }
+        Self { process, page, said, _around: around }
     }
 
     /// Where it keeps its data.
@@ -118,16 +121,17 @@ fn a_visitor_declares_takes_command_by_a_click_and_is_reminded_when_the_clock_mo
     chrome.wait_for_text("Replica lag is 40 s.");
     chrome.wait_for_text("cut off: quotation, signature");
 
+    // The reporter is asked for the facts first.
     chrome.click(&chrome.find("button[value=next]"));
-    chrome.wait_for_text("The clock was moved.");
+    chrome.wait_for_text("The clock was moved. Firebell sent 1 mail to Carol meanwhile.");
     chrome.click(&chrome.find("nav a[href='/mailbox/carol']"));
     chrome.wait_for_text("[INC-1] Carol: a few facts are missing");
     // The update of a SEV-1 is due after half an hour, and asked for five minutes before.
     for _ in 0..3 {
+        chrome.goto(&format!("{}/mailbox/alice", demo.page));
         chrome.click(&chrome.find("button[value=ten]"));
         chrome.wait_for_text("The clock was moved.");
     }
-    chrome.goto(&format!("{}/mailbox/alice", demo.page));
     chrome.wait_for_text("[INC-1] Alice: update due");
 }
 
