@@ -100,6 +100,9 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     })
 }
 
+/// The longest tag is `+held.` with an id of 19 digits, a dot and a token of 16.
+const OWN_LOCAL_PART_OCTETS_MAX: usize = 64 - 42;
+
 /// Our address and its separator.
 pub(super) type Own = (Address, char);
 
@@ -112,6 +115,22 @@ fn read_own<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Own> {
     });
     let text = source.required(top, "the configuration", "address", "incidents@example.org")?;
     match Address::read(&text.value) {
+        Ok(address) if address.local_part().len() > OWN_LOCAL_PART_OCTETS_MAX => {
+            let most = OWN_LOCAL_PART_OCTETS_MAX;
+            source.mistake(
+                text.line,
+                format!(
+                    "'address': what stands before the @ may have {most} octets, because tokens are \
+                     added to it and no local part is longer than 64 (RFC 5321 section 4.5.3.1.1)"
+                ),
+            );
+            None
+        }
+        // Everything that goes out has it in its header.
+        Ok(address) if address.as_str().parse::<lettre::Address>().is_err() => {
+            source.mistake(text.line, format!("'address': `{}` is no address for mail", text.value));
+            None
+        }
         Ok(address) => Some((address, separator.unwrap_or('+'))),
         Err(error) => {
             source.mistake(text.line, format!("'address': `{}` {error}", text.value));

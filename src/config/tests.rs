@@ -31,6 +31,20 @@ fn an_address_is_a_configuration() {
 }
 
 #[test]
+fn an_address_that_leaves_no_room_for_tokens_is_a_mistake() {
+    let long = "incident-coordination-desk";
+    let found = mistakes(&format!("address = \"{long}@example.org\""));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("may have 22 octets"), "{found:?}");
+    let own = "a".repeat(22);
+    let address = crate::mail::Address::read(&format!("{own}@example.org")).unwrap();
+    let longest = format!("held.{}.{}", i64::MAX, "a".repeat(16));
+    let tagged = crate::mail::OwnAddress::new(address, '+').tagged(&longest);
+    assert_eq!(tagged.local_part().len(), 64);
+    assert!(tagged.as_str().parse::<lettre::Address>().is_ok());
+}
+
+#[test]
 fn a_ladder_is_climbed_in_the_order_of_time() {
     let text = "address = \"incidents@example.org\"\n[ladder]\nupdate = [\
         { at = \"5m\", to = [\"deputy\"] }, { at = \"-5m\", to = [\"commander\"] }]";
