@@ -71,6 +71,11 @@ pub enum Meaning {
         id: i64,
         by: Person,
     },
+    /// Somebody known answered a held report with words that do not accept it: it is still held.
+    AskAgain {
+        id: i64,
+        by: Person,
+    },
     /// The sender gets the guide.
     Guide(Person),
     /// The sender gets the list of who is on call.
@@ -386,14 +391,14 @@ fn accept_held(
         return Meaning::Keep("an answer to a held report without its token");
     }
     let written = read_commands(&mail.new_text, &grammar(policy, None), now);
-    let accepts = written
-        .lines
-        .iter()
-        .any(|line: &Line| matches!(line.meaning, Ok(Command::Confirm | Command::Ack)));
+    let accepts = written.lines.iter().any(|line: &Line| {
+        matches!(line.meaning, Ok(Command::Confirm | Command::Ack | Command::TakeCommand))
+    });
     if accepts {
         Meaning::AcceptHeld { id, by: speaker.person.clone() }
     } else {
-        Meaning::Keep("an answer to a held report that does not accept it")
+        // Perhaps they think that they accepted it; the report says how that is done.
+        Meaning::AskAgain { id, by: speaker.person.clone() }
     }
 }
 

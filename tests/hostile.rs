@@ -457,3 +457,31 @@ async fn deadlines_of_another_policy_are_made_anew_and_not_asked_for_without_end
         assert!(rounds < 5, "the same deadlines again and again");
     }
 }
+
+#[tokio::test]
+async fn whoever_answers_a_held_report_without_accepting_it_is_asked_again() {
+    let mut server = Server::on_call().await;
+    server.hear_unproven("eve@away.example", PLAIN, "Subject: your site is down", "x").await;
+    let sent = server.sent().await;
+    let (on_call, reply_to) = (sent[0].to.clone(), sent[0].reply_to.clone());
+    server.hear_unproven(&on_call, &reply_to, "Subject: Re", "Please open it, it is real.").await;
+    let sent = server.sent().await;
+    assert_eq!(of_kind(&sent, Purpose::Held).len(), 1, "silence");
+    assert_eq!(sent[0].to, on_call);
+    server.hear_unproven(&on_call, &sent[0].reply_to, "Subject: Re", "I have command").await;
+    assert_eq!(server.incident(1).await.reporter.address.as_str(), "eve@away.example");
+}
+
+#[tokio::test]
+async fn an_asked_commander_who_cannot_be_reached_is_told_to_the_next() {
+    let mut server = Server::on_call().await;
+    server.hear(DANA, PLAIN, "Subject: SEV-1 down", "x").await;
+    let now = server.engine.clock.now();
+    let jobs = server.engine.store.lease_outbox(100, now + TimeDelta::minutes(5), now).await.unwrap();
+    let offer = jobs.iter().find(|job| job.purpose == Purpose::TakeCommand).expect("an offer");
+    server.engine.refuse(offer.outbox, "550 5.1.1 no such mailbox").await.unwrap();
+    let sent = server.sent().await;
+    let told = of_kind(&sent, Purpose::Undeliverable);
+    assert_eq!(told.len(), 1);
+    assert_ne!(told[0].to, offer.recipient.as_str());
+}

@@ -263,6 +263,10 @@ impl Batch {
                 let number = self.accept_held(id, by).await?;
                 Ok((InboundState::Read, number))
             }
+            Meaning::AskAgain { id, by } => {
+                self.ask_again(id, &by).await?;
+                Ok((InboundState::Filed, None))
+            }
             Meaning::Guide(to) => {
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
@@ -354,6 +358,22 @@ impl Batch {
             self.send_held(message.id, mail, from).await?;
         }
         Ok(())
+    }
+
+    /// Shows a held report again to whoever answered it without accepting it, within the limits of
+    /// held reports and no more than once for each answer.
+    async fn ask_again(&mut self, id: i64, by: &Person) -> Result<(), StoreError> {
+        let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
+            return Ok(());
+        };
+        if self.write.count_use(&format!("held-again:{id}"), self.now).await? > HELD_TOLD {
+            return Ok(());
+        }
+        let mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let mail = without_tokens(mail, &self.policy);
+        let Some(from) = &mail.from else { return Ok(()) };
+        let from = self.policy.roster.person(&from.address, &from.name);
+        self.send_held_to(&by.address, id, &mail, &from).await
     }
 
     async fn accept_held(&mut self, id: i64, by: Person) -> Result<Option<i64>, StoreError> {

@@ -196,6 +196,17 @@ impl Batch {
     ) -> Result<(), StoreError> {
         let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
         let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
+        self.send_held_to(&to, inbound, mail, from).await
+    }
+
+    /// Asks one person whether a held report is an incident.
+    pub(super) async fn send_held_to(
+        &mut self,
+        to: &Address,
+        inbound: i64,
+        mail: &InboundMail,
+        from: &Person,
+    ) -> Result<(), StoreError> {
         let letter = render::render_held(
             &self.policy,
             inbound,
@@ -204,8 +215,8 @@ impl Batch {
             &mail.new_text,
             self.now,
         );
-        let token = self.engine.secret.held_token(inbound, &to);
-        self.store_single(&letter, &to, Some(format!("held.{inbound}")), Some(token)).await
+        let token = self.engine.secret.held_token(inbound, to);
+        self.store_single(&letter, to, Some(format!("held.{inbound}")), Some(token)).await
     }
 
     pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {

@@ -348,7 +348,13 @@ impl Step<'_> {
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
     /// to the deputy and the next in the rotation.
     pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, reason: &str) {
-        let known = self.incident.names(to) || self.is_list(to);
+        // A pager's address is its owner's.
+        let person = self.policy.roster.person(to, "").address;
+        let asked = match &self.incident.command {
+            InCommand::Offered { to, .. } => to.iter().any(|asked| asked.address == person),
+            InCommand::Held { .. } => false,
+        };
+        let known = asked || self.incident.names(&person) || self.is_list(to);
         self.record_own(EntryKind::State, format!("Mail to {to} could not be delivered: {reason}"));
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
             return;
@@ -358,11 +364,11 @@ impl Step<'_> {
         }
         let says = Says::Undeliverable { to: to.clone(), purpose, reason: reason.to_owned() };
         let mut tell: Vec<_> = self.incident.commander().cloned().into_iter().collect();
-        if tell.is_empty() || tell.iter().any(|commander| commander.address == *to) {
+        if tell.is_empty() || tell.iter().any(|commander| commander.address == person) {
             tell = self.incident.holder(Role::Deputy).cloned().into_iter().collect();
             let rotation = self.policy.roster.command_rotation.as_ref();
             let order = rotation.map(|rotation| rotation.order(self.now)).unwrap_or_default();
-            let next = order.into_iter().find(|address| *address != to);
+            let next = order.into_iter().find(|address| **address != person);
             tell.extend(next.map(|address| self.policy.roster.person(address, "")));
         }
         let to = tell
