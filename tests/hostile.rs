@@ -18,6 +18,9 @@ use firebell::mail::message::text_of;
 use firebell::store::Store;
 use firebell::store::rows::{InboundState, NewInbound, Route};
 
+#[path = "support/postgres.rs"]
+mod postgres;
+
 const ALICE: &str = "alice@example.org";
 const BOB: &str = "bob@example.org";
 const DANA: &str = "dana@example.org";
@@ -25,6 +28,11 @@ const PLAIN: &str = "incidents@example.org";
 const FIRST: &str = "incidents+1@example.org";
 const EVERYONE: &str = "everyone@lists.example.org";
 const OPERATOR: &str = "operator@example.org";
+
+/// Alice and Bob take turns.
+const ON_CALL: &str = "[[rotation]]\nname = \"commanders\"\nmembers = [\"alice\", \"bob\"]\n\
+    hands_over = \"Mon 09:00\"\nfrom = \"2026-11-16\"\n\
+    [command]\nrotation = \"commanders\"\ntrained = [\"alice\", \"bob\"]\n";
 
 struct Server {
     engine: Engine,
@@ -47,6 +55,13 @@ fn nine() -> DateTime<Utc> {
 
 impl Server {
     async fn start(more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("firebell.db").display());
+        let clock = Clock::manual(nine());
+        Self::on(&url, dir, clock, 0, more).await
+    }
+
+    async fn on(url: &str, folder: tempfile::TempDir, clock: Clock, process: u16, more: &str) -> Self {
         let text = format!(
             "address = \"{PLAIN}\"\nname = \"Incidents\"\ndomains = [\"example.org\"]\n\
              [send]\noperator = \"{OPERATOR}\"\n\
@@ -55,27 +70,15 @@ impl Server {
              [[person]]\nname = \"Dana Fox\"\nalias = \"dana\"\nemail = \"{DANA}\"\n\
              [[list]]\nname = \"everyone\"\naddress = \"{EVERYONE}\"\n{more}"
         );
-        Self::configured(&text).await
+        let policy = read_config(&text, "test").unwrap().policy();
+        let store = Store::open(url).await.unwrap();
+        let engine = Engine::new(store, clock, Ids::new(process), Secret::new(&[7; 32]), policy);
+        Self { engine, arrivals: 0, folder }
     }
 
     /// With Alice and Bob on call.
     async fn on_call() -> Self {
-        Self::start(
-            "[[rotation]]\nname = \"commanders\"\nmembers = [\"alice\", \"bob\"]\n\
-             hands_over = \"Mon 09:00\"\nfrom = \"2026-11-16\"\n\
-             [command]\nrotation = \"commanders\"\ntrained = [\"alice\", \"bob\"]\n",
-        )
-        .await
-    }
-
-    async fn configured(text: &str) -> Self {
-        let config = read_config(text, "test").unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", dir.path().join("firebell.db").display());
-        let store = Store::open(&url).await.unwrap();
-        let (clock, secret) = (Clock::manual(nine()), Secret::new(&[7; 32]));
-        let engine = Engine::new(store, clock, Ids::new(0), secret, config.policy());
-        Self { engine, arrivals: 0, folder: dir }
+        Self::start(ON_CALL).await
     }
 
     async fn arrive(&mut self, proven: bool, to: &str, octets: Vec<u8>) -> i64 {
@@ -484,4 +487,83 @@ async fn an_asked_commander_who_cannot_be_reached_is_told_to_the_next() {
     let told = of_kind(&sent, Purpose::Undeliverable);
     assert_eq!(told.len(), 1);
     assert_ne!(told[0].to, offer.recipient.as_str());
+}
+
+/// Two processes on one database that stands anew.
+async fn two_on_postgres() -> [Server; 2] {
+    let url = postgres::fresh_database().await;
+    let clock = Clock::manual(nine());
+    let folder = || tempfile::tempdir().unwrap();
+    let one = Server::on(&url, folder(), clock.clone(), 1, ON_CALL).await;
+    [one, Server::on(&url, folder(), clock, 2, ON_CALL).await]
+}
+
+#[tokio::test]
+async fn what_postgres_cannot_keep_stops_no_mail() {
+    let [mut server, _] = two_on_postgres().await;
+    let odd = "a\u{0}b\u{1}\u{7f}\u{85}\u{fffe}\\u0000\\";
+    let more = format!(
+        "Subject: SEV-1 {odd}\r\nReferences: <a\u{0}@b> <{odd}@x>\r\nIn-Reply-To: <\u{0}>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b"
+    );
+    let text = format!(
+        "--b\r\nContent-Type: text/plain\r\n\r\nTitle: {odd}\r\nService: {odd}\r\nLink: {odd}\r\n\r\n{odd}\r\n\
+         --b\r\nContent-Type: text/x; name=\"{odd}\"\r\nContent-Disposition: attachment\r\n\r\n{odd}\r\n--b--"
+    );
+    for from in [format!("{odd} <{ALICE}>"), format!("\"{odd}\" <dan{odd}@example.org>")] {
+        let id = server.hear(&from, PLAIN, &more, &text).await;
+        assert_ne!(server.state_of(id).await, InboundState::SetAside, "{from:?}");
+        let id = server.hear_unproven(&from, FIRST, &more, &text).await;
+        assert_ne!(server.state_of(id).await, InboundState::SetAside, "{from:?}");
+    }
+    let id = server.hear("eve@away.example", FIRST, "Subject: x", odd).await;
+    assert_ne!(server.state_of(id).await, InboundState::SetAside);
+    server.engine.clock.advance(TimeDelta::hours(1));
+    while server.engine.pass_deadlines().await.unwrap() > 0 {}
+    assert!(server.incident(1).await.title.contains("b"));
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_lose_and_double_nothing() {
+    const MAILS: usize = 120;
+    let [mut one, other] = two_on_postgres().await;
+    one.hear(ALICE, PLAIN, "Subject: SEV-2 one", "I have command").await;
+    for count in 0..MAILS {
+        let octets = format!(
+            "From: {BOB}\r\nTo: {FIRST}\r\nMessage-ID: <n{count}@away.example>\r\nSubject: Re\r\n\r\n\
+             Note number {count}.\r\n"
+        );
+        one.arrive(true, FIRST, octets.into_bytes()).await;
+    }
+    let work = |engine: Engine| async move {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while engine.store.count_waiting_inbound().await.unwrap() > 0 {
+            assert!(std::time::Instant::now() < until, "they stand in each other's way");
+            // Another writer was faster, and both try again.
+            let _ = engine.read_waiting().await;
+            let _ = engine.renew_deadlines().await;
+        }
+    };
+    let (first, second) =
+        tokio::join!(tokio::spawn(work(one.engine.clone())), tokio::spawn(work(other.engine.clone())));
+    first.and(second).unwrap();
+    let timeline = one.timeline(1).await;
+    for count in 0..MAILS {
+        let note = format!("Note number {count}.");
+        assert_eq!(timeline.iter().filter(|entry| entry.text == note).count(), 1, "{note}");
+    }
+    let incident = one.incident(1).await;
+    let mut expected = firebell::incident::deadlines::deadlines(&incident, &one.engine.policy());
+    let mut stored = one.engine.store.load_deadlines(1).await.unwrap();
+    expected.sort_by_key(|deadline| deadline.kind);
+    stored.sort_by_key(|deadline| deadline.kind);
+    assert_eq!(stored, expected);
+    one.engine.clock.advance(TimeDelta::minutes(31));
+    let (first, second) = tokio::join!(one.engine.pass_deadlines(), other.engine.pass_deadlines());
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    let sent = one.sent().await;
+    let reminders = sent.iter().filter(|mail| {
+        mail.to == ALICE && matches!(mail.purpose, Purpose::ReminderUpdate | Purpose::Reminders)
+    });
+    assert_eq!(reminders.count(), 1, "each deadline once");
 }
