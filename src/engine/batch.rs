@@ -369,8 +369,7 @@ impl Batch {
         if self.write.count_use(&format!("held-again:{id}"), self.now).await? > HELD_TOLD {
             return Ok(());
         }
-        let mail = read_mail(&message.octets, message.reverse_path.is_none());
-        let mail = without_tokens(mail, &self.policy);
+        let mail = self.read_stored(&message);
         let Some(from) = &mail.from else { return Ok(()) };
         let from = self.policy.roster.person(&from.address, &from.name);
         self.send_held_to(&by.address, id, &mail, &from).await
