@@ -97,9 +97,11 @@ pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues
     let tags = |addresses: &[Address]| -> Vec<Tag> {
         addresses.iter().filter_map(|address| policy.address.tag_of(address)).collect()
     };
-    let mut all = tags(envelope);
+    // Only the envelope says that a report came back: a person's header may repeat any address.
+    let sent_to = tags(envelope);
+    let mut all = sent_to.clone();
     all.extend(tags(&mail.recipients));
-    let bounce = all.iter().find_map(|tag| match tag {
+    let bounce = sent_to.iter().find_map(|tag| match tag {
         Tag::Bounce { outbox, mac } => Some((*outbox, mac.clone())),
         _ => None,
     });

@@ -357,3 +357,18 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     assert!(note.elided.contains("incidents+1@example.org"), "{}", note.elided);
     assert!(!format!("{timeline:?}").contains(&token));
 }
+
+#[tokio::test]
+async fn a_return_address_of_ours_in_a_header_hides_nobodys_mail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = engine(folder.path()).await;
+    let report = "From: dana@example.org\nTo: incidents@example.org\nSubject: SEV1 down\n\
+                  Message-ID: <1@x.example>\n\nWe look.\n";
+    let note = "From: bob@example.org\nTo: incidents+1@example.org\n\
+                Cc: incidents+bounce.7.abcdefghij@example.org\nSubject: Re: [INC-1] down\n\
+                Message-ID: <2@x.example>\n\nThe replica lags.\n";
+    engine.store.save_inbound(&[message(1, report), message(2, note)]).await.expect("stored");
+    while engine.read_waiting().await.expect("read") > 0 {}
+    let timeline = engine.store.load_timeline(1).await.expect("a timeline");
+    assert!(timeline.iter().any(|entry| entry.text.contains("The replica lags.")), "{timeline:?}");
+}
