@@ -15,6 +15,7 @@ use crate::mail::Address;
 mod defaults;
 mod mailbox;
 mod reading;
+mod receive;
 mod roster;
 mod rules;
 mod source;
