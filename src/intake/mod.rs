@@ -4,6 +4,7 @@
 //! [`inbox`], where every way in meets; [`smtp`] is the way most mail takes.
 
 pub mod content;
+pub mod dialogue;
 mod envelope;
 pub mod imap;
 pub mod inbox;

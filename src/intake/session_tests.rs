@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::io::DuplexStream;
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::{Semaphore, watch};
 
 use super::*;
 use crate::clock::Clock;
-use crate::intake::inbox::NotStored;
+use crate::intake::Inbox;
+use crate::intake::dialogue::serve;
 use crate::mail::OwnAddress;
 use crate::store::rows::NewInbound;
 

@@ -1,6 +1,7 @@
 //! The SMTP and LMTP listeners: who may connect, and how many at a time.
 //!
-//! What is said on a connection is in [`session`](super::session). Start with [`listen`].
+//! What is said on a connection is in [`session`](super::session), how its octets come and go in
+//! [`dialogue`]. Start with [`listen`].
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +18,8 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::Inbox;
-use super::session::{self, Peer};
+use super::dialogue;
+use super::session::Peer;
 use crate::clock::Clock;
 use crate::config::{Listen, Network};
 use crate::mail::OwnAddress;
@@ -238,7 +240,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    session::serve(stream, peer, protocol, settings, inbox, shutdown).await?;
+    dialogue::serve(stream, peer, protocol, settings, inbox, shutdown).await?;
     stream.shutdown().await
 }
 
