@@ -23,6 +23,7 @@ mod values;
 
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
+pub use receive::Tls;
 pub use values::{Listen, Network, Relay, RelayTls};
 
 /// The configuration that `firebell init` writes: it works once two lines are changed.
@@ -38,6 +39,14 @@ pub struct Config {
     /// Where SMTP is received; `None` is nowhere. Where nothing says how mail comes in it is
     /// 127.0.0.1:2525.
     pub smtp_listen: Option<SocketAddr>,
+    /// Firebell is the MX of its address: whoever connects is a stranger's host, and SPF is asked.
+    pub is_mx: bool,
+    /// Who may log in to hand mail in.
+    pub passwords_file: Option<PathBuf>,
+    /// Peers that say by the PROXY protocol who is behind them.
+    pub proxies: Vec<Network>,
+    /// Shown to clients of SMTP and LMTP; without it there is no STARTTLS.
+    pub tls: Option<Tls>,
     pub lmtp_listen: Option<Listen>,
     /// The mailbox that is read by IMAP.
     pub imap: Option<Mailbox>,

@@ -137,6 +137,8 @@ fn subject_number(subject: &str) -> Option<i64> {
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'a> {
     pub network_trusted: bool,
+    /// Who logged in to hand the message over.
+    pub login: Option<&'a Address>,
     pub secret: &'a Secret,
 }
 
@@ -325,13 +327,18 @@ pub fn speaker(
         }
         _ => false,
     };
-    if !by_token && !proof.network_trusted && !known {
+    // Who logged in is believed to be themselves, and nobody else.
+    let by_login = proof.login.is_some_and(|login| {
+        addresses_of(&from.address, policy).iter().any(|own| own.key() == login.key())
+    });
+    let proven = by_token || by_login || proof.network_trusted;
+    if !proven && !known {
         // Passed on: whoever it was sent to is asked whether this is theirs.
         if let Some(owner) = token_owner(clues, pointed, proof, policy) {
             return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
         }
     }
-    let trust = if by_token || proof.network_trusted {
+    let trust = if proven {
         Trust::Verified
     } else if known {
         Trust::Unverified

@@ -18,7 +18,7 @@ use firebell::mail::Address;
 use firebell::mail::command::{Grammar, Written, read_commands};
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{NewInbound, Route};
+use firebell::store::rows::{Client, NewInbound, Route};
 use proptest::prelude::*;
 
 fn policy() -> Policy {
@@ -283,7 +283,7 @@ fn message(id: i64, octets: &str) -> NewInbound {
         received_at: start(),
         reverse_path: Some("dana@example.org".to_owned()),
         recipients: vec![Address::read("incidents@example.org").expect("an address")],
-        network_trusted: true,
+        client: Client::of_trusted_network(),
         route: Route::Smtp,
         octets: octets.replace('\n', "\r\n").into_bytes(),
     }

@@ -175,7 +175,7 @@ fn write_mbox(octets: &mut Vec<u8>, message: &NewInbound) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::Route;
+    use crate::store::rows::{Client, Route};
 
     #[test]
     fn an_mbox_can_be_read_back_into_the_same_messages() {
@@ -184,7 +184,7 @@ mod tests {
             received_at: chrono::DateTime::UNIX_EPOCH,
             reverse_path: None,
             recipients: Vec::new(),
-            network_trusted: false,
+            client: Client::default(),
             route: Route::Smtp,
             octets: b"Subject: x\r\n\r\nFrom here\r\n>From there\r\nfrom me".to_vec(),
         };

@@ -15,6 +15,7 @@ pub mod new_text;
 mod oncall;
 mod open;
 mod outbox;
+mod password;
 mod rehearse;
 mod serve;
 
@@ -60,6 +61,12 @@ enum Command {
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Make a password for somebody who hands mail in after logging in
+    Password {
+        /// Whose it is
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
     /// Say who is asked to command
     Oncall(oncall::Arguments),
     /// Play a conversation against the configuration, and print every mail that would be sent
@@ -100,6 +107,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
         Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
+        Command::Password { address } => password::password(&address),
         Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),
     }

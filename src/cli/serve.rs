@@ -36,6 +36,8 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let config = &found.config;
     open::mailbox_files(config)?;
+    let certificates = open::certificates(config)?;
+    let passwords = open::passwords(config)?;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -48,7 +50,11 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
     let trusted = config.trusted_networks.clone();
-    let settings = smtp::Settings::new(host.clone(), own.clone(), trusted, engine.clock.clone());
+    let mut settings = smtp::Settings::new(host.clone(), own.clone(), trusted, engine.clock.clone());
+    settings.is_mx = config.is_mx;
+    settings.proxies.clone_from(&config.proxies);
+    settings.certificates = certificates;
+    settings.passwords = passwords;
     let mut delivery = delivery::Settings::new(
         config.relay.clone(),
         host,
@@ -154,6 +160,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relay.clone()),
             (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
+            (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )
     };
     fixed(before) != fixed(after)

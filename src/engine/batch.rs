@@ -188,7 +188,11 @@ impl Batch {
             answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
-        let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let proof = Proof {
+            network_trusted: message.client.network_trusted,
+            login: message.client.login.as_ref(),
+            secret: &self.engine.secret,
+        };
         let by = speaker(&mail, &clues, &pointed, proof, &policy);
         let proven = by.is_some_and(|speaker| speaker.trust == Trust::Verified);
         if claim != Claim::First && !proven {

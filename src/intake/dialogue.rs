@@ -8,16 +8,26 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Inbox;
+use super::login::Login;
 use super::session::{Peer, Session, Wanted};
 use super::smtp::{Protocol, Settings};
+use crate::mail::Address;
 
 /// Octets read at once.
 const INPUT_OCTETS: usize = 16 * 1024;
 
-/// Speaks with one client until it leaves, errs too often, or the server stops.
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Closed,
+    /// The client waits for a TLS handshake, and then for a session of its own.
+    Handshake,
+}
+
+/// Speaks with one client until it leaves, errs too often, wants TLS, or the server stops.
 ///
 /// # Errors
 ///
@@ -29,14 +39,15 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     settings: &Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
-) -> io::Result<()> {
+) -> io::Result<Ended> {
     let session = Session::new(peer, protocol, settings, Instant::now());
-    Dialogue { stream, session, settings, inbox, shutdown, stop_at: None }.run().await
+    Dialogue { stream, session, peer, settings, inbox, shutdown, stop_at: None }.run().await
 }
 
 struct Dialogue<'a, S> {
     stream: &'a mut S,
     session: Session<'a>,
+    peer: Peer,
     settings: &'a Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
@@ -52,21 +63,25 @@ enum Input {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
-    async fn run(&mut self) -> io::Result<()> {
+    async fn run(&mut self) -> io::Result<Ended> {
         let mut buffer = vec![0; INPUT_OCTETS];
+        let mut ended = Ended::Closed;
         while !self.session.has_ended() {
             self.flush().await?;
             match self.read(&mut buffer).await? {
-                Input::Octets(count) => self.take(buffer.get(..count).unwrap_or_default()).await,
-                Input::Closed => return Ok(()),
+                Input::Octets(count) => {
+                    ended = self.take(buffer.get(..count).unwrap_or_default()).await;
+                }
+                Input::Closed => return Ok(Ended::Closed),
                 Input::TooSlow => self.session.give_up_on_client(),
                 Input::ServerStops => self.session.send_away(),
             }
         }
-        self.flush().await
+        self.flush().await?;
+        Ok(ended)
     }
 
-    async fn take(&mut self, mut input: &[u8]) {
+    async fn take(&mut self, mut input: &[u8]) -> Ended {
         while let Some(wanted) = self.session.take(&mut input, Instant::now()) {
             match wanted {
                 Wanted::Store(arrival) => {
@@ -77,8 +92,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
                     }
                     self.session.stored(outcome, Instant::now());
                 }
+                Wanted::Check(login) => {
+                    let owner = self.check(login).await;
+                    self.session.checked(owner);
+                }
+                Wanted::Handshake => return Ended::Handshake,
             }
         }
+        Ended::Closed
+    }
+
+    /// Whose password it is; nobody's where there are no passwords.
+    async fn check(&self, login: Login) -> Option<Address> {
+        let passwords = self.settings.passwords.clone()?;
+        // One at a time for all connections together: guessing must not take the server's cores.
+        let _turn = self.settings.login_turn.lock().await;
+        let checking = tokio::task::spawn_blocking(move || passwords.current().check(&login));
+        let owner = checking.await.ok().flatten();
+        if owner.is_none() {
+            warn!(client = ?self.peer.address, "a login failed");
+        }
+        owner
     }
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {

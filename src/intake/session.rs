@@ -14,11 +14,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::content::{ContentReader, Flaw};
+use super::login::{Exchange, Login, Next};
 use super::smtp::{Protocol, Settings};
 use super::{Arrival, NotStored};
 use crate::mail::Address;
 use crate::mail::address::ADDRESS_OCTETS_MAX;
-use crate::store::rows::Route;
+use crate::store::rows::{Client, Outside, Route};
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,17 @@ pub struct Peer {
     /// `None` on a Unix socket.
     pub address: Option<IpAddr>,
     pub network_trusted: bool,
+    pub tls: Tls,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// We have no certificate.
+    Unavailable,
+    /// STARTTLS is offered (RFC 3207).
+    Offered,
+    Active,
 }
 
 /// What a session cannot do by itself; it takes nothing more until it has its answer.
@@ -33,6 +45,11 @@ pub struct Peer {
 pub enum Wanted {
     /// Store a message, and tell [`Session::stored`].
     Store(Arrival),
+    /// Check a password, and tell [`Session::checked`].
+    Check(Login),
+    /// A TLS handshake. This session is over: what was said before it could be anybody's, so that a
+    /// new one begins behind it (RFC 3207 section 4.2).
+    Handshake,
 }
 
 /// One client's session.
@@ -47,6 +64,9 @@ pub struct Session<'a> {
     mode: Mode,
     /// What the client calls itself.
     hello: Option<Hello>,
+    /// Who logged in.
+    login: Option<Address>,
+    logins_failed: u32,
     transaction: Option<Transaction>,
     /// Memory of the message that is being stored.
     room: Option<OwnedSemaphorePermit>,
@@ -76,6 +96,8 @@ enum Mode {
     Commands,
     /// The rest of a line that was too long to be a command.
     LongLine,
+    /// The lines of a login (RFC 4954 section 4).
+    Login(Exchange, Vec<u8>),
     Content(Box<Incoming>),
 }
 
@@ -86,7 +108,7 @@ struct Incoming {
 }
 
 impl<'a> Session<'a> {
-    /// A session with whoever connected, who is greeted.
+    /// A session with whoever connected. Behind a handshake nobody is greeted again.
     pub fn new(peer: Peer, protocol: Protocol, settings: &'a Settings, now: Instant) -> Self {
         let mut session = Self {
             peer,
@@ -97,6 +119,8 @@ impl<'a> Session<'a> {
             requests: RequestReceiver::default(),
             mode: Mode::Commands,
             hello: None,
+            login: None,
+            logins_failed: 0,
             transaction: None,
             room: None,
             answers_due: 0,
@@ -104,8 +128,10 @@ impl<'a> Session<'a> {
             idle_commands: 0,
             ended: false,
         };
-        let kind = if protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
-        session.reply(&format!("220 {} {kind} Firebell", settings.host));
+        if peer.tls != Tls::Active {
+            let kind = if protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
+            session.reply(&format!("220 {} {kind} Firebell", settings.host));
+        }
         session
     }
 
@@ -133,7 +159,7 @@ impl<'a> Session<'a> {
                 let span = limits.slow_start + Duration::from_secs(earned);
                 incoming.started_at + span.min(limits.content_within)
             }
-            Mode::Commands | Mode::LongLine => self.command_due_at,
+            Mode::Commands | Mode::LongLine | Mode::Login(..) => self.command_due_at,
         }
     }
 
@@ -163,7 +189,12 @@ impl<'a> Session<'a> {
                     return Some(Wanted::Store(arrival));
                 }
             } else {
-                self.take_line(input, now);
+                let wanted = self.take_line(input, now);
+                if self.errors >= self.settings.limits.errors && !self.ended {
+                    self.end("421 4.7.0 Too many errors, closing the connection");
+                } else if wanted.is_some() {
+                    return wanted;
+                }
             }
         }
         None
@@ -180,32 +211,110 @@ impl<'a> Session<'a> {
         );
     }
 
+    /// Whose the password was that was to be checked.
+    pub fn checked(&mut self, login: Option<Address>) {
+        if login.is_some() {
+            self.login = login;
+            return self.reply("235 2.7.0 Welcome");
+        }
+        self.logins_failed += 1;
+        self.refuse("535 5.7.8 Not the name and the password");
+        if self.logins_failed >= self.settings.limits.logins_failed {
+            self.end("421 4.7.0 Too many failed logins, closing the connection");
+        }
+    }
+
     /// Takes one line, or the part of it that is there.
-    fn take_line(&mut self, input: &mut &[u8], now: Instant) {
+    fn take_line(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
+        if matches!(self.mode, Mode::Login(..)) {
+            return self.take_login_line(input, now);
+        }
         let mut rest = input.iter();
         if matches!(self.mode, Mode::LongLine) {
             if DummyLineReceiver::default().ingest(&mut rest) {
                 self.mode = Mode::Commands;
             }
             *input = rest.as_slice();
-            return;
+            return None;
         }
         let request = match self.requests.ingest(&mut rest) {
             Err(Error::NeedsMoreData { .. }) => {
                 *input = rest.as_slice();
-                return;
+                return None;
             }
             request => request.map(Request::into_owned),
         };
         *input = rest.as_slice();
         self.command_due_at = now + self.settings.limits.command_within;
         match request {
+            Ok(Request::StartTls) => return self.start_tls(input),
+            Ok(Request::Auth { mechanism, initial_response }) => {
+                return self.begin_login(mechanism, &initial_response);
+            }
             Ok(request) => self.obey(request, now),
             Err(error) => self.refuse_syntax(&error),
         }
-        if self.errors >= self.settings.limits.errors && !self.ended {
-            self.end("421 4.7.0 Too many errors, closing the connection");
+        None
+    }
+
+    /// Whoever can put octets on the wire before the handshake could have them obeyed behind it: a
+    /// client that does not wait for our answer is sent away.
+    fn start_tls(&mut self, behind: &[u8]) -> Option<Wanted> {
+        if self.peer.tls != Tls::Offered {
+            self.refuse("502 5.5.1 Not offered");
+        } else if !behind.is_empty() {
+            self.end("503 5.5.0 Nothing may follow STARTTLS, closing the connection");
+        } else {
+            self.reply("220 2.0.0 Go ahead");
+            self.ended = true;
+            return Some(Wanted::Handshake);
         }
+        None
+    }
+
+    fn begin_login(&mut self, mechanism: u64, initial_response: &str) -> Option<Wanted> {
+        if self.settings.passwords.is_none() || self.protocol == Protocol::Lmtp {
+            self.refuse("502 5.5.1 Not implemented");
+        } else if self.peer.tls != Tls::Active {
+            self.refuse("538 5.7.11 Encrypt the connection first");
+        } else if self.hello.is_none() || self.login.is_some() || self.transaction.is_some() {
+            self.refuse("503 5.5.1 Once, after EHLO and before MAIL");
+        } else {
+            return self.go_on(Exchange::begin(mechanism, initial_response));
+        }
+        None
+    }
+
+    fn take_login_line(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
+        let end = input.iter().position(|octet| *octet == b'\n').map(|at| at + 1);
+        let (line, rest) = input.split_at_checked(end.unwrap_or(input.len()))?;
+        *input = rest;
+        let Mode::Login(exchange, mut begun) = std::mem::replace(&mut self.mode, Mode::Commands) else {
+            return None;
+        };
+        begun.extend_from_slice(line);
+        if begun.len() > self.settings.limits.login_line_octets {
+            self.end("500 5.5.6 Line too long, closing the connection");
+            return None;
+        }
+        if end.is_none() {
+            self.mode = Mode::Login(exchange, begun);
+            return None;
+        }
+        self.command_due_at = now + self.settings.limits.command_within;
+        self.go_on(exchange.take(begun.trim_ascii_end()))
+    }
+
+    fn go_on(&mut self, (exchange, next): (Option<Exchange>, Next)) -> Option<Wanted> {
+        if let Some(exchange) = exchange {
+            self.mode = Mode::Login(exchange, Vec::new());
+        }
+        match next {
+            Next::Ask(line) => self.reply(line),
+            Next::Check(login) => return Some(Wanted::Check(login)),
+            Next::Refuse(line) => self.refuse(line),
+        }
+        None
     }
 
     fn refuse_syntax(&mut self, error: &Error) {
@@ -248,11 +357,7 @@ impl<'a> Session<'a> {
             Request::Bdat { .. } | Request::Burl { .. } => {
                 self.end("502 5.5.1 Not implemented, closing the connection");
             }
-            Request::StartTls
-            | Request::Auth { .. }
-            | Request::Expn { .. }
-            | Request::Etrn { .. }
-            | Request::Atrn { .. } => self.refuse("502 5.5.1 Not implemented"),
+            _ => self.refuse("502 5.5.1 Not implemented"),
         }
     }
 
@@ -264,8 +369,15 @@ impl<'a> Session<'a> {
         if !extended {
             return self.reply_idle(&format!("250 {host}"));
         }
+        let more = match self.peer.tls {
+            Tls::Offered => "250-STARTTLS\r\n",
+            Tls::Active if self.settings.passwords.is_some() && self.protocol == Protocol::Smtp => {
+                "250-AUTH PLAIN LOGIN\r\n"
+            }
+            Tls::Active | Tls::Unavailable => "",
+        };
         self.reply_idle(&format!(
-            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
+            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n{more}\
              250 ENHANCEDSTATUSCODES",
             self.settings.limits.message_octets
         ));
@@ -393,9 +505,20 @@ impl<'a> Session<'a> {
         Arrival {
             reverse_path: transaction.reverse_path,
             recipients: transaction.recipients,
-            network_trusted: self.peer.network_trusted,
+            client: self.client(),
             route: if self.protocol == Protocol::Lmtp { Route::Lmtp } else { Route::Smtp },
             octets,
+        }
+    }
+
+    /// What the wire tells of who handed the message over.
+    fn client(&self) -> Client {
+        let hello = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        let asks_spf = self.settings.is_mx && self.protocol == Protocol::Smtp && self.login.is_none();
+        Client {
+            network_trusted: self.peer.network_trusted,
+            login: self.login.clone(),
+            outside: self.peer.address.filter(|_| asks_spf).map(|address| Outside { address, hello }),
         }
     }
 
@@ -409,6 +532,9 @@ impl<'a> Session<'a> {
             .map(|c| if c.is_ascii_alphanumeric() || "-._:[]".contains(c) { c } else { '?' })
             .collect();
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
+        // The names of RFC 3848 and RFC 6531: S is TLS, A is a login.
+        let secured = if self.peer.tls == Tls::Active { "S" } else { "" };
+        let logged_in = if self.login.is_some() { "A" } else { "" };
         let with = match (self.protocol, utf8, extended) {
             (Protocol::Lmtp, true, _) => "UTF8LMTP",
             (Protocol::Lmtp, false, _) => "LMTP",
@@ -424,7 +550,7 @@ impl<'a> Session<'a> {
         let date = self.settings.clock.now().to_rfc2822();
         let host = &self.settings.host;
         format!(
-            "Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with};\r\n\t{date}\r\n"
+            "Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with}{secured}{logged_in};\r\n\t{date}\r\n"
         )
     }
 

@@ -4,11 +4,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
+use super::columns::{json, micros, plain, read_address, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
 use super::octets::{Packer, unpack};
-use super::rows::{Claim, Inbound, InboundState, NewInbound, Route};
+use super::rows::{Claim, Client, Inbound, InboundState, NewInbound, Outside, Route};
 use super::{Store, StoreError, Stored, Write};
+use crate::mail::Address;
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
 const CHUNK_OCTETS_MAX: usize = 16 * 1024 * 1024;
@@ -22,19 +23,22 @@ statements! {
     /// $1 holds the rows and $2 the packed octets of all, one behind the other: one statement for
     /// a batch, and octets that need no encoding.
     SAVE = "
-        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
-                             size_octets, octets, state)
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, login, client,
+                             hello, route, size_octets, octets, state)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
-               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
-               substr($2, cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8,
+               cast(value->>9 as bigint),
+               substr($2, cast(value->>10 as integer), cast(value->>11 as integer)), 'waiting'
         from json_each($1)",
         // `substr` is one of text when the parameter's type is not said.
         pg: "
-        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
-                             size_octets, octets, state)
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, login, client,
+                             hello, route, size_octets, octets, state)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
-               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
-               substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8,
+               cast(value->>9 as bigint),
+               substr(cast($2 as bytea), cast(value->>10 as integer), cast(value->>11 as integer)),
+               'waiting'
         from json_each($1)";
     COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
     CHOOSE_WAITING = "
@@ -44,14 +48,17 @@ statements! {
         select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1
         for update skip locked";
     LOAD_WAITING = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
         order by received_at, id";
     LOAD_ONE = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts
         from inbound where id = $1 and octets is not null";
     LOAD_OF_INCIDENT = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts
         from inbound where incident = $1 and octets is not null order by received_at, id";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
@@ -75,6 +82,9 @@ struct InboundRow {
     reverse_path: Option<String>,
     recipients: String,
     network_trusted: bool,
+    login: Option<String>,
+    client: Option<String>,
+    hello: Option<String>,
     route: String,
     octets: Vec<u8>,
     state: String,
@@ -84,12 +94,20 @@ struct InboundRow {
 impl InboundRow {
     fn read(self) -> Stored<(Inbound, InboundState)> {
         let state = read_variant(&self.state, &InboundState::NAMES, "message's state")?;
+        let address = self.client.map(|address| address.parse()).transpose();
+        let address = address.map_err(|_| StoreError::Damaged("client's address"))?;
+        let hello = self.hello.unwrap_or_default();
+        let client = Client {
+            network_trusted: self.network_trusted,
+            login: self.login.as_deref().map(read_address).transpose()?,
+            outside: address.map(|address| Outside { address, hello }),
+        };
         let message = NewInbound {
             id: self.id,
             received_at: read_instant(self.received_at)?,
             reverse_path: self.reverse_path,
             recipients: read_json(&self.recipients, "message's recipients")?,
-            network_trusted: self.network_trusted,
+            client,
             route: read_variant(&self.route, &Route::NAMES, "message's route")?,
             octets: unpack(&self.octets, "message")?,
         };
@@ -233,12 +251,16 @@ fn read_chunks(messages: &[NewInbound]) -> Vec<Vec<Value>> {
         // `substr` counts from one.
         let start = packed.len() + 1;
         let size = packer.pack(&message.octets, &mut packed);
+        let outside = message.client.outside.as_ref();
         heads.push((
             message.id,
             micros(message.received_at),
             message.reverse_path.as_deref().map(plain),
             json(&message.recipients),
-            message.network_trusted,
+            message.client.network_trusted,
+            message.client.login.as_ref().map(Address::as_str),
+            outside.map(|outside| outside.address.to_string()),
+            outside.map(|outside| plain(&outside.hello)),
             message.route.name(),
             message.octets.len(),
             start,

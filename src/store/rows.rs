@@ -1,6 +1,8 @@
 //! What the tables hold, as values: the only shapes in which the rest of the program meets the
 //! database.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
@@ -18,6 +20,32 @@ pub enum Route {
     Imap,
 }
 
+/// Who handed a message over, as far as the wire tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The client's network authenticates its own submitters.
+    pub network_trusted: bool,
+    /// Who logged in (RFC 4954).
+    pub login: Option<Address>,
+    /// A stranger's host, where Firebell is the MX.
+    pub outside: Option<Outside>,
+}
+
+/// Whom SPF is asked about (RFC 7208).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    pub address: IpAddr,
+    /// What it calls itself.
+    pub hello: String,
+}
+
+impl Client {
+    /// A client whose network authenticates its own submitters.
+    pub fn of_trusted_network() -> Self {
+        Self { network_trusted: true, ..Self::default() }
+    }
+}
+
 /// A message as it was accepted. Final once stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInbound {
@@ -27,8 +55,7 @@ pub struct NewInbound {
     pub reverse_path: Option<String>,
     /// The envelope's recipients, ours all.
     pub recipients: Vec<Address>,
-    /// The client's network authenticates its own submitters.
-    pub network_trusted: bool,
+    pub client: Client,
     pub route: Route,
     pub octets: Vec<u8>,
 }
