@@ -11,5 +11,6 @@ mod lab_works;
 mod mailbox;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod submission;
 mod support;
 mod transcript;
