@@ -24,7 +24,7 @@ mod values;
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
 pub use receive::Tls;
-pub use values::{Listen, Network, Relay, RelayTls};
+pub use values::{Listen, Network, Relay, RelayTls, Resolver};
 
 /// The configuration that `firebell init` writes: it works once two lines are changed.
 pub const FIRST_CONFIGURATION: &str = include_str!("config/first.toml");
@@ -52,8 +52,10 @@ pub struct Config {
     pub imap: Option<Mailbox>,
     /// SMTP clients that authenticate their own submitters: their mail is verified.
     pub trusted_networks: Vec<Network>,
-    /// Whose `Authentication-Results` are believed.
-    pub authserv_ids: Vec<String>,
+    /// Domains whose ARC seals are believed (RFC 8617).
+    pub arc_sealers: Vec<String>,
+    /// Who is asked about SPF, DKIM, DMARC and ARC.
+    pub resolver: Resolver,
     pub relay: Relay,
     /// Where the relay's password is.
     pub relay_password_file: Option<PathBuf>,

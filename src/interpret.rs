@@ -1,8 +1,10 @@
 //! From a message and what it points at to what it asks for. Pure: what it points at is loaded
 //! before, by `engine`, which asks [`clues`] what to load and [`interpret`] what it means.
 //!
-//! Here stand the rules of who is believed and of what belongs to which incident; what follows from
-//! it is decided by `incident`.
+//! Here stand the rules of what belongs to which incident, and in [`trust`] those of who is believed;
+//! what follows from it is decided by `incident`.
+
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -16,8 +18,11 @@ use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
 use crate::mail::dsn::Outcome;
-use crate::mail::ids::{Secret, same};
+use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
+
+use trust::addresses_of;
+pub use trust::{Proof, speaker, without_judgement};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
 const HOPS_MAX: usize = 51;
@@ -131,15 +136,6 @@ fn subject_number(subject: &str) -> Option<i64> {
     let rest = upper.split("[INC-").nth(1)?;
     let (digits, _) = rest.split_once(']')?;
     digits.parse().ok().filter(|number| *number > 0)
-}
-
-/// Everything that decides how far a sender is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Proof<'a> {
-    pub network_trusted: bool,
-    /// Who logged in to hand the message over.
-    pub login: Option<&'a Address>,
-    pub secret: &'a Secret,
 }
 
 /// What a message asks for.
@@ -307,83 +303,6 @@ fn first_statement(prose: &str) -> Option<&str> {
     if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
 }
 
-/// The speaker that a message's From names, as far as it is believed.
-pub fn speaker(
-    mail: &InboundMail,
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Speaker> {
-    let from = mail.from.as_ref()?;
-    let person = policy.roster.person(&from.address, &from.name);
-    let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
-    let known = policy.roster.knows(&from.address) || named;
-    let by_token = match (&clues.tag, pointed.incident) {
-        (Tag::Incident { number, token: Some(token) }, Some(incident)) if *number == incident.number => {
-            addresses_of(&from.address, policy).iter().any(|address| {
-                same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-            })
-        }
-        _ => false,
-    };
-    // Who logged in is believed to be themselves, and nobody else.
-    let by_login = proof.login.is_some_and(|login| {
-        addresses_of(&from.address, policy).iter().any(|own| own.key() == login.key())
-    });
-    let proven = by_token || by_login || proof.network_trusted;
-    if !proven && !known {
-        // Passed on: whoever it was sent to is asked whether this is theirs.
-        if let Some(owner) = token_owner(clues, pointed, proof, policy) {
-            return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
-        }
-    }
-    let trust = if proven {
-        Trust::Verified
-    } else if known {
-        Trust::Unverified
-    } else {
-        Trust::Stranger
-    };
-    Some(Speaker { person, trust, known })
-}
-
-/// To whom the token was given that a message carries, among those who can have got one.
-fn token_owner(
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Person> {
-    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
-    else {
-        return None;
-    };
-    if *number != incident.number {
-        return None;
-    }
-    let roster = policy.roster.people.iter().flat_map(|member| {
-        [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
-    });
-    let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
-    let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
-    let given = |address: &&Address| {
-        same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-    };
-    roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
-}
-
-/// All addresses of the person with this one.
-fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
-    let mut all = vec![address.clone()];
-    if let Some(member) = policy.roster.member(address) {
-        all.push(member.address.clone());
-        all.extend(member.also.iter().cloned());
-        all.extend(member.pager.clone());
-    }
-    all
-}
-
 fn accept_held(
     id: i64,
     token: &str,
@@ -428,6 +347,7 @@ fn source(mail: &InboundMail) -> Source {
 /// A message as something that is kept without effect, and why.
 pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
     Filed {
+        proof: without_judgement(mail).to_owned(),
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
         text: mail.new_text.clone(),

@@ -129,7 +129,7 @@ fn speaker(who: usize, trust: u8) -> Speaker {
         1 => Trust::Stranger,
         _ => Trust::Verified,
     };
-    Speaker { person: person(who), trust, known: PEOPLE[who].1 }
+    Speaker { person: person(who), trust, known: PEOPLE[who].1, proof: String::new() }
 }
 
 fn written(lines: &[usize], prose: bool, policy: &Policy, now: DateTime<Utc>) -> Written {
@@ -154,6 +154,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
         }),
         Act::File => Event::Filed(Filed {
             from: None,
+            proof: String::new(),
             why: "Automatic reply".to_owned(),
             text: "away".to_owned(),
             source: Source::default(),

@@ -120,6 +120,7 @@ fn incident(number: i64) -> Incident {
         postmortem: None,
         unconfirmed: vec![],
         token_epoch: 0,
+        token_epochs: std::collections::BTreeMap::new(),
         last_entry_at: at(0),
         next_seq: 1,
     }
@@ -434,6 +435,7 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
             at: at(-seq),
             author,
             verified: seq == 1,
+            proof: "token; dmarc=pass".into(),
             kind: EntryKind::FollowUp,
             text: "line\n\"quoted\" \\ \u{0} 🔥".into(),
             source: Source {

@@ -101,7 +101,8 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
     print(&text)
 }
 
-async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
+/// The incident that people call `key`.
+pub async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
     let unknown = || {
         let line = format!("there is no incident `{key}`; `firebell incident list` shows all");
         Failure::new(NOINPUT, line)

@@ -4,6 +4,7 @@
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
 mod alone;
+mod audit;
 mod check;
 mod demo;
 mod failure;
@@ -58,6 +59,8 @@ enum Command {
     /// Look at incidents
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Say who was believed and why, and what was refused
+    Audit(audit::Arguments),
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -106,6 +109,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => in_runtime(serve::serve(open::read(named)?)),
         Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
         Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
+        Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
         Command::Password { address } => password::password(&address),
         Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
+use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
 use crate::engine::Engine;
@@ -153,6 +154,15 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::Smtp => "SMTP",
         Protocol::Lmtp => "LMTP",
     }
+}
+
+/// Who asks DNS about messages; `None` when nobody does.
+pub fn authenticator(config: &Config) -> Result<Option<Authenticator>, Failure> {
+    let host = config.address.domain();
+    Authenticator::new(config.resolver, host, &config.arc_sealers).map_err(|why| {
+        let line = format!("[receive.trust] resolver: {why}; write an address, or off");
+        Failure::new(CONFIG, line)
+    })
 }
 
 /// What clients are shown after STARTTLS; `None` when there is none.

@@ -76,6 +76,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
     policy.declare_from = receive.declare_from;
+    policy.authserv_ids = receive.authserv_ids;
     let own = own?;
     Some(Config {
         address: own.0,
@@ -90,7 +91,8 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         lmtp_listen: receive.lmtp,
         imap: receive.imap,
         trusted_networks: receive.networks,
-        authserv_ids: receive.authserv_ids,
+        arc_sealers: receive.arc_sealers,
+        resolver: receive.resolver,
         relay: send.relay,
         relay_password_file: send.password_file,
         per_person_per_hour: send.per_person_per_hour,

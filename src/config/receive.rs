@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::mailbox::{Mailbox, read_mailbox};
 use super::reading::read_path;
 use super::source::{Source, Table};
-use super::values::{Listen, Network, read_listen, read_network, read_socket};
+use super::values::{Listen, Network, Resolver, read_listen, read_network, read_resolver, read_socket};
 use crate::incident::policy::DeclareFrom;
 
 /// The certificate that clients are shown after STARTTLS, and its key, as PEM.
@@ -30,6 +30,8 @@ pub(super) struct Receive {
     pub(super) imap: Option<Mailbox>,
     pub(super) networks: Vec<Network>,
     pub(super) authserv_ids: Vec<String>,
+    pub(super) arc_sealers: Vec<String>,
+    pub(super) resolver: Resolver,
     pub(super) declare_from: DeclareFrom,
 }
 
@@ -45,6 +47,8 @@ pub(super) fn read_receive<'t>(source: &mut Source<'t>, top: Table<'t>) -> Recei
         imap: None,
         networks: Vec::new(),
         authserv_ids: Vec::new(),
+        arc_sealers: Vec::new(),
+        resolver: Resolver::System,
         declare_from: DeclareFrom::Known,
     };
     let Some(table) = source.table(top, "receive") else { return receive };
@@ -98,12 +102,16 @@ fn read_networks<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str) -> Ve
 }
 
 fn read_trust<'t>(source: &mut Source<'t>, trust: Table<'t>, receive: &mut Receive) {
-    const KEYS: &[&str] = &["networks", "proxies", "authserv_ids", "declare_from"];
+    const KEYS: &[&str] =
+        &["networks", "proxies", "authserv_ids", "arc_sealers", "resolver", "declare_from"];
     source.check_keys(trust, "[receive.trust]", KEYS);
     receive.networks = read_networks(source, trust, "networks");
     receive.proxies = read_networks(source, trust, "proxies");
     let ids = source.strings(trust, "authserv_ids").unwrap_or_default();
     receive.authserv_ids = ids.into_iter().map(|id| id.value.into_owned()).collect();
+    let sealers = source.strings(trust, "arc_sealers").unwrap_or_default();
+    receive.arc_sealers = sealers.into_iter().map(|domain| domain.value.into_owned()).collect();
+    receive.resolver = source.parsed(trust, "resolver", read_resolver).unwrap_or(Resolver::System);
     let from = source.parsed(trust, "declare_from", |text| match text {
         "known" => Ok(DeclareFrom::Known),
         "anyone" => Ok(DeclareFrom::Anyone),

@@ -13,13 +13,14 @@ use crate::incident::Policy;
 use crate::incident::deadlines::{deadlines, missing_fields};
 use crate::incident::decide::decide;
 use crate::incident::decision::{Decision, Purpose, Reminder};
-use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
+use crate::incident::event::{Declared, Event, Filed, Said, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, speaker};
 use crate::mail::Address;
+use crate::mail::authentication::is_signed;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound};
 use crate::store::{StoreError, Write};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
@@ -39,6 +40,10 @@ pub(super) struct Batch {
     pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
+    /// Messages were set aside, to be asked about.
+    unproven: bool,
+    /// What became of the message at hand, for the audit.
+    pub(super) became: Vec<String>,
 }
 
 /// An incident as this transaction sees it.
@@ -60,6 +65,8 @@ impl Batch {
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
             sent: false,
+            unproven: false,
+            became: Vec::new(),
         })
     }
 
@@ -81,6 +88,9 @@ impl Batch {
         if self.sent {
             self.engine.outgoing.notify_one();
         }
+        if let Some(unproven) = self.engine.unproven.as_ref().filter(|_| self.unproven) {
+            unproven.notify_one();
+        }
         if changed {
             self.engine.changed.notify_one();
         }
@@ -92,7 +102,9 @@ impl Batch {
         match work {
             Work::Events(events) => {
                 for (number, event) in events {
+                    self.became.clear();
                     self.step(*number, event).await?;
+                    self.audit_event(*number, event).await?;
                 }
                 Ok(!events.is_empty())
             }
@@ -140,6 +152,7 @@ impl Batch {
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
+        self.note_outcome(&decision.entries, &decision.mailings);
         if !settled.is_empty() {
             self.write.settle(number, &settled).await?;
         }
@@ -168,11 +181,31 @@ impl Batch {
         mail
     }
 
+    /// Whether DNS has something to say of a message that nothing surer proves.
+    fn must_ask(&self, inbound: &Inbound) -> bool {
+        let message = &inbound.message;
+        let client = &message.client;
+        let is_proven = client.network_trusted || client.login.is_some();
+        self.engine.unproven.is_some()
+            && inbound.authentication.is_none()
+            && !is_proven
+            && (client.outside.is_some() || is_signed(&message.octets))
+    }
+
     /// Reads one stored message, and does what it asks for.
-    pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+    pub(super) async fn read(&mut self, inbound: &Inbound) -> Result<(), StoreError> {
+        let message = &inbound.message;
+        if self.must_ask(inbound) {
+            self.unproven = true;
+            return self.write.mark_inbound(message.id, InboundState::Unproven, None, self.now).await;
+        }
+        self.became.clear();
         let mail = self.read_stored(message);
+        let authentication = self.authentication(inbound, &mail);
         let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
         if claim == Claim::Settled {
+            self.became.push("a second copy, without effect".to_owned());
+            self.audit_mail(message, &mail, None, None).await?;
             return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
         }
         let policy = self.policy.clone();
@@ -191,16 +224,20 @@ impl Batch {
         let proof = Proof {
             network_trusted: message.client.network_trusted,
             login: message.client.login.as_ref(),
+            authentication: &authentication,
             secret: &self.engine.secret,
         };
         let by = speaker(&mail, &clues, &pointed, proof, &policy);
-        let proven = by.is_some_and(|speaker| speaker.trust == Trust::Verified);
+        let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
         if claim != Claim::First && !proven {
+            self.became.push("a second copy without proof, without effect".to_owned());
+            self.audit_mail(message, &mail, by.as_ref(), None).await?;
             return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
         }
         let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
         let number = found.number;
         let (state, incident) = self.act(message, &mail, meaning, number).await?;
+        self.audit_mail(message, &mail, by.as_ref(), incident).await?;
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
         self.settle_copies(claim, message.id, &mail, proven, state).await?;
         if let Some(message_id) = &mail.message_id {
@@ -258,7 +295,10 @@ impl Batch {
                 }
                 Ok((InboundState::Filed, number))
             }
-            Meaning::Keep(_) => Ok((InboundState::Filed, None)),
+            Meaning::Keep(why) => {
+                self.became.push(format!("kept without effect: {why}"));
+                Ok((InboundState::Filed, None))
+            }
             Meaning::Hold(from) => {
                 self.hold(message, mail, &from).await?;
                 Ok((InboundState::Held, None))
@@ -272,10 +312,12 @@ impl Batch {
                 Ok((InboundState::Filed, None))
             }
             Meaning::Guide(to) => {
+                self.became.push("sent the guide".to_owned());
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
             Meaning::OnCall(to) => {
+                self.became.push("told who is on call".to_owned());
                 self.send_on_call(&to).await?;
                 Ok((InboundState::Read, None))
             }
@@ -315,7 +357,7 @@ impl Batch {
             None
         };
         if let Some(why) = why {
-            let filed = filed(mail, &self.policy, why);
+            let filed = Filed { proof: said.by.proof.clone(), ..filed(mail, &self.policy, why) };
             self.step(number, &Event::Filed(filed)).await?;
             if verified && !mail.through_list {
                 self.tell_filed(number, &said.by.person, why).await?;
@@ -357,6 +399,7 @@ impl Batch {
         mail: &InboundMail,
         from: &Person,
     ) -> Result<(), StoreError> {
+        self.became.push("held for somebody known to accept".to_owned());
         let told = self.write.count_use("held", self.now).await?;
         if told <= HELD_TOLD {
             self.send_held(message.id, mail, from).await?;
@@ -386,6 +429,7 @@ impl Batch {
         let mail = self.read_stored(&message);
         let Some(from) = &mail.from else { return Ok(None) };
         let speaker = Speaker {
+            proof: format!("accepted by {}", by.address),
             person: self.policy.roster.person(&from.address, &from.name),
             trust: Trust::Stranger,
             known: self.policy.roster.knows(&from.address),
@@ -428,7 +472,7 @@ impl Batch {
         let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
         let Some(number) = row.incident else { return Ok(None) };
         let why = format!("Mail to {} is delayed and is tried again: {reason}", row.recipient);
-        let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
+        let filed = Filed { why, ..Filed::default() };
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
     }

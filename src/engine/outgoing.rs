@@ -77,12 +77,12 @@ impl Batch {
         timeline: &[Entry],
     ) -> Result<String, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(String::new()) };
-        let epoch = incident.token_epoch;
         let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
         let copies = persons
             .iter()
             .map(|recipient| {
                 let address = recipient.address();
+                let epoch = incident.token_epoch_of(address);
                 (address.clone(), Some(self.engine.secret.incident_token(number, address, epoch)))
             })
             .collect();
@@ -158,7 +158,7 @@ impl Batch {
             let own = self.engine.secret.incident_token(
                 incident.number,
                 &person.address,
-                incident.token_epoch,
+                incident.token_epoch_of(&person.address),
             );
             let mark = token_mark_of(incident.number);
             letter.text = letter.text.replace(&mark, &own);

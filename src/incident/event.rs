@@ -30,7 +30,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
-    /// Proven, by a token or by a network that authenticates its own.
+    /// Proven, by what `interpret::trust` lists.
     Verified,
     /// An address that we know, and no proof.
     Unverified,
@@ -45,6 +45,9 @@ pub struct Speaker {
     pub trust: Trust,
     /// In the roster, of a configured domain, or named in this incident by its commander.
     pub known: bool,
+    /// By what they are believed, or why not: `token`, `login`, `nothing; dmarc=fail …`. For people;
+    /// nothing is decided by it.
+    pub proof: String,
 }
 
 /// A report.
@@ -94,11 +97,13 @@ pub struct Source {
 }
 
 /// A message that is kept without effect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filed {
     pub from: Option<Person>,
     /// Why it did nothing: `automatic reply`, `unverified sender`.
     pub why: String,
+    /// By what its sender would have been believed, as in [`Speaker::proof`].
+    pub proof: String,
     pub text: String,
     pub source: Source,
 }

@@ -39,6 +39,8 @@ pub struct Policy {
     /// Told what nobody else can mend.
     pub operator: Option<Address>,
     pub declare_from: DeclareFrom,
+    /// Whose `Authentication-Results` are believed (RFC 8601).
+    pub authserv_ids: Vec<String>,
     /// Open to closed, where no postmortem is owed.
     pub close_within: TimeDelta,
 }

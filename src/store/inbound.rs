@@ -10,6 +10,7 @@ use super::octets::{Packer, unpack};
 use super::rows::{Claim, Client, Inbound, InboundState, NewInbound, Outside, Route};
 use super::{Store, StoreError, Stored, Write};
 use crate::mail::Address;
+use crate::mail::authentication::Authentication;
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
 const CHUNK_OCTETS_MAX: usize = 16 * 1024 * 1024;
@@ -40,7 +41,10 @@ statements! {
                substr(cast($2 as bytea), cast(value->>10 as integer), cast(value->>11 as integer)),
                'waiting'
         from json_each($1)";
-    COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    /// Each half has an index of its own.
+    COUNT_WAITING = "
+        select (select count(*) from inbound where state = 'waiting')
+             + (select count(*) from inbound where state = 'unproven')";
     CHOOSE_WAITING = "
         select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1",
         // Readers of several processes never wait for each other, and never read the same message.
@@ -49,17 +53,30 @@ statements! {
         for update skip locked";
     LOAD_WAITING = "
         select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
-               octets, state, attempts
+               octets, state, attempts, authentication
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
         order by received_at, id";
     LOAD_ONE = "
         select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
-               octets, state, attempts
+               octets, state, attempts, authentication
         from inbound where id = $1 and octets is not null";
     LOAD_OF_INCIDENT = "
         select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
-               octets, state, attempts
+               octets, state, attempts, authentication
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    /// Whoever dies over it lets the lease lapse, and it is asked about again.
+    LEASE_UNPROVEN = "
+        update inbound set leased_until = $2
+        where id in (select id from inbound where state = 'unproven' and leased_until <= $1
+                     order by received_at, id limit $3)
+        returning id",
+        pg: "
+        update inbound set leased_until = $2
+        where id in (select id from inbound where state = 'unproven' and leased_until <= $1
+                     order by received_at, id limit $3 for update skip locked)
+        returning id";
+    SAVE_AUTHENTICATION = "
+        update inbound set authentication = $2, state = 'waiting' where id = $1 and state = 'unproven'";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
     CLAIM_CONTENT_KEY = "
@@ -72,7 +89,7 @@ statements! {
     FORGET_RAW = "
         update inbound set octets = null
         where id in (select id from inbound where octets is not null and received_at < $1
-                     and state <> 'waiting' order by received_at limit $2)";
+                     and state not in ('waiting', 'unproven') order by received_at limit $2)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -89,6 +106,7 @@ struct InboundRow {
     octets: Vec<u8>,
     state: String,
     attempts: i64,
+    authentication: Option<String>,
 }
 
 impl InboundRow {
@@ -111,7 +129,10 @@ impl InboundRow {
             route: read_variant(&self.route, &Route::NAMES, "message's route")?,
             octets: unpack(&self.octets, "message")?,
         };
-        Ok((Inbound { message, attempts: self.attempts }, state))
+        let authentication = self.authentication.as_deref();
+        let authentication =
+            authentication.map(|json| read_json(json, "message's authentication")).transpose()?;
+        Ok((Inbound { message, authentication, attempts: self.attempts }, state))
     }
 }
 
@@ -130,6 +151,31 @@ impl Store {
             write.commit().await?;
         }
         Ok(())
+    }
+
+    /// Leases messages about which SPF, DKIM and the like are to be asked, the oldest first; none of
+    /// them is leased to anybody else before `until`.
+    pub async fn lease_unproven(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<NewInbound>> {
+        let values = vec![micros(now).into(), micros(until).into(), limit.into()];
+        let mut write = self.begin_write().await?;
+        let ids: Vec<(i64,)> = write.transaction.load(LEASE_UNPROVEN, values).await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        write.commit().await?;
+        let leased: Vec<InboundRow> = self.engine.load(LOAD_WAITING, vec![rows(&ids)]).await?;
+        leased.into_iter().map(|row| Ok(row.read()?.0.message)).collect()
+    }
+
+    /// Keeps what they said of a message, which may be read now.
+    pub async fn save_authentication(&self, id: i64, said: &Authentication) -> Stored<()> {
+        let values = vec![id.into(), json(said).into()];
+        self.engine.execute(SAVE_AUTHENTICATION, values).await.map(|_| ())
     }
 
     /// How many messages wait to be read.

@@ -34,7 +34,7 @@ statements! {
         // Whoever changes one meanwhile waits, or has committed before it is read.
         pg: "select version, state from incident order by number for update";
     LOAD_TIMELINE = "
-        select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
+        select seq, at, recorded_at, author, author_name, verified, proof, kind, text, elided, attachments,
                message_id
         from entry where incident = $1 order by seq";
     LOAD_DEADLINES = "
@@ -53,6 +53,7 @@ struct EntryRow {
     author: Option<String>,
     author_name: String,
     verified: bool,
+    proof: String,
     kind: String,
     text: String,
     elided: String,
@@ -69,6 +70,7 @@ impl EntryRow {
             author: self.author.as_deref().map(read_address).transpose()?,
             author_name: self.author_name,
             verified: self.verified,
+            proof: self.proof,
             kind: read_name(self.kind, "timeline entry's kind")?,
             text: self.text,
             elided: self.elided,
@@ -213,6 +215,7 @@ impl Write {
                 plain(&entry.source.elided),
                 json(&entry.source.attachments),
                 entry.source.message_id.as_deref().map(plain),
+                plain(&entry.proof),
             )
         }));
         self.flush_much().await

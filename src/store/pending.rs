@@ -19,10 +19,15 @@ const ROWS_MAX: usize = 10_000;
 statements! {
     SAVE_ENTRIES = "
         insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
-                           elided, attachments, message_id)
+                           elided, attachments, message_id, proof)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
                cast(value->>3 as bigint), value->>4, value->>5, cast(value->>6 as boolean), value->>7,
-               value->>8, value->>9, value->>10, value->>11
+               value->>8, value->>9, value->>10, value->>11, value->>12
+        from json_each($1)";
+    SAVE_AUDIT = "
+        insert into audit (id, at, incident, inbound, who, proof, outcome)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               cast(value->>3 as bigint), value->>4, value->>5, value->>6
         from json_each($1)";
     /// $1 holds the rows and $2 the packed octets of all, one behind the other.
     SAVE_LETTERS = "
@@ -61,9 +66,24 @@ statements! {
 }
 
 /// Incident, number, at, recorded at, author, their name, verified, kind, text, elided,
-/// attachments, Message-ID.
-pub(super) type EntryColumns =
-    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, String, Option<String>);
+/// attachments, Message-ID, proof.
+pub(super) type EntryColumns = (
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    String,
+    bool,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+);
+/// Id, at, incident, message, who, proof, outcome.
+pub(super) type AuditColumns = (i64, i64, Option<i64>, Option<i64>, String, String, String);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
 /// Id, letter, recipient, their key, token, due at, expires at.
@@ -79,6 +99,7 @@ pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) entries: Vec<EntryColumns>,
+    pub(super) audit: Vec<AuditColumns>,
     letters: Vec<LetterColumns>,
     letter_octets: Vec<u8>,
     packer: Option<Packer>,
@@ -112,6 +133,7 @@ impl Pending {
 
     fn count(&self) -> usize {
         self.entries.len()
+            + self.audit.len()
             + self.letters.len()
             + self.outbox.len()
             + self.known.len()
@@ -127,6 +149,9 @@ impl Write {
         let mut due = Vec::new();
         if !pending.entries.is_empty() {
             due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
+        }
+        if !pending.audit.is_empty() {
+            due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
         }
         if !pending.letters.is_empty() {
             let octets = Value::from(std::mem::take(&mut pending.letter_octets));

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::incident::decision::Purpose;
 use crate::incident::{Incident, deadlines::DeadlineKind};
 use crate::mail::Address;
+use crate::mail::authentication::Authentication;
 
 /// How a message came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,21 @@ pub struct NewInbound {
     pub octets: Vec<u8>,
 }
 
+/// A decision on trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    pub incident: Option<i64>,
+    /// The message that it is about.
+    pub inbound: Option<i64>,
+    /// The key of the address that the message claimed to be from; empty where it named none.
+    pub who: String,
+    /// By what they were believed, or why not.
+    pub proof: String,
+    pub outcome: String,
+}
+
 /// How far a mailbox was read: the guard of its row, as a version is of an incident's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxCursor {
@@ -86,6 +102,8 @@ pub struct Unfetched {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
     pub message: NewInbound,
+    /// What SPF, DKIM, DMARC and ARC say of it; `None` while nobody has asked.
+    pub authentication: Option<Authentication>,
     /// How often reading it failed for our own reasons.
     pub attempts: i64,
 }
@@ -106,6 +124,8 @@ pub enum Claim {
 pub enum InboundState {
     /// Not read yet.
     Waiting,
+    /// Not read before SPF, DKIM and the like were asked about it.
+    Unproven,
     /// It did what it asked for.
     Read,
     /// Kept without effect: a machine's, a second copy.

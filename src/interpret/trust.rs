@@ -1,0 +1,127 @@
+//! Who is believed: the one place where a message's author is judged.
+//!
+//! | proof | of whom |
+//! | --- | --- |
+//! | a token | the person it was made for, when the From address is one of theirs and DMARC does not fail |
+//! | a login (SMTP AUTH) | who logged in, when the From address is one of theirs |
+//! | a trusted network | whoever the From says: its hosts authenticate their own submitters |
+//! | DMARC, by our look-up, by a configured server's Authentication-Results, or by a configured sealer | a known From address |
+//!
+//! A domain that stands behind its stranger makes no friend of the stranger. A message without
+//! exactly one From proves nothing. Start with [`speaker`].
+
+use super::{Clues, Pointed};
+use crate::incident::Policy;
+use crate::incident::event::{Speaker, Trust};
+use crate::incident::state::Person;
+use crate::mail::authentication::{Authentication, Verdict};
+use crate::mail::ids::{Secret, same};
+use crate::mail::{Address, InboundMail, Tag};
+
+/// Everything that decides how far a sender is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    pub network_trusted: bool,
+    /// Who logged in to hand the message over.
+    pub login: Option<&'a Address>,
+    /// What SPF, DKIM, DMARC and ARC come to.
+    pub authentication: &'a Authentication,
+    pub secret: &'a Secret,
+}
+
+/// The speaker that a message's From names, as far as it is believed.
+pub fn speaker(
+    mail: &InboundMail,
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    proof: Proof<'_>,
+    policy: &Policy,
+) -> Option<Speaker> {
+    let from = mail.from.as_ref()?;
+    let own = addresses_of(&from.address, policy);
+    let person = policy.roster.person(&from.address, &from.name);
+    let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
+    let known = policy.roster.knows(&from.address) || named;
+    let findings = &proof.authentication.findings;
+    let disowned = proof.authentication.verdict == Verdict::Fail;
+    let has_token = carries_token(clues, pointed, proof, &own);
+    let has_login = proof.login.is_some_and(|login| own.iter().any(|own| own.key() == login.key()));
+    let backed = proof.authentication.verdict == Verdict::Pass;
+    let (trust, by) = if has_login {
+        (Trust::Verified, "login".to_owned())
+    } else if proof.network_trusted {
+        (Trust::Verified, "trusted network".to_owned())
+    } else if has_token && !disowned {
+        (Trust::Verified, joined("token", findings))
+    } else if backed && known {
+        (Trust::Verified, findings.clone())
+    } else if known {
+        let by = if has_token { "token, but the domain disowns the mail" } else { "nothing" };
+        (Trust::Unverified, joined(by, findings))
+    } else if let Some(owner) = token_owner(clues, pointed, proof, policy) {
+        // Passed on: whoever it was sent to is asked whether this is theirs.
+        let by = joined("token of somebody else", findings);
+        return Some(Speaker { person: owner, trust: Trust::Unverified, known: true, proof: by });
+    } else {
+        (Trust::Stranger, joined("nothing", findings))
+    };
+    Some(Speaker { person, trust, known, proof: by })
+}
+
+/// What stands in the place of a proof where nobody is judged.
+pub fn without_judgement(mail: &InboundMail) -> &'static str {
+    if mail.origin.is_automatic() {
+        "a machine's mail, which proves nothing"
+    } else if mail.from.is_none() {
+        "not from exactly one sender"
+    } else {
+        "not looked at"
+    }
+}
+
+fn joined(by: &str, findings: &str) -> String {
+    if findings.is_empty() { by.to_owned() } else { format!("{by}; {findings}") }
+}
+
+/// Whether a message came to the address that one of these was written at.
+fn carries_token(clues: &Clues, pointed: &Pointed<'_>, proof: Proof<'_>, own: &[Address]) -> bool {
+    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
+    else {
+        return false;
+    };
+    let is_theirs = |address: &Address| {
+        let epoch = incident.token_epoch_of(address);
+        same(token, &proof.secret.incident_token(*number, address, epoch))
+    };
+    *number == incident.number && own.iter().any(is_theirs)
+}
+
+/// To whom the token was given that a message carries, among those who can have got one.
+fn token_owner(
+    clues: &Clues,
+    pointed: &Pointed<'_>,
+    proof: Proof<'_>,
+    policy: &Policy,
+) -> Option<Person> {
+    let incident = pointed.incident?;
+    let roster = policy.roster.people.iter().flat_map(|member| {
+        [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
+    });
+    let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
+    let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
+    let mut all = roster.chain(here);
+    let given =
+        |address: &&Address| carries_token(clues, pointed, proof, std::slice::from_ref(*address));
+    all.find(given).map(|address| policy.roster.person(address, ""))
+}
+
+/// All addresses of the person with this one.
+pub(super) fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
+    let mut all = vec![address.clone()];
+    if let Some(member) = policy.roster.member(address) {
+        all.push(member.address.clone());
+        all.extend(member.also.iter().cloned());
+        all.extend(member.pager.clone());
+    }
+    all
+}
