@@ -19,6 +19,7 @@ mod outbox;
 mod password;
 mod rehearse;
 mod serve;
+mod tokens;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Command {
     Incident(incident::Command),
     /// Say who was believed and why, and what was refused
     Audit(audit::Arguments),
+    /// Make the reply addresses void that somebody was given, and give them new ones
+    NewToken(tokens::Arguments),
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -110,6 +113,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
         Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
         Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
+        Command::NewToken(given) => in_runtime(tokens::new_token(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
         Command::Password { address } => password::password(&address),
         Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),

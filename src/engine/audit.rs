@@ -66,6 +66,10 @@ impl Batch {
                 let (who, proof) = (said.by.person.address.clone(), said.by.proof.clone());
                 self.audit(None, Some(&who), proof, Some(number)).await
             }
+            Event::TokensVoided { of } => {
+                let proof = "the command line".to_owned();
+                self.audit(None, Some(&of.address), proof, Some(number)).await
+            }
             _ => Ok(()),
         }
     }

@@ -22,6 +22,8 @@ pub enum Event {
     Filed(Filed),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
+    /// The operator makes all tokens void that somebody was given.
+    TokensVoided { of: Person },
     /// A mail of ours cannot reach somebody.
     Undeliverable { to: Address, purpose: Purpose, reason: String },
 }

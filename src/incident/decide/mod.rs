@@ -11,6 +11,7 @@ mod passed;
 mod prose;
 mod roles;
 mod settle;
+mod tokens;
 
 use chrono::{DateTime, Utc};
 
@@ -52,6 +53,7 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
+                Event::TokensVoided { of } => step.void_tokens(of),
                 Event::Undeliverable { to, purpose, reason } => step.undeliverable(to, *purpose, reason),
                 Event::Declared(_) => {}
             }
