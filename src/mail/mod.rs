@@ -15,6 +15,7 @@ mod limits;
 pub mod mailto;
 pub mod message;
 pub mod origin;
+mod phrases;
 pub mod quote;
 
 pub use address::{Address, OwnAddress, Tag};
