@@ -325,13 +325,15 @@ pub fn speaker(
         }
         _ => false,
     };
-    if !by_token && !proof.network_trusted && !known {
+    // A network vouches for the From that its submitter wrote, and for no other field.
+    let by_network = proof.network_trusted && !mail.from_rewritten;
+    if !by_token && !by_network && !known {
         // Passed on: whoever it was sent to is asked whether this is theirs.
         if let Some(owner) = token_owner(clues, pointed, proof, policy) {
             return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
         }
     }
-    let trust = if by_token || proof.network_trusted {
+    let trust = if by_token || by_network {
         Trust::Verified
     } else if known {
         Trust::Unverified
