@@ -11,10 +11,13 @@ pub mod compose;
 pub mod dsn;
 mod header;
 pub mod ids;
+pub mod key;
 mod limits;
+mod list;
 pub mod mailto;
 pub mod message;
 pub mod origin;
+mod phrases;
 pub mod quote;
 
 pub use address::{Address, OwnAddress, Tag};
