@@ -103,6 +103,22 @@ pub struct Filed {
     pub source: Source,
 }
 
+/// Why a report waits for somebody known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Nobody knows its sender.
+    Stranger,
+    /// It has not exactly one author (RFC 5322 section 3.6.2 allows several).
+    Unsigned,
+    /// Somebody known sent more than people declare in an hour.
+    TooMany,
+    /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
+    /// exist, and nothing proves who they are: they cannot be asked what they meant.
+    Nowhere,
+    /// A stranger names an incident in the subject, where anybody could.
+    Names(i64),
+}
+
 /// What became of one line of a mail, for its receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineResult {

@@ -35,6 +35,7 @@ pub(super) struct Reply<'a> {
     pub by_thread: bool,
     /// Somebody else to whom the mail was passed on.
     pub from: Option<&'a str>,
+    pub copying: Option<&'a str>,
     pub body: &'a str,
 }
 
@@ -97,7 +98,10 @@ impl Mailboxes {
         let quoted: String = text_of(&original).lines().map(|line| format!("> {line}\n")).collect();
         let body = format!("{body}\n\nOn Friday, Incidents wrote:\n{quoted}");
         let octets = written(&from, &to, &reply_subject(&mail), Some(&mail), &body, count);
-        Ok((octets, vec![to]))
+        let Some(copying) = reply.copying else { return Ok((octets, vec![to])) };
+        let copied = Address::read(copying).map_err(|error| format!("`{copying}` {error}"))?;
+        let octets = [format!("Cc: {copied}\r\n").as_bytes(), &octets].concat();
+        Ok((octets, vec![to, copied]))
     }
 
     /// The prefilled mail of a quick action, sent unchanged. Clients drop the thread on `mailto:`.

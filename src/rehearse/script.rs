@@ -68,6 +68,8 @@ pub enum Act {
         by_thread: bool,
         /// `from ADDRESS`: the mail was passed on, and somebody else answers it.
         from: Option<String>,
+        /// `copying ADDRESS`: the answer goes there, too.
+        copying: Option<String>,
     },
     /// Somebody presses a quick action of the last mail they got, and sends it unchanged.
     Presses {
@@ -222,17 +224,23 @@ fn read_act(text: &str) -> Result<Act, String> {
 }
 
 fn read_replies(who: &str, options: &[&str], to_subject: Option<String>) -> Result<Act, String> {
-    let (by_thread, from) = match options {
-        [] | ["to"] => (false, None),
-        ["by", "thread"] | ["to", "by", "thread"] => (true, None),
-        ["from", address] | ["to", "from", address] => (false, Some((*address).to_owned())),
+    let (mut by_thread, mut from, mut copying) = (false, None, None);
+    // The subject that is answered was taken out behind `to`.
+    let options = options.strip_prefix(&["to"]).unwrap_or(options);
+    match options {
+        [] => {}
+        ["by", "thread"] => by_thread = true,
+        ["from", address] => from = Some((*address).to_owned()),
+        ["copying", address] => copying = Some((*address).to_owned()),
         _ => {
             return Err(
-                "an answer is `replies`, `replies by thread` or `replies from ADDRESS`".to_owned()
+                "an answer is `replies`, `replies by thread`, `replies from ADDRESS` or `replies \
+                        copying ADDRESS`"
+                    .to_owned(),
             );
         }
-    };
-    Ok(Act::Replies { who: who.to_owned(), to_subject, by_thread, from })
+    }
+    Ok(Act::Replies { who: who.to_owned(), to_subject, by_thread, from, copying })
 }
 
 fn read_in(options: &[&str]) -> Result<Act, String> {
@@ -281,6 +289,7 @@ mod tests {
             to_subject: Some("take command".into()),
             by_thread: false,
             from: None,
+            copying: None,
         };
         assert_eq!(second.act, act);
     }

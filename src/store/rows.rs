@@ -71,7 +71,7 @@ pub enum Claim {
     /// Another copy was read, and only filed because nothing proved its sender.
     Unproven { first: i64 },
     /// Another copy was read; this one can do nothing more.
-    Settled,
+    Settled { first: i64 },
 }
 
 /// What became of a stored message.
