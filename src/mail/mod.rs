@@ -17,6 +17,7 @@ mod list;
 pub mod mailto;
 pub mod message;
 pub mod origin;
+mod phrases;
 pub mod quote;
 
 pub use address::{Address, OwnAddress, Tag};
