@@ -79,10 +79,12 @@ pub enum Meaning {
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
-    /// A delivery report for an outbox row of ours: the mail will not arrive.
+    /// A delivery report for an outbox row of ours: the mail will not arrive. `dead` are the addresses
+    /// of which it says that they are no mailboxes.
     Bounced {
         outbox: i64,
         reason: String,
+        dead: Vec<Address>,
     },
     /// A delivery report for an outbox row of ours: the mail is late, and is tried again.
     Delayed {
@@ -207,7 +209,11 @@ fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
     };
     let reason = if report.reason.is_empty() { mail.subject.clone() } else { report.reason.clone() };
     match report.outcome {
-        Outcome::Failed => Meaning::Bounced { outbox, reason },
+        Outcome::Failed => {
+            let dead = report.recipients.iter().filter(|recipient| recipient.is_dead);
+            let dead = dead.map(|recipient| recipient.address.clone()).collect();
+            Meaning::Bounced { outbox, reason, dead }
+        }
         Outcome::Delayed => Meaning::Delayed { outbox, reason },
         Outcome::Delivered => Meaning::Keep("a report of success"),
     }

@@ -7,7 +7,7 @@ use super::batch::Batch;
 use crate::incident::event::{Event, Filed, Speaker, Trust, Waits};
 use crate::incident::state::Person;
 use crate::interpret::{clues, declaration, filed};
-use crate::mail::InboundMail;
+use crate::mail::{Address, InboundMail};
 use crate::render::HeldReport;
 use crate::store::StoreError;
 use crate::store::rows::{InboundState, KnownId, NewInbound};
@@ -37,9 +37,24 @@ impl Batch {
         if is_many && self.joins("held", message.id).await? {
             return Ok(());
         }
-        let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
-        let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
+        let Some(to) = self.who_decides().await? else { return Ok(()) };
         self.send_held(&to, &report(message, mail, waits, is_many)).await
+    }
+
+    /// The commander on call, the next in the rotation who can be reached, or the operator.
+    async fn who_decides(&mut self) -> Result<Option<Address>, StoreError> {
+        let policy = self.policy.clone();
+        let mut asked: Vec<Address> =
+            policy.roster.commander_on_call(self.now).map(|person| person.address).into_iter().collect();
+        if let Some(rotation) = &policy.roster.command_rotation {
+            asked.extend(rotation.order(self.now).into_iter().cloned());
+        }
+        for address in asked {
+            if self.why_dead(&address).await?.is_none() {
+                return Ok(Some(address));
+            }
+        }
+        Ok(policy.operator.clone())
     }
 
     /// Whether there is a report of this name and hour that stands for this one, too.

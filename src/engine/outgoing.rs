@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
+use super::reports::NotSent;
 use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::{DigestPolicy, figures};
@@ -345,6 +346,9 @@ impl Batch {
             })
             .collect();
         self.write.save_outbox(&rows).await?;
+        for row in rows {
+            self.withhold(row, outgoing.incident, purpose).await?;
+        }
         self.sent = true;
         let known = KnownId {
             message_id: message_id.clone(),
@@ -354,6 +358,21 @@ impl Batch {
         };
         self.write.save_known_id(&known).await?;
         Ok(message_id)
+    }
+
+    /// Marks a row as refused whose recipient is no mailbox, so that it is shown and not sent.
+    async fn withhold(
+        &mut self,
+        row: NewOutbox,
+        incident: Option<i64>,
+        purpose: Purpose,
+    ) -> Result<(), StoreError> {
+        let Some(reason) = self.why_dead(&row.recipient).await? else { return Ok(()) };
+        self.write.mark_refused(row.id, &format!("not sent: {reason}")).await?;
+        if let Some(incident) = incident {
+            self.not_sent.push_back(NotSent { incident, to: row.recipient, purpose, reason });
+        }
+        Ok(())
     }
 
     /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty.

@@ -43,6 +43,9 @@ impl Batch {
         let mail = self.read_stored(message);
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
+        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
+            self.revive(&from.address).await?;
+        }
         let mut done = self.read_as(message, &mail, &mail.content_key, &clues).await?;
         let mut also = clues.also.clone();
         if let Done::Copy { of } = done {
@@ -216,8 +219,8 @@ impl Batch {
                 self.send_on_call(&to).await?;
                 Ok((InboundState::Read, None))
             }
-            Meaning::Bounced { outbox, reason } => {
-                let number = self.refused(outbox, &reason).await?;
+            Meaning::Bounced { outbox, reason, dead } => {
+                let number = self.bounced(outbox, &reason, &dead).await?;
                 Ok((InboundState::Filed, number))
             }
             Meaning::Delayed { outbox, reason } => {

@@ -22,8 +22,9 @@ pub enum Event {
     Filed(Filed),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
-    /// A mail of ours cannot reach somebody.
-    Undeliverable { to: Address, purpose: Purpose, reason: String },
+    /// A mail of ours cannot reach somebody; it was sent, or it was not because the address is known to
+    /// be no mailbox.
+    Undeliverable { to: Address, purpose: Purpose, reason: String, was_sent: bool },
 }
 
 /// How far we believe that somebody is who they say.

@@ -200,6 +200,11 @@ impl Rehearsal {
                 let (octets, recipients) = pressed.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
             }
+            Act::Bounces { who, reason } => {
+                let bounced = self.mailboxes.bounce(who, reason, &self.engine);
+                let (octets, recipients) = bounced.map_err(error)?;
+                self.arrive(octets, recipients, false, true).await?;
+            }
             Act::Asleep => self.asleep = true,
             Act::Awake => self.asleep = false,
             Act::RelayDown => self.relay_down = true,

@@ -76,6 +76,11 @@ pub enum Act {
         who: String,
         label: String,
     },
+    /// The last mail that somebody got comes back after all, with a delivery report that says this.
+    Bounces {
+        who: String,
+        reason: String,
+    },
     /// Nothing happens until then.
     Wait,
     /// The server stops looking; mail piles up.
@@ -210,6 +215,10 @@ fn read_act(text: &str) -> Result<Act, String> {
             Some(label) => Ok(Act::Presses { who: (*who).to_owned(), label }),
             None => Err("which action? `alice presses \"I have command\"`".to_owned()),
         },
+        [who, "bounces"] => match quoted {
+            Some(reason) => Ok(Act::Bounces { who: (*who).to_owned(), reason }),
+            None => Err("why? `bob bounces \"5.1.1 no such user\"`".to_owned()),
+        },
         ["wait"] => Ok(Act::Wait),
         ["asleep"] => Ok(Act::Asleep),
         ["awake"] => Ok(Act::Awake),
@@ -217,9 +226,9 @@ fn read_act(text: &str) -> Result<Act, String> {
         ["relay", "up"] => Ok(Act::RelayUp),
         ["relay", "refuses", address] => Ok(Act::RelayRefuses((*address).to_owned())),
         ["show", key] => Ok(Act::Show((*key).to_owned())),
-        _ => {
-            Err(format!("`{text}` is no step; the steps are in, WHO replies, WHO presses, wait, show …"))
-        }
+        _ => Err(format!(
+            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show …"
+        )),
     }
 }
 

@@ -183,6 +183,16 @@ pub struct OutboxRow {
     pub last_answer: String,
 }
 
+/// An address to which nothing is sent, because a delivery report said that it is no mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadAddress {
+    /// In the spelling under which all spellings are found.
+    pub address: String,
+    pub since_at: DateTime<Utc>,
+    /// What the report said.
+    pub reason: String,
+}
+
 /// A Message-ID that we sent or received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownId {
