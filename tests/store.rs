@@ -303,7 +303,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
     for base in bases().await {
         let mut write = base.store().begin_write().await.unwrap();
         assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
-        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled { first: 1 });
         let again = write.claim_content_key(&[1; 32], 1).await.unwrap();
         assert_eq!(again, Claim::First, "it has it already");
         assert_eq!(write.claim_content_key(&[2; 32], 2).await.unwrap(), Claim::First);
@@ -311,7 +311,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
         let claim = write.claim_content_key(&[2; 32], 3).await.unwrap();
         assert_eq!(claim, Claim::Unproven { first: 2 });
         write.save_content_key(&[2; 32], 3, false).await.unwrap();
-        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled { first: 3 });
     }
 }
 

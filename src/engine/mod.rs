@@ -9,7 +9,10 @@
 
 mod batch;
 mod caps;
+mod held;
 mod outgoing;
+mod reading;
+mod reports;
 
 use std::sync::{Arc, RwLock};
 

@@ -15,7 +15,7 @@ use super::{Store, StoreError, Stored, Write};
 const MESSAGE_ID_OCTETS_MAX: usize = 998;
 /// Tries at a configuration's number when other processes store theirs at the same moment.
 const NUMBER_TRIES: u32 = 5;
-const HOUR_MICROS: i64 = 3_600_000_000;
+pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_HOURS: i64 = 24;
 /// Hours of a budget that are kept: more than any clock is wrong, and no more than a few rows a name.
 const BUDGET_HOURS: i64 = 24;
