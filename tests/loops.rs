@@ -358,6 +358,24 @@ async fn a_report_on_our_reverse_path_is_told_when_final_and_a_line_when_not() {
 }
 
 #[tokio::test]
+async fn an_answer_by_the_relays_name_of_a_mail_finds_its_incident() {
+    let mut side = Side::start("one.example", "").await;
+    let alice = "alice@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    let sent = side.work().await;
+    let names = [(sent[0].0.outbox, "0102-000000@email.amazonses.com".to_owned())];
+    side.engine.store.save_ids_of_relay(&names, side.engine.clock.now()).await.unwrap();
+    let answer = "Subject: Re: checkout\r\nIn-Reply-To: <0102-000000@eu-west-1.amazonses.com>";
+    side.hear(alice, "incidents@one.example", answer, "The database is back.").await;
+    let timeline = side.engine.store.load_timeline(1).await.unwrap();
+    assert!(timeline.iter().any(|entry| entry.text == "The database is back."), "{timeline:?}");
+    // Ours by its form, though it was forgotten.
+    let answer = "Subject: Re: checkout\r\nIn-Reply-To: <abcdefghijklmnopqrstuvwxyz@one.example>";
+    side.hear(alice, "incidents@one.example", answer, "What is this about?").await;
+    assert!(side.engine.store.load_incident(2).await.unwrap().is_none(), "an answer declares nothing");
+}
+
+#[tokio::test]
 async fn a_dead_member_of_an_alias_ends_no_mail_to_the_others() {
     let mut side = Side::start("one.example", "").await;
     let alice = "alice@one.example";

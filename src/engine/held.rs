@@ -171,7 +171,7 @@ impl Batch {
         self.write.mark_inbound(id, InboundState::Read, Some(number), self.now).await?;
         if let Some(message_id) = mail.message_id.clone() {
             let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
-            self.write.save_known_id(&known).await?;
+            self.write.save_known_id(&known, self.now).await?;
         }
         Ok(())
     }

@@ -184,7 +184,7 @@ impl Batch {
     pub(super) async fn save_thread_root(&mut self, number: i64) -> Result<(), StoreError> {
         let message_id = self.engine.secret.thread_root(number, MAIN_THREAD, self.domain());
         let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
-        self.write.save_known_id(&known).await
+        self.write.save_known_id(&known, self.now).await
     }
 
     /// Asks one person whether a held report is an incident.
@@ -356,7 +356,7 @@ impl Batch {
             letter: Some(id),
             purpose: Some(purpose),
         };
-        self.write.save_known_id(&known).await?;
+        self.write.save_known_id(&known, self.now).await?;
         Ok(message_id)
     }
 

@@ -16,6 +16,7 @@ use crate::incident::event::{Declared, Event, Said, Source, Speaker, Trust, Wait
 use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
 use crate::mail::command::{Command, Line, Written};
+use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
 use crate::mail::{Address, Origin};
@@ -65,7 +66,7 @@ impl Batch {
         if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
             let known =
                 KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
-            self.write.save_known_id(&known).await?;
+            self.write.save_known_id(&known, self.now).await?;
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
         Ok(())
@@ -294,7 +295,9 @@ impl Batch {
         } else {
             self.write.load_known_ids(&mail.ancestors).await?
         };
-        found.answers_ours = known.iter().any(|id| id.letter.is_some());
+        let domain = self.policy.address.address().domain();
+        found.answers_ours = known.iter().any(|id| id.letter.is_some())
+            || mail.ancestors.iter().any(|id| looks_ours(id, domain));
         if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
             found.answering = answered.purpose;
             if let Some(letter) = answered.letter {

@@ -24,7 +24,6 @@ statements! {
         select address, since_at, reason from dead_address
         where since_at > $1 order by since_at desc, address limit $2";
     FORGET = "delete from dead_address where address = $1";
-    FORGET_BEFORE = "delete from dead_address where since_at <= $1";
 }
 
 type Row = (String, i64, String);
@@ -44,11 +43,6 @@ impl Store {
     /// Mail goes to this address again; whether it did not.
     pub async fn forget_dead_address(&self, address: &Address) -> Stored<bool> {
         Ok(self.engine.execute(FORGET, vec![plain(&address.key()).into()]).await? == 1)
-    }
-
-    /// Deletes those that are tried again anyway.
-    pub async fn forget_revived_addresses(&self, now: DateTime<Utc>) -> Stored<u64> {
-        self.engine.execute(FORGET_BEFORE, vec![micros(now - DEAD_WITHIN).into()]).await
     }
 }
 
