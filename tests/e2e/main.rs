@@ -9,6 +9,7 @@ mod demo;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
+mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod support;
