@@ -24,6 +24,8 @@ pub(super) struct Batch {
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
     pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+    /// The Message-ID of the mail that is being read: what an answer to its sender answers.
+    pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
 }
@@ -46,6 +48,7 @@ impl Batch {
             now: engine.clock.now(),
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
+            answered: None,
             sent: false,
         })
     }

@@ -39,6 +39,7 @@ impl Batch {
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         let mail = self.read_stored(message);
+        self.answered.clone_from(&mail.message_id);
         let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
         if claim == Claim::Settled {
             return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
