@@ -4,6 +4,7 @@
 //! run side by side. What a machine lacks is named in a panic; nothing passes because something is
 //! missing. Start with [`incident_by_mail`].
 
+mod clients;
 mod crash;
 mod demo;
 mod incident_by_mail;
