@@ -29,6 +29,7 @@ use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults};
 use tokio::sync::{Notify, watch};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use dns::{Answer, NameServer};
 
@@ -112,7 +113,8 @@ impl World {
     }
 
     fn sign_with_rsa(&self, mail: &str) -> String {
-        let key = RsaKey::<Sha256>::from_pkcs8_der(&self.rsa).unwrap();
+        let key =
+            RsaKey::<Sha256>::from_key_der(PrivatePkcs8KeyDer::from(self.rsa.clone()).into()).unwrap();
         let signer = DkimSigner::from_key(key).domain("example.org").selector("rsa").headers(SIGNED);
         signer.sign(mail.as_bytes()).unwrap().to_header() + mail
     }

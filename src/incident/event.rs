@@ -24,15 +24,16 @@ pub enum Event {
     Passed(DeadlineKind),
     /// The operator makes all tokens void that somebody was given.
     TokensVoided { of: Person },
-    /// A mail of ours cannot reach somebody.
-    Undeliverable { to: Address, purpose: Purpose, reason: String },
+    /// A mail of ours cannot reach somebody; it was sent, or it was not because the address is known to
+    /// be no mailbox.
+    Undeliverable { to: Address, purpose: Purpose, reason: String, was_sent: bool },
 }
 
 /// How far we believe that somebody is who they say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
-    /// Proven, by what `interpret::trust` lists.
+    /// Proven, by what `interpret::belief` lists.
     Verified,
     /// An address that we know, and no proof.
     Unverified,
@@ -104,10 +105,26 @@ pub struct Filed {
     pub from: Option<Person>,
     /// Why it did nothing: `automatic reply`, `unverified sender`.
     pub why: String,
-    /// By what its sender would have been believed, as in [`Speaker::proof`].
+    /// By what its sender was believed, or why not, as in [`Speaker::proof`]; empty for our own.
     pub proof: String,
     pub text: String,
     pub source: Source,
+}
+
+/// Why a report waits for somebody known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Nobody knows its sender.
+    Stranger,
+    /// It has not exactly one author (RFC 5322 section 3.6.2 allows several).
+    Unsigned,
+    /// Somebody known sent more than people declare in an hour.
+    TooMany,
+    /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
+    /// exist, and nothing proves who they are: they cannot be asked what they meant.
+    Nowhere,
+    /// A stranger names an incident in the subject, where anybody could.
+    Names(i64),
 }
 
 /// What became of one line of a mail, for its receipt.

@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use smtp_proto::request::receiver::{DummyLineReceiver, RequestReceiver};
 use smtp_proto::{Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -40,6 +39,9 @@ pub enum Tls {
     Active,
 }
 
+/// Octets of a command, its line end included: eight times what RFC 5321 section 4.5.3.1.4 asks for.
+const LINE_OCTETS_MAX: usize = 4_096;
+
 /// What a session cannot do by itself; it takes nothing more until it has its answer.
 #[derive(Debug)]
 pub enum Wanted {
@@ -60,7 +62,8 @@ pub struct Session<'a> {
     command_due_at: Instant,
     /// Answers not yet written: all of a pipelined group go out at once (RFC 2920 section 3.2).
     out: Vec<u8>,
-    requests: RequestReceiver,
+    /// What came of the next line; of one that is too long, enough to see that.
+    line: Vec<u8>,
     mode: Mode,
     /// What the client calls itself.
     hello: Option<Hello>,
@@ -94,10 +97,8 @@ struct Transaction {
 /// How the next octets are understood.
 enum Mode {
     Commands,
-    /// The rest of a line that was too long to be a command.
-    LongLine,
     /// The lines of a login (RFC 4954 section 4).
-    Login(Exchange, Vec<u8>),
+    Login(Exchange),
     Content(Box<Incoming>),
 }
 
@@ -116,7 +117,7 @@ impl<'a> Session<'a> {
             settings,
             command_due_at: now + settings.limits.command_within,
             out: Vec::with_capacity(512),
-            requests: RequestReceiver::default(),
+            line: Vec::new(),
             mode: Mode::Commands,
             hello: None,
             login: None,
@@ -159,7 +160,7 @@ impl<'a> Session<'a> {
                 let span = limits.slow_start + Duration::from_secs(earned);
                 incoming.started_at + span.min(limits.content_within)
             }
-            Mode::Commands | Mode::LongLine | Mode::Login(..) => self.command_due_at,
+            Mode::Commands | Mode::Login(_) => self.command_due_at,
         }
     }
 
@@ -225,27 +226,31 @@ impl<'a> Session<'a> {
     }
 
     /// Takes one line, or the part of it that is there.
+    ///
+    /// The parser is given whole lines only: of a broken one it would go on into the next, and how
+    /// far depends on how the octets came.
     fn take_line(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
-        if matches!(self.mode, Mode::Login(..)) {
-            return self.take_login_line(input, now);
-        }
-        let mut rest = input.iter();
-        if matches!(self.mode, Mode::LongLine) {
-            if DummyLineReceiver::default().ingest(&mut rest) {
-                self.mode = Mode::Commands;
-            }
-            *input = rest.as_slice();
+        let end = input.iter().position(|octet| *octet == b'\n').map_or(input.len(), |at| at + 1);
+        let (part, rest) = input.split_at(end);
+        *input = rest;
+        let octets_max = match self.mode {
+            Mode::Login(_) => self.settings.limits.login_line_octets,
+            _ => LINE_OCTETS_MAX,
+        };
+        let room = (octets_max + 1).saturating_sub(self.line.len());
+        self.line.extend(part.iter().take(room));
+        if !part.ends_with(b"\n") {
             return None;
         }
-        let request = match self.requests.ingest(&mut rest) {
-            Err(Error::NeedsMoreData { .. }) => {
-                *input = rest.as_slice();
-                return None;
-            }
-            request => request.map(Request::into_owned),
-        };
-        *input = rest.as_slice();
+        let line = std::mem::take(&mut self.line);
         self.command_due_at = now + self.settings.limits.command_within;
+        if let Mode::Login(_) = self.mode {
+            return self.take_login_line(&line, octets_max);
+        }
+        let request = match line.len() {
+            0..=LINE_OCTETS_MAX => Request::parse(&mut line.iter()).map(Request::into_owned),
+            _ => Err(Error::ResponseTooLong),
+        };
         match request {
             Ok(Request::StartTls) => return self.start_tls(input),
             Ok(Request::Auth { mechanism, initial_response }) => {
@@ -285,29 +290,20 @@ impl<'a> Session<'a> {
         None
     }
 
-    fn take_login_line(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
-        let end = input.iter().position(|octet| *octet == b'\n').map(|at| at + 1);
-        let (line, rest) = input.split_at_checked(end.unwrap_or(input.len()))?;
-        *input = rest;
-        let Mode::Login(exchange, mut begun) = std::mem::replace(&mut self.mode, Mode::Commands) else {
+    fn take_login_line(&mut self, line: &[u8], octets_max: usize) -> Option<Wanted> {
+        let Mode::Login(exchange) = std::mem::replace(&mut self.mode, Mode::Commands) else {
             return None;
         };
-        begun.extend_from_slice(line);
-        if begun.len() > self.settings.limits.login_line_octets {
-            self.end("500 5.5.6 Line too long, closing the connection");
+        if line.len() > octets_max {
+            self.refuse("500 5.5.6 Line too long");
             return None;
         }
-        if end.is_none() {
-            self.mode = Mode::Login(exchange, begun);
-            return None;
-        }
-        self.command_due_at = now + self.settings.limits.command_within;
-        self.go_on(exchange.take(begun.trim_ascii_end()))
+        self.go_on(exchange.take(line.trim_ascii_end()))
     }
 
     fn go_on(&mut self, (exchange, next): (Option<Exchange>, Next)) -> Option<Wanted> {
         if let Some(exchange) = exchange {
-            self.mode = Mode::Login(exchange, Vec::new());
+            self.mode = Mode::Login(exchange);
         }
         match next {
             Next::Ask(line) => self.reply(line),
@@ -318,9 +314,6 @@ impl<'a> Session<'a> {
     }
 
     fn refuse_syntax(&mut self, error: &Error) {
-        if matches!(error, Error::ResponseTooLong) {
-            self.mode = Mode::LongLine;
-        }
         self.refuse(match error {
             Error::ResponseTooLong => "500 5.5.6 Line too long",
             Error::UnknownCommand => "500 5.5.1 Unknown command",

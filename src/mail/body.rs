@@ -2,7 +2,7 @@
 //!
 //! Never separates new from quoted; that is [`super::quote`]. Start with [`read_body`].
 
-use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Encoding, Message, MessagePart, MimeHeaders, PartType};
 
 use super::charset;
 use super::header::one_line;
@@ -39,14 +39,6 @@ pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
     }
     let html = read_parts(message, &message.html_body);
     if is_stub(&plain, &html) { html } else { plain }
-}
-
-/// The text of every part that shows text, decoded and as it came: what identifies the content.
-pub(super) fn decoded_texts<'a>(message: &'a Message<'_>) -> impl Iterator<Item = &'a str> {
-    message.parts.iter().filter_map(|part| match &part.body {
-        PartType::Text(text) | PartType::Html(text) => Some(text.as_ref()),
-        _ => None,
-    })
 }
 
 fn is_html(message: &Message<'_>, id: u32) -> bool {
@@ -123,8 +115,8 @@ pub(super) fn read_attachments(message: &Message<'_>) -> Vec<Attachment> {
             continue;
         }
         let (given, size_octets) = match &part.body {
-            PartType::Message(message) => {
-                (message.subject().map(|subject| format!("{subject}.eml")), message.raw_message.len())
+            PartType::Message(inner) => {
+                (inner.subject().map(|subject| format!("{subject}.eml")), message_octets(part, inner))
             }
             PartType::Text(text) | PartType::Html(text) => (None, text.len()),
             PartType::Binary(octets) | PartType::InlineBinary(octets) => (None, octets.len()),
@@ -134,6 +126,14 @@ pub(super) fn read_attachments(message: &Message<'_>) -> Vec<Attachment> {
         attachments.push(Attachment { name: safe_name(&given), size_octets });
     }
     attachments
+}
+
+/// The parser keeps of a message in a message the octets around it, too, unless it was encoded.
+fn message_octets(part: &MessagePart<'_>, inner: &Message<'_>) -> usize {
+    match part.encoding {
+        Encoding::None => part.offset_end.saturating_sub(part.offset_body) as usize,
+        Encoding::Base64 | Encoding::QuotedPrintable => inner.raw_message.len(),
+    }
 }
 
 /// A name without path, control characters, or a change of the writing's direction.
@@ -154,6 +154,23 @@ fn safe_name(given: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_of_a_mail_within_is_its_own() {
+        let inner = "Subject: inner\r\n\r\nbody\r\n";
+        let of = |encoding: &str, octets: &str| {
+            let mail = format!(
+                "Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n\
+                 Content-Type: message/rfc822\r\n{encoding}\r\n{octets}\r\n--b--\r\n"
+            );
+            let message = mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap();
+            read_attachments(&message)
+        };
+        let own = Attachment { name: "inner.eml".into(), size_octets: inner.len() };
+        assert_eq!(of("", inner), std::slice::from_ref(&own));
+        let encoded = data_encoding::BASE64.encode(inner.as_bytes());
+        assert_eq!(of("Content-Transfer-Encoding: base64\r\n", &encoded), [own]);
+    }
 
     #[test]
     fn a_name_leads_out_of_no_folder() {

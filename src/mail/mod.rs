@@ -12,11 +12,15 @@ pub mod compose;
 pub mod dsn;
 mod header;
 pub mod ids;
+pub mod key;
 mod limits;
+mod list;
 pub mod mailto;
 pub mod message;
 pub mod origin;
+mod phrases;
 pub mod quote;
+pub mod relay;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use message::{InboundMail, Mailbox};

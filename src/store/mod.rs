@@ -4,12 +4,14 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `audit`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
-//! `pending`.
+//! `incidents`, `audit`, `outbox`, `dead` addresses, and `ledgers` for the small tables; what a
+//! transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
 
 mod audit;
 mod columns;
+mod dead;
 mod engines;
+mod forgetting;
 mod inbound;
 mod incidents;
 mod ledgers;
@@ -18,6 +20,8 @@ mod octets;
 mod outbox;
 mod pending;
 pub mod rows;
+
+pub use forgetting::KNOWN_WITHIN;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,8 @@ impl Store {
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
         let all = [
+            dead::ALL,
+            forgetting::ALL,
             inbound::ALL,
             mailboxes::ALL,
             incidents::ALL,

@@ -54,7 +54,9 @@ pub fn decide(
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
                 Event::TokensVoided { of } => step.void_tokens(of),
-                Event::Undeliverable { to, purpose, reason } => step.undeliverable(to, *purpose, reason),
+                Event::Undeliverable { to, purpose, reason, was_sent } => {
+                    step.undeliverable(to, *purpose, reason, *was_sent);
+                }
                 Event::Declared(_) => {}
             }
             step.into_decision()

@@ -11,12 +11,12 @@
 //! exactly one From proves nothing. Start with [`speaker`].
 
 use super::{Clues, Pointed};
-use crate::incident::Policy;
 use crate::incident::event::{Speaker, Trust};
 use crate::incident::state::Person;
+use crate::incident::{Incident, Policy};
 use crate::mail::authentication::{Authentication, Verdict};
 use crate::mail::ids::{Secret, same};
-use crate::mail::{Address, InboundMail, Tag};
+use crate::mail::{Address, InboundMail};
 
 /// Everything that decides how far a sender is believed.
 #[derive(Debug, Clone, Copy)]
@@ -38,22 +38,23 @@ pub fn speaker(
     policy: &Policy,
 ) -> Option<Speaker> {
     let from = mail.from.as_ref()?;
-    let own = addresses_of(&from.address, policy);
     let person = policy.roster.person(&from.address, &from.name);
     let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
     let known = policy.roster.knows(&from.address) || named;
+    let theirs = addresses_of(&from.address, policy);
     let findings = &proof.authentication.findings;
-    let disowned = proof.authentication.verdict == Verdict::Fail;
-    let has_token = carries_token(clues, pointed, proof, &own);
-    let has_login = proof.login.is_some_and(|login| own.iter().any(|own| own.key() == login.key()));
-    let backed = proof.authentication.verdict == Verdict::Pass;
-    let (trust, by) = if has_login {
+    let verdict = proof.authentication.verdict;
+    let has_token = addressed(clues, pointed)
+        .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)));
+    // All but the token vouch for the From that its submitter wrote, and for no other field.
+    let has_login = proof.login.is_some_and(|login| theirs.iter().any(|own| own.key() == login.key()));
+    let (trust, by) = if has_login && !mail.from_rewritten {
         (Trust::Verified, "login".to_owned())
-    } else if proof.network_trusted {
+    } else if proof.network_trusted && !mail.from_rewritten {
         (Trust::Verified, "trusted network".to_owned())
-    } else if has_token && !disowned {
+    } else if has_token && verdict != Verdict::Fail {
         (Trust::Verified, joined("token", findings))
-    } else if backed && known {
+    } else if verdict == Verdict::Pass && known && !mail.from_rewritten {
         (Trust::Verified, findings.clone())
     } else if known {
         let by = if has_token { "token, but the domain disowns the mail" } else { "nothing" };
@@ -83,19 +84,6 @@ fn joined(by: &str, findings: &str) -> String {
     if findings.is_empty() { by.to_owned() } else { format!("{by}; {findings}") }
 }
 
-/// Whether a message came to the address that one of these was written at.
-fn carries_token(clues: &Clues, pointed: &Pointed<'_>, proof: Proof<'_>, own: &[Address]) -> bool {
-    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
-    else {
-        return false;
-    };
-    let is_theirs = |address: &Address| {
-        let epoch = incident.token_epoch_of(address);
-        same(token, &proof.secret.incident_token(*number, address, epoch))
-    };
-    *number == incident.number && own.iter().any(is_theirs)
-}
-
 /// To whom the token was given that a message carries, among those who can have got one.
 fn token_owner(
     clues: &Clues,
@@ -103,16 +91,28 @@ fn token_owner(
     proof: Proof<'_>,
     policy: &Policy,
 ) -> Option<Person> {
-    let incident = pointed.incident?;
+    let incident = addressed(clues, pointed).filter(|_| !clues.tokens.is_empty())?;
     let roster = policy.roster.people.iter().flat_map(|member| {
         [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
     });
     let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
     let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
-    let mut all = roster.chain(here);
-    let given =
-        |address: &&Address| carries_token(clues, pointed, proof, std::slice::from_ref(*address));
-    all.find(given).map(|address| policy.roster.person(address, ""))
+    let given = |address: &&Address| was_given(clues, incident, address, proof);
+    roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
+}
+
+/// The incident whose address a message was sent to.
+fn addressed<'a>(clues: &Clues, pointed: &Pointed<'a>) -> Option<&'a Incident> {
+    pointed.incident.filter(|incident| clues.number() == Some(incident.number))
+}
+
+/// Whether one of the tokens that a message carries is what we gave to this address.
+fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof<'_>) -> bool {
+    if clues.tokens.is_empty() {
+        return false;
+    }
+    let given = proof.secret.incident_token(incident.number, address, incident.token_epoch_of(address));
+    clues.tokens.iter().any(|token| same(token, &given))
 }
 
 /// All addresses of the person with this one.
