@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::caps::is_changed;
+use super::reminders::{Reminding, settled};
 use super::{Engine, Work};
 use crate::incident::Policy;
-use crate::incident::deadlines::{deadlines, missing_fields};
+use crate::incident::deadlines::deadlines;
 use crate::incident::decide::decide;
-use crate::incident::decision::{Decision, Purpose, Reminder};
+use crate::incident::decision::{Decision, Purpose};
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
-use crate::incident::state::{Incident, Person, Postmortem};
+use crate::incident::state::{Incident, Person};
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, speaker};
 use crate::mail::Address;
 use crate::mail::command::Command;
@@ -36,7 +37,7 @@ pub(super) struct Batch {
     pub(super) now: DateTime<Utc>,
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
-    pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+    pub(super) reminders: BTreeMap<String, Reminding>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
 }
@@ -101,7 +102,7 @@ impl Batch {
         }
     }
 
-    async fn load(&mut self, number: i64) -> Result<bool, StoreError> {
+    pub(super) async fn load(&mut self, number: i64) -> Result<bool, StoreError> {
         if self.loaded.contains_key(&number) {
             return Ok(true);
         }
@@ -140,9 +141,7 @@ impl Batch {
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
-        if !settled.is_empty() {
-            self.write.settle(number, &settled).await?;
-        }
+        self.settle(number, &settled).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),
             was: 0,
@@ -497,29 +496,6 @@ impl Batch {
         let timeline = self.write.load_timeline(number).await?;
         Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
     }
-}
-
-/// Mail that still waits and asks for what was done in this step: after an outage nobody is asked
-/// for it any more.
-fn settled(before: &Incident, after: &Incident, policy: &Policy) -> Vec<Purpose> {
-    let active = after.phase.is_active();
-    let mut purposes = Vec::new();
-    if before.commander() != after.commander() || (!active && before.phase.is_active()) {
-        purposes.extend([Purpose::TakeCommand, Purpose::Page]);
-    }
-    let reminded = before.updates.climb.done > 0;
-    if reminded && (!active || after.updates.climb.done == 0) {
-        purposes.push(Purpose::ReminderUpdate);
-    }
-    let missing = |incident: &Incident| !missing_fields(incident, policy).is_empty();
-    if (before.phase.is_active() && !active) || (missing(before) && !missing(after)) {
-        purposes.push(Purpose::ReminderMissing);
-    }
-    let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
-    if owed(before) && !owed(after) {
-        purposes.extend([Purpose::ReminderPostmortem, Purpose::ReminderPostmortemOwner]);
-    }
-    purposes
 }
 
 /// What a message was found to point at.

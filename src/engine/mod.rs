@@ -10,6 +10,7 @@
 mod batch;
 mod caps;
 mod outgoing;
+mod reminders;
 
 use std::sync::{Arc, RwLock};
 

@@ -132,6 +132,23 @@ pub struct NewOutbox {
     pub expires_at: DateTime<Utc>,
 }
 
+/// One thing that a reminder asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedFor {
+    pub incident: i64,
+    /// The kind of thing owed.
+    pub purpose: Purpose,
+    /// It goes to somebody beyond who owes it.
+    pub escalated: bool,
+}
+
+/// One thing that a reminder in the outbox asks for; a mail may hold several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingReminder {
+    pub outbox: i64,
+    pub asked: AskedFor,
+}
+
 /// Where an outbox row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutboxState {
