@@ -16,7 +16,7 @@ use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::mail::message::text_of;
 use firebell::store::Store;
-use firebell::store::rows::{InboundState, NewInbound, Route};
+use firebell::store::rows::{InboundState, NewInbound, Route, Undelivered};
 
 #[path = "support/postgres.rs"]
 mod postgres;
@@ -482,7 +482,8 @@ async fn an_asked_commander_who_cannot_be_reached_is_told_to_the_next() {
     let now = server.engine.clock.now();
     let jobs = server.engine.store.lease_outbox(100, now + TimeDelta::minutes(5), now).await.unwrap();
     let offer = jobs.iter().find(|job| job.purpose == Purpose::TakeCommand).expect("an offer");
-    server.engine.refuse(offer.outbox, "550 5.1.1 no such mailbox").await.unwrap();
+    let why = Undelivered::Refused("550 5.1.1 no such mailbox".into());
+    server.engine.undelivered(offer.outbox, why).await.unwrap();
     let sent = server.sent().await;
     let told = of_kind(&sent, Purpose::Undeliverable);
     assert_eq!(told.len(), 1);

@@ -20,7 +20,7 @@ use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, InboundState, KnownId, NewInbound, Undelivered};
 use crate::store::{StoreError, Write};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
@@ -97,7 +97,7 @@ impl Batch {
                 }
                 Ok(!events.is_empty())
             }
-            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|_| true),
+            Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
         }
     }
@@ -275,7 +275,7 @@ impl Batch {
                 Ok((InboundState::Read, None))
             }
             Meaning::Bounced { outbox, reason } => {
-                let number = self.refused(outbox, &reason).await?;
+                let number = self.undelivered(outbox, &Undelivered::Refused(reason)).await?;
                 Ok((InboundState::Filed, number))
             }
             Meaning::Delayed { outbox, reason } => {
@@ -400,19 +400,26 @@ impl Batch {
         Ok(Some(number))
     }
 
-    /// The relay, or a delivery report, says that a mail did not reach its recipient. Returns the
-    /// incident that it was about.
-    pub(super) async fn refused(
+    /// A mail did not reach its recipient, and never will. Returns the incident that it was about.
+    pub(super) async fn undelivered(
         &mut self,
         outbox: i64,
-        answer: &str,
+        why: &Undelivered,
     ) -> Result<Option<i64>, StoreError> {
         let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
-        if !self.write.mark_refused(outbox, answer).await? {
+        if !self.write.mark_undelivered(outbox, why).await? {
             return Ok(row.incident);
         }
         let Some(number) = row.incident else { return Ok(None) };
-        let reason = answer.to_owned();
+        let reason = match why {
+            Undelivered::Refused(answer) => answer.clone(),
+            Undelivered::Expired if row.last_answer.is_empty() => {
+                "the relay did not take it while it was of use".to_owned()
+            }
+            Undelivered::Expired => {
+                format!("the relay did not take it while it was of use; it said: {}", row.last_answer)
+            }
+        };
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason };
         self.step(number, &event).await?;
         Ok(Some(number))

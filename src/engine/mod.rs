@@ -24,6 +24,7 @@ use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
+use crate::store::rows::Undelivered;
 use crate::store::{Store, StoreError};
 use batch::Batch;
 
@@ -220,13 +221,13 @@ impl Engine {
         Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
     }
 
-    /// The relay will not take a mail: marks it, and tells whom it concerns.
+    /// A mail will not reach its recipient: marks it, and tells whom it concerns.
     ///
     /// # Errors
     ///
     /// The store's; then the row's lease lapses and the mail is tried again.
-    pub async fn refuse(&self, outbox: i64, answer: &str) -> Result<(), StoreError> {
-        self.perform(Work::Refused { outbox, answer: answer.to_owned() }).await.map(|_| ())
+    pub async fn undelivered(&self, outbox: i64, why: Undelivered) -> Result<(), StoreError> {
+        self.perform(Work::Undelivered { outbox, why }).await.map(|_| ())
     }
 
     /// Sends a digest for the period that ends at `period_at`, unless somebody did.
@@ -268,6 +269,6 @@ enum StepError {
 /// What a transaction is for, kept so that it can be run again.
 enum Work {
     Events(Vec<(i64, Event)>),
-    Refused { outbox: i64, answer: String },
+    Undelivered { outbox: i64, why: Undelivered },
     Digest { name: String, period_at: DateTime<Utc> },
 }

@@ -182,6 +182,22 @@ pub struct Job {
     pub octets: std::sync::Arc<Vec<u8>>,
 }
 
+impl Job {
+    /// It is of no use to anybody any more.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at <= now
+    }
+}
+
+/// Why a mail will not reach its recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The relay, or a delivery report, said so in these words.
+    Refused(String),
+    /// Its use ended before the relay took it.
+    Expired,
+}
+
 /// An outbox row, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
