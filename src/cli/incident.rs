@@ -85,7 +85,8 @@ pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
 
 async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Result<(), Failure> {
     let incidents = store.load_incidents(only_open, INCIDENTS_MAX).await?;
-    let heads: Vec<_> = incidents.iter().map(|stored| incident_head(&stored.incident, policy)).collect();
+    let heads: Vec<_> =
+        incidents.readable.iter().map(|stored| incident_head(&stored.incident, policy)).collect();
     if json {
         return print_json(&heads);
     }
@@ -95,7 +96,11 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
         let (key, severity, phase, title) = (&head.key, &head.severity, &head.phase, &head.title);
         let _ = writeln!(text, "{key:<9} {severity:<6} {phase:<13} {title}  ({commander})");
     }
-    if heads.is_empty() {
+    for number in &incidents.damaged {
+        let key = format!("INC-{number}");
+        let _ = writeln!(text, "{key:<9} cannot be read; the stored incident is damaged");
+    }
+    if text.is_empty() {
         text.push_str("There are no incidents.\n");
     }
     print(&text)

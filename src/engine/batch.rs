@@ -99,6 +99,8 @@ impl Batch {
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+            Work::Renew(number) => self.renew(*number).await,
+            Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }
     }
 
@@ -109,6 +111,18 @@ impl Batch {
         let Some(stored) = self.write.load_incident(number).await? else { return Ok(false) };
         let (was, version) = (stored.version, stored.version);
         self.loaded.insert(number, Loaded { incident: stored.incident, was, version });
+        Ok(true)
+    }
+
+    /// Makes the deadline rows of an incident anew.
+    async fn renew(&mut self, number: i64) -> Result<bool, StoreError> {
+        if !self.load(number).await? {
+            self.write.replace_deadlines(number, &[]).await?;
+            return Ok(false);
+        }
+        if let Some(loaded) = self.loaded.get_mut(&number) {
+            loaded.version += 1;
+        }
         Ok(true)
     }
 
@@ -433,13 +447,6 @@ impl Batch {
         let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
-    }
-
-    /// Keeps a message that we could not read three times, and tells the operator.
-    pub(super) async fn set_aside(&mut self, message: &NewInbound) -> Result<(), StoreError> {
-        self.write.mark_inbound(message.id, InboundState::SetAside, None, self.now).await?;
-        let from = message.reverse_path.clone().unwrap_or_default();
-        self.send_set_aside(message.id, &from).await
     }
 
     /// What a message points at: by address, then by thread, then by subject.

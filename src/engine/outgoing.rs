@@ -178,13 +178,6 @@ impl Batch {
         self.store_single(&letter, &to.address, None, None).await
     }
 
-    pub(super) async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
-        let Some(operator) = self.policy.operator.clone() else { return Ok(()) };
-        let why = "the server failed three times while reading it; its log says how";
-        let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
-        self.store_single(&letter, &operator, None, None).await
-    }
-
     /// The digest of a period, unless it was sent.
     pub(super) async fn digest(
         &mut self,
@@ -201,7 +194,7 @@ impl Batch {
         }
         let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
         let stored = self.write.load_all_incidents().await?;
-        let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
+        let incidents: Vec<_> = stored.readable.into_iter().map(|stored| stored.incident).collect();
         let update_due = |incident: &_| crate::incident::deadlines::update_due(incident, &policy);
         let figures = figures(&incidents, from, period_at, update_due);
         let letter = render::render_digest(&figures, &digest.name, from, period_at, &policy);
@@ -242,7 +235,7 @@ impl Batch {
         next.map_or(period_at - TimeDelta::weeks(1), |next| period_at - (next - period_at))
     }
 
-    async fn store_single(
+    pub(super) async fn store_single(
         &mut self,
         letter: &Letter,
         to: &Address,

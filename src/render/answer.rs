@@ -320,6 +320,32 @@ pub fn render_unreadable(
     letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
 }
 
+/// For whoever sent a message that was stored and could not be read: nothing of it is repeated.
+pub fn render_not_read(policy: &Policy, now: DateTime<Utc>) -> Letter {
+    let subject = "Your message could not be read";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please send it again in other words, as plain text if you can. Your message is kept, but \
+         Firebell failed while reading it: nothing was done with it, and nobody who works on an \
+         incident has it. If it reports an incident, mail a subject line alone; that is enough.",
+    );
+    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
+    letter(Purpose::Receipt, "Firebell", subject, &paper)
+}
+
+/// For the operator: something stored cannot be read any more, and was taken out of the way.
+pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
+    let subject = format!("{what} cannot be read");
+    let mut paper = Paper::new(subject.clone(), one_line(&policy.name));
+    paper.prose(&format!(
+        "Please look at the database: what is stored of {what} is damaged, or was written by a newer \
+         Firebell. Everything else goes on without it. Until it is mended nobody is reminded of it, \
+         and nothing of it is sent.",
+    ));
+    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
+    letter(Purpose::Operator, "Firebell", &subject, &paper)
+}
+
 fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {
     Letter {
         purpose,

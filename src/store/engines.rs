@@ -315,7 +315,7 @@ fn bind_sqlite(values: Vec<Value>) -> Stored<SqliteArguments> {
             Value::Octets(value) => arguments.add(value),
             Value::Boolean(value) => arguments.add(value),
         };
-        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+        bound.map_err(|error| StoreError::Rejected(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
 }
@@ -329,7 +329,7 @@ fn bind_postgres(values: Vec<Value>) -> Stored<PgArguments> {
             Value::Octets(value) => arguments.add(value),
             Value::Boolean(value) => arguments.add(value),
         };
-        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+        bound.map_err(|error| StoreError::Rejected(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
 }
@@ -345,10 +345,41 @@ impl From<sqlx::Error> for StoreError {
             // BUSY_RECOVERY, BUSY_SNAPSHOT.
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 Some("40001" | "40P01" | "5" | "6" | "261" | "517") => Self::Conflict,
+                Some(code) if is_rejected(code) => Self::Rejected(error),
                 _ => Self::Unavailable(error),
             },
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Damaged("row"),
             _ => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Whether a code says that a value is to blame and not the database.
+fn is_rejected(code: &str) -> bool {
+    /// PostgreSQL's classes of a SQLSTATE: data exception, integrity constraint violation, program
+    /// limit exceeded.
+    const CLASSES: [&str; 3] = ["22", "23", "54"];
+    const SQLSTATE_CHARS: usize = 5;
+    /// SQLite's primary result codes, the low octet of any: TOOBIG, CONSTRAINT, MISMATCH.
+    const PRIMARY: [u32; 3] = [18, 19, 20];
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < SQLSTATE_CHARS => PRIMARY.contains(&(number & 0xff)),
+        _ => CLASSES.iter().any(|class| code.starts_with(class)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_to_blame_or_the_database() {
+        for rejected in ["22021", "23503", "54000", "18", "1811", "787"] {
+            assert!(is_rejected(rejected), "{rejected}");
+        }
+        // Disk full, no connection, shut down, no such table, I/O error, read-only, out of memory.
+        for away in ["53100", "08006", "57P01", "42P01", "13", "10", "8", "1", "7", "4618"] {
+            assert!(!is_rejected(away), "{away}");
         }
     }
 }

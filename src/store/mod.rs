@@ -31,9 +31,19 @@ pub enum StoreError {
     /// The operator's: the schema is newer than this program, or a migration failed.
     #[error("the database schema does not fit this program")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database will not take such a value: our own mistake, and the same next time.
+    #[error("the database refused a value")]
+    Rejected(#[source] sqlx::Error),
     /// What was stored cannot be read back: our own mistake or a damaged file.
     #[error("a stored {0} cannot be read")]
     Damaged(&'static str),
+}
+
+impl StoreError {
+    /// Whether the same again would fail again; otherwise the database is busy or away.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Damaged(_))
+    }
 }
 
 /// A database, opened and migrated. Clones share its connections.

@@ -74,6 +74,14 @@ pub enum Claim {
     Settled,
 }
 
+/// Messages that wait to be read.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    pub messages: Vec<Inbound>,
+    /// Those whose rows cannot be read back.
+    pub damaged: Vec<i64>,
+}
+
 /// What became of a stored message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundState {
@@ -97,11 +105,20 @@ pub struct StoredIncident {
     pub version: i64,
 }
 
+/// Several incidents.
+#[derive(Debug, Default)]
+pub struct Incidents {
+    pub readable: Vec<StoredIncident>,
+    /// Those whose rows cannot be read back, by number.
+    pub damaged: Vec<i64>,
+}
+
 /// A deadline whose instant has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueDeadline {
     pub incident: i64,
-    pub kind: DeadlineKind,
+    /// `None` when this program knows no such kind.
+    pub kind: Option<DeadlineKind>,
     pub wake_at: DateTime<Utc>,
 }
 
