@@ -289,13 +289,23 @@ async fn a_write_that_is_dropped_never_happened() {
 }
 
 #[tokio::test]
-async fn two_readers_on_postgres_never_read_the_same_message() {
+async fn two_readers_on_postgres_take_turns_so_that_the_first_received_is_read_first() {
     let base = bases().await.remove(1);
-    base.store().save_inbound(&[message(1), message(2)]).await.unwrap();
+    base.store().save_inbound(&[message(1), message(2), message(3)]).await.unwrap();
     let mut one = base.store().begin_write().await.unwrap();
-    let mut other = base.store().begin_write().await.unwrap();
     assert_eq!(one.load_waiting(1).await.unwrap().messages[0].message.id, 1);
-    assert_eq!(other.load_waiting(9).await.unwrap().messages[0].message.id, 2);
+    let store = base.store().clone();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let other = tokio::spawn(async move {
+        let mut other = store.begin_write().await.unwrap();
+        begun.send(()).unwrap();
+        let waiting = other.load_waiting(9).await.unwrap().messages;
+        waiting.iter().map(|inbound| inbound.message.id).collect::<Vec<_>>()
+    });
+    begins.await.unwrap();
+    one.mark_inbound(1, InboundState::Read, None, at(9)).await.unwrap();
+    one.commit().await.unwrap();
+    assert_eq!(other.await.unwrap(), [2, 3], "neither before the first nor beside it");
 }
 
 #[tokio::test]

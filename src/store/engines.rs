@@ -30,6 +30,13 @@ const SQLITE_READERS: u32 = 4;
 /// Enough for intake, engine, deliveries and pages at once; a small server allows 100 in all.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// A machine that vanishes in the middle of a transaction must not keep its locks for the hours that
+/// TCP waits: its session ends after a minute without a sign of life, or when a transaction stands
+/// still for five.
+const POSTGRES_SESSION: &str = "
+    set idle_in_transaction_session_timeout = '5min';
+    set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3";
+
 /// One statement, with the text of each engine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Statement {
@@ -137,6 +144,9 @@ impl Engine {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
+                .after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(drop) })
+                })
                 .connect(url)
                 .await
                 .map_err(StoreError::Unavailable)?;

@@ -37,12 +37,12 @@ statements! {
                substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
         from json_each($1)";
     COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    /// SQLite has one writer anyway.
+    READ_ALONE = "select 1",
+        // Until the transaction ends, however it ends. The number is ours to choose.
+        pg: "select cast(1 as bigint) from (select pg_advisory_xact_lock(73112)) as locked";
     CHOOSE_WAITING = "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1",
-        // Readers of several processes never wait for each other, and never read the same message.
-        pg: "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1
-        for update skip locked";
+        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1";
     LOAD_WAITING = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
@@ -161,9 +161,14 @@ impl Write {
         Ok(())
     }
 
-    /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
+    /// The messages that have waited longest, in the order in which they were received.
+    ///
+    /// On PostgreSQL one process reads at a time, until this commits: of two messages to one incident
+    /// the first received is read first, whoever received them. Between two processes that is by
+    /// their clocks.
     pub async fn load_waiting(&mut self, limit: i64) -> Stored<Waiting> {
         self.flush().await?;
+        let _: Vec<(i64,)> = self.transaction.load(READ_ALONE, vec![]).await?;
         let chosen: Vec<(i64, i64)> = self.transaction.load(CHOOSE_WAITING, vec![limit.into()]).await?;
         let mut octets = 0;
         let ids: Vec<i64> = chosen
