@@ -80,6 +80,11 @@ statements! {
         update outbox set state = 'queued', due_at = $2, attempts = 0,
                expires_at = case when expires_at <= $2 then $3 else expires_at end
         where id = $1 and state <> 'accepted'";
+    /// What expired or was replaced stays what it is, until somebody names it.
+    RETRY_ALL = "
+        update outbox set state = 'queued', due_at = $1, attempts = 0,
+               expires_at = case when expires_at <= $1 then $2 else expires_at end
+        where state in ('queued', 'deferred', 'refused', 'held')";
     HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred')";
     LOAD_ROW = "
         select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
@@ -273,6 +278,12 @@ impl Store {
             None => self.engine.load(LOAD_NEWEST, vec![limit.into()]).await?,
         };
         rows.into_iter().map(ShownRow::read).collect()
+    }
+
+    /// Has all that wait, failed or are held tried now; returns how many.
+    pub async fn retry_outbox(&self, now: DateTime<Utc>) -> Stored<u64> {
+        let values = vec![micros(now).into(), micros(now + RETRY_WITHIN).into()];
+        self.engine.execute(RETRY_ALL, values).await
     }
 
     /// Whether there was such a row to change.

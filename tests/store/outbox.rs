@@ -199,6 +199,25 @@ async fn an_operator_holds_and_retries_what_was_not_accepted() {
 }
 
 #[tokio::test]
+async fn an_operator_retries_all_that_waits_failed_or_is_held() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[1, 2, 3, 4, 5].map(|id| outbox(id, 1))).await;
+        store.mark_accepted(&[(1, String::new())], at(1)).await.unwrap();
+        store.mark_deferred(2, at(500), "451 later").await.unwrap();
+        assert!(store.operate_outbox(3, OperatorAction::Hold, at(1)).await.unwrap());
+        let mut write = store.begin_write().await.unwrap();
+        let refused = Undelivered::Refused("550 no".into());
+        assert!(write.mark_undelivered(4, &refused).await.unwrap());
+        assert!(write.mark_undelivered(5, &Undelivered::Expired).await.unwrap());
+        write.commit().await.unwrap();
+        assert_eq!(store.retry_outbox(at(2)).await.unwrap(), 3);
+        let jobs = store.lease_outbox(9, at(9), at(2)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+}
+
+#[tokio::test]
 async fn what_a_killed_server_was_sending_is_due_again_at_once() {
     for base in bases().await {
         let store = base.store();
