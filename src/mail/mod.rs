@@ -13,6 +13,7 @@ mod header;
 pub mod ids;
 mod limits;
 pub mod mailto;
+mod masking;
 pub mod message;
 pub mod origin;
 pub mod quote;
