@@ -25,13 +25,13 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
     let mut rows = context.summary_facts();
     rows.push(facts("Customer impact", context.impact_lines()));
     paper.facts(rows);
-    let (purpose, duty) = match reminder.owed {
-        Owed::Update { .. } => (Purpose::ReminderUpdate, "update"),
-        Owed::Missing { .. } => (Purpose::ReminderMissing, "missing"),
-        Owed::PostmortemOwner => (Purpose::ReminderPostmortemOwner, "postmortem-owner"),
-        Owed::Postmortem { .. } => (Purpose::ReminderPostmortem, "postmortem"),
+    let duty = match reminder.owed {
+        Owed::Update { .. } => "update",
+        Owed::Missing { .. } => "missing",
+        Owed::PostmortemOwner => "postmortem-owner",
+        Owed::Postmortem { .. } => "postmortem",
     };
-    context.on_duty(purpose, subject, duty, &paper)
+    context.on_duty(reminder.owed.purpose(), subject, duty, &paper)
 }
 
 /// Everything that waits for one person, in one mail.
