@@ -8,7 +8,7 @@ mod attribution;
 mod endings;
 pub(super) mod html;
 mod intro;
-mod labels;
+pub(super) mod labels;
 mod languages;
 mod notices;
 mod separators;
