@@ -351,6 +351,9 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     let id = sent[0]["id"].to_string();
     assert_eq!(place.run(&["outbox", "retry", &id]).code, 66);
     assert_eq!(place.run(&["outbox", "list"]).out, "Nothing waits, failed or is held.\n");
+    assert_eq!(place.run(&["outbox", "dead"]).out, "Mail is sent to everybody.\n");
+    assert_eq!(place.run(&["outbox", "revive", "bob@example.org"]).code, 66);
+    assert_eq!(place.run(&["outbox", "revive", "bob"]).code, 65);
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert!(checked.out.contains("a Firebell server listens there"), "{checked:?}");
