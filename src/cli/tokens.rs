@@ -29,7 +29,7 @@ pub async fn new_token(found: Found, given: Arguments) -> Result<(), Failure> {
         Some(key) => vec![load(&store, key).await?.number],
         None => {
             let open = store.load_incidents(true, i64::MAX).await?;
-            open.into_iter().map(|stored| stored.incident.number).collect()
+            open.readable.iter().map(|stored| stored.incident.number).collect()
         }
     };
     let engine = open_engine(&found, store).await?;

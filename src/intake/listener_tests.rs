@@ -116,7 +116,7 @@ async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
         send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), hello, 1).await;
     }
     let mut write = house.store.begin_write().await.unwrap();
-    let waiting = write.load_waiting(10).await.unwrap();
+    let waiting = write.load_waiting(10).await.unwrap().messages;
     let trusted: Vec<_> =
         waiting.iter().map(|one| (one.message.route, one.message.client.network_trusted)).collect();
     assert_eq!(trusted, [(Route::Smtp, true), (Route::Lmtp, false)]);
@@ -216,7 +216,7 @@ async fn only_a_listed_proxy_says_who_the_client_is() {
     stream.write_all(behind("192.0.2.7").as_bytes()).await.unwrap();
     send(stream, "EHLO", 1).await;
     let waiting = house.store.begin_write().await.unwrap().load_waiting(10).await.unwrap();
-    let client = &waiting[0].message.client;
+    let client = &waiting.messages[0].message.client;
     assert_eq!(client.outside.as_ref().map(|outside| outside.address), Some([192, 0, 2, 7].into()));
     // The proxy's own network is trusted here, and its client is not.
     assert!(!client.network_trusted);
