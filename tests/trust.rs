@@ -297,7 +297,7 @@ struct Server {
     arrivals: Arc<Notify>,
     stop: watch::Sender<bool>,
     received: i64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -322,7 +322,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let asking = (world.authenticator.clone(), unproven.clone(), arrivals.clone());
         tokio::spawn(authentication::run(store, clock, asking.0, asking.1, asking.2, stopping));
-        let mut server = Self { engine, unproven, arrivals, stop, received: 0, _folder: folder };
+        let mut server = Self { engine, unproven, arrivals, stop, received: 0, folder };
         let bob = Sender { client: Client::of_trusted_network(), ..sender("", BOB) };
         server.hear(world, &bob, "Checkout is slow", "It is slow.", None).await;
         server
@@ -495,4 +495,72 @@ async fn the_trust_table_holds_in_every_cell() {
         return;
     }
     assert_eq!(table, expected, "\n--- as executed\n{table}");
+}
+
+/// Everything that the database holds as text, but for what arrived and for what each copy carries.
+async fn stored_texts(folder: &std::path::Path) -> String {
+    let url = format!("sqlite:{}", folder.join("firebell.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "select m.name, c.name from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table'",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let mut texts = String::new();
+    for (table, column) in columns {
+        if matches!(
+            (table.as_str(), column.as_str()),
+            ("inbound", "recipients" | "octets") | ("outbox", "token")
+        ) {
+            continue;
+        }
+        let query = format!("select quote(\"{column}\") from \"{table}\"");
+        let values: Vec<(String,)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(&pool).await.unwrap();
+        values.into_iter().for_each(|(value,)| texts.push_str(&format!("{table}.{column} {value}\n")));
+    }
+    texts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_in_nothing_that_is_kept_shown_or_sent_on() {
+    let world = World::new().await;
+    let mut server = Server::start(&world).await;
+    let token = secret().incident_token(1, &Address::read(ALICE).unwrap(), 0);
+    let address = format!("incidents+1.{token}@example.org");
+    let alice = Sender {
+        client: Client::of_trusted_network(),
+        token: Token::Own,
+        prove: |_, mail| {
+            let to = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap().to_owned();
+            let name = format!("From: \"Alice via {to}\" <");
+            mail.replacen("From: ", &name, 1).replacen("\r\nTo: ", ">\r\nTo: ", 1)
+        },
+        ..sender("", ALICE)
+    };
+    let subject = format!("Re: [INC-1] {address}");
+    let text = format!(
+        "I have command\r\nLink: mailto:{address}\r\nSeverity: {address}\r\n\r\nWrite to {address} now.\r\n\r\n\
+         On Monday, Incidents <{address}> wrote:\r\n> reply to {address}"
+    );
+    server.hear(&world, &alice, &subject, &text, Some(1)).await;
+    // Somebody of the domain who is in no roster, so that their name is as they wrote it.
+    let other = Sender { from: "ann@example.org", ..alice };
+    let file = "--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n--b\r\nContent-Type: text/csv\r\n\
+                Content-Disposition: attachment; filename=\"ADDRESS.csv\"\r\n\r\n1\r\n--b--";
+    let head = format!("{subject}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b");
+    server.hear(&world, &other, &head, &file.replace("ADDRESS", &address), Some(1)).await;
+    let texts = stored_texts(server.folder.path()).await;
+    assert!(texts.contains("See the file") && texts.contains(".csv"));
+    let found: Vec<&str> = texts.lines().filter(|line| line.contains(&token)).collect();
+    assert!(texts.contains("Write to") && found.is_empty(), "{found:#?}");
+    let now = nine();
+    let jobs = server.engine.store.lease_outbox(1_000, now + TimeDelta::hours(1), now).await.unwrap();
+    assert!(!jobs.is_empty());
+    for job in jobs {
+        let octets = String::from_utf8_lossy(&job.octets);
+        let own = job.recipient.as_str() == ALICE;
+        assert!(own || !octets.contains(&token), "to {}\n{octets}", job.recipient);
+    }
 }

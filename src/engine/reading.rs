@@ -34,7 +34,10 @@ impl Batch {
     pub(super) fn read_stored(&self, message: &NewInbound) -> InboundMail {
         let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
         let reason = mail.report.as_mut().map(|report| &mut report.reason);
-        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
+        let name = mail.from.as_mut().map(|from| &mut from.name);
+        let files = mail.attachments.iter_mut().map(|attachment| &mut attachment.name);
+        let texts = [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter();
+        for text in texts.chain(reason).chain(name).chain(files) {
             *text = self.policy.address.without_tokens(text);
         }
         mail
