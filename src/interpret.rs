@@ -188,6 +188,10 @@ pub fn interpret(
         {
             let grammar = grammar(policy, pointed.answered_text);
             let own = policy.roster.person(&from.address, "").address;
+            let mut said = source(mail);
+            if speaker.trust == Trust::Stranger {
+                name_files_only(&mut said);
+            }
             let written_from = (own != speaker.person.address).then(|| from.address.clone());
             Meaning::Say(Box::new(Said {
                 by: speaker,
@@ -195,7 +199,7 @@ pub fn interpret(
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
-                source: Source { written_from, ..source(mail) },
+                source: Source { written_from, ..said },
             }))
         }
         (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
@@ -412,7 +416,7 @@ fn source(mail: &InboundMail) -> Source {
     Source {
         message_id: mail.message_id.clone(),
         elided: mail.elided.clone(),
-        attachments: mail.attachments.iter().map(|attachment| attachment.name.clone()).collect(),
+        attachments: mail.attachments.clone(),
         written_from: None,
         no_receipt: mail.through_list,
     }
@@ -420,11 +424,23 @@ fn source(mail: &InboundMail) -> Source {
 
 /// A message as something that is kept without effect, and why.
 pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+    let mut source = source(mail);
+    if mail.origin.is_automatic() {
+        name_files_only(&mut source);
+    }
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
         text: mail.new_text.clone(),
-        source: source(mail),
+        source,
+    }
+}
+
+/// What machines and strangers send along is theirs to keep: the raw message has it for a while, and
+/// nobody fills an incident with it.
+fn name_files_only(source: &mut Source) {
+    for attachment in &mut source.attachments {
+        attachment.content = None;
     }
 }
 

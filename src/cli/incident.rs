@@ -126,7 +126,7 @@ async fn export(
             for message in store.load_messages(incident.number).await? {
                 write_mbox(&mut octets, &message);
             }
-            print_octets(&without_tokens(&octets, policy))
+            print_octets(&policy.address.octets_without_tokens(&octets))
         }
         Format::Markdown => {
             let rendered = render_incident(incident, &timeline, policy);
@@ -134,16 +134,6 @@ async fn export(
             print(&format!("{title}\n\n```\n{}```\n", ended(rendered)))
         }
     }
-}
-
-/// Messages may be in any charset, so what is no UTF-8 stays as it is.
-fn without_tokens(octets: &[u8], policy: &Policy) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(octets.len());
-    for chunk in octets.utf8_chunks() {
-        kept.extend_from_slice(policy.address.without_tokens(chunk.valid()).as_bytes());
-        kept.extend_from_slice(chunk.invalid());
-    }
-    kept
 }
 
 fn ended(mut text: String) -> String {

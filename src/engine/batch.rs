@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
+use super::attachments::without_tokens;
 use super::caps::is_changed;
 use super::{Engine, Work};
 use crate::incident::Policy;
@@ -165,12 +166,13 @@ impl Batch {
         for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
             *text = self.policy.address.without_tokens(text);
         }
+        without_tokens(&mut mail.attachments, &self.policy.address);
         mail
     }
 
     /// Reads one stored message, and does what it asks for.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
-        let mail = self.read_stored(message);
+        let mut mail = self.read_stored(message);
         let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
         if claim == Claim::Settled {
             return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
@@ -178,6 +180,7 @@ impl Batch {
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
         let found = self.find(&mail, &clues).await?;
+        self.settle_attachments(&mut mail, found.number).await?;
         let answered_text = found.answered_text.clone();
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),

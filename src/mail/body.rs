@@ -1,18 +1,12 @@
-//! What a message says and what it carries: the part that holds the text, and the files.
+//! What a message says: the parts that hold the text, and which of them.
 //!
 //! Never separates new from quoted; that is [`super::quote`]. Start with [`read_body`].
 
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use super::charset;
-use super::header::one_line;
-use super::message::Attachment;
 use super::quote::{Line, html, text};
 
-/// More files than this nobody sends; further ones stay in the raw message unlisted.
-const ATTACHMENTS_MAX: usize = 1_000;
-/// The longest name in octets that file systems take (ext4, APFS, NTFS).
-const NAME_OCTETS_MAX: usize = 255;
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
 const STUB_OCTETS_MAX: usize = 200;
 
@@ -103,64 +97,4 @@ fn is_stub(plain: &[Line], html: &[Line]) -> bool {
     plain_octets == 0
         || (plain_octets < STUB_OCTETS_MAX
             && (STUBS.iter().any(|stub| start.contains(stub)) || plain_octets * 20 < html_octets))
-}
-
-/// The files that came with a message. Pictures that the HTML itself shows and signatures of the
-/// message are none.
-pub(super) fn read_attachments(message: &Message<'_>) -> Vec<Attachment> {
-    let mut attachments = Vec::new();
-    for id in message.attachments.iter().take(ATTACHMENTS_MAX) {
-        let Some(part) = message.part(*id) else { continue };
-        let kind = part.content_type();
-        let subtype = kind.and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
-        let is_image = kind.is_some_and(|kind| kind.ctype().eq_ignore_ascii_case("image"));
-        let is_shown = is_image
-            && part.content_id().is_some()
-            && !part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
-        if is_shown
-            || matches!(subtype.as_str(), "pgp-signature" | "pkcs7-signature" | "x-pkcs7-signature")
-        {
-            continue;
-        }
-        let (given, size_octets) = match &part.body {
-            PartType::Message(message) => {
-                (message.subject().map(|subject| format!("{subject}.eml")), message.raw_message.len())
-            }
-            PartType::Text(text) | PartType::Html(text) => (None, text.len()),
-            PartType::Binary(octets) | PartType::InlineBinary(octets) => (None, octets.len()),
-            PartType::Multipart(_) => continue,
-        };
-        let given = part.attachment_name().map(str::to_owned).or(given).unwrap_or_default();
-        attachments.push(Attachment { name: safe_name(&given), size_octets });
-    }
-    attachments
-}
-
-/// A name without path, control characters, or a change of the writing's direction.
-fn safe_name(given: &str) -> String {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = one_line(last);
-    let name = name.trim_matches(['.', ' ']);
-    let name: String =
-        name.chars().filter(|c| !matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')).collect();
-    let mut end = name.len().min(NAME_OCTETS_MAX);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let name = name.get(..end).unwrap_or_default();
-    if name.is_empty() { "attachment".to_owned() } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_leads_out_of_no_folder() {
-        assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\x\\log.txt"), "log.txt");
-        assert_eq!(safe_name("a\u{202e}gpj.exe\r\n"), "a gpj.exe");
-        assert_eq!(safe_name(".."), "attachment");
-        assert_eq!(safe_name(&"é".repeat(200)).len(), 254);
-    }
 }

@@ -12,7 +12,7 @@ use ring::digest::{Context, SHA256};
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::origin::{self, Signs};
-use super::{Address, Origin, body, limits, quote};
+use super::{Address, Attachment, Origin, attachment, body, limits, quote};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -35,15 +35,6 @@ pub struct Mailbox {
     pub name: String,
     /// The addr-spec.
     pub address: Address,
-}
-
-/// A file that came with a message. Its octets stay in the raw message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// A name safe to show and to save under: no path, no control characters.
-    pub name: String,
-    /// Its size after decoding, in octets.
-    pub size_octets: usize,
 }
 
 /// What was read from the octets of a message.
@@ -120,7 +111,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         recipients: read_recipients(&fields),
         date: fields.first("date").and_then(header::read_date),
         through_list: origin::came_through_list(&fields),
-        attachments: message.as_ref().map(body::read_attachments).unwrap_or_default(),
+        attachments: message.as_ref().map(attachment::read_attachments).unwrap_or_default(),
         content_key: content_key(&fields, message.as_ref(), octets),
         from,
         subject,

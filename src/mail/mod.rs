@@ -4,6 +4,7 @@
 //! Inwards start with [`message::read_mail`], which never fails; outwards with [`compose`].
 
 pub mod address;
+pub mod attachment;
 mod body;
 mod charset;
 pub mod command;
@@ -18,5 +19,6 @@ pub mod origin;
 pub mod quote;
 
 pub use address::{Address, OwnAddress, Tag};
+pub use attachment::Attachment;
 pub use message::{InboundMail, Mailbox};
 pub use origin::Origin;

@@ -4,9 +4,10 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
+//! `incidents`, `attachments`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
 //! `pending`.
 
+mod attachments;
 mod columns;
 mod engines;
 mod inbound;
@@ -69,8 +70,15 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        let all =
-            [inbound::ALL, mailboxes::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL];
+        let all = [
+            attachments::ALL,
+            inbound::ALL,
+            mailboxes::ALL,
+            incidents::ALL,
+            outbox::ALL,
+            ledgers::ALL,
+            pending::ALL,
+        ];
         for statements in all {
             misfits.extend(self.engine.prepare(statements).await);
         }
