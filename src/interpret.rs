@@ -166,8 +166,8 @@ pub fn interpret(
     }
     if mail.origin.is_automatic() || mail.unreadable.is_some() {
         return match pointed.incident {
-            Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
-            None => Meaning::Keep(automatic(mail)),
+            Some(_) => Meaning::File(filed(mail, policy, &automatic(mail))),
+            None => Meaning::Keep("nobody's report"),
         };
     }
     let Some(from) = &mail.from else {
@@ -428,10 +428,17 @@ pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
     if mail.origin.is_automatic() {
         name_files_only(&mut source);
     }
+    // Programmes write a comment into the text as well, or not.
+    let comment = mail.meeting.as_ref().map(|meeting| meeting.comment.trim()).unwrap_or_default();
+    let text = if mail.new_text.contains(comment) {
+        mail.new_text.clone()
+    } else {
+        format!("{comment}\n\n{}", mail.new_text)
+    };
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
-        text: mail.new_text.clone(),
+        text,
         source,
     }
 }
@@ -444,14 +451,21 @@ fn name_files_only(source: &mut Source) {
     }
 }
 
-fn automatic(mail: &InboundMail) -> &'static str {
-    match mail.origin {
-        Origin::Person => mail.unreadable.unwrap_or("Could not be read"),
+fn automatic(mail: &InboundMail) -> String {
+    let why = match mail.origin {
+        Origin::Person => match mail.unreadable {
+            Some(why) => return format!("Could not be read ({why})"),
+            None => "Could not be read",
+        },
         Origin::AutoReply => "Automatic reply",
         Origin::DeliveryReport => "Delivery report",
         Origin::ReadReceipt => "Read receipt",
         Origin::Complaint => "Complaint",
-        Origin::MeetingReply => "Answer to a meeting",
+        Origin::Meeting => match &mail.meeting {
+            Some(meeting) => return meeting.what.clone(),
+            None => "Answer to a meeting",
+        },
         Origin::Own => "Our own mail",
-    }
+    };
+    why.to_owned()
 }

@@ -17,9 +17,9 @@ use crate::incident::decision::{Decision, Purpose, Reminder};
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
 use crate::incident::state::{Incident, Person, Postmortem};
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, declaration, filed, interpret, speaker};
-use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::mail::{Address, Origin};
 use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
 use crate::store::{StoreError, Write};
 
@@ -193,13 +193,20 @@ impl Batch {
         };
         let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
         let by = speaker(&mail, &clues, &pointed, proof, &policy);
-        let proven = by.is_some_and(|speaker| speaker.trust == Trust::Verified);
+        let proven_by = by.filter(|speaker| speaker.trust == Trust::Verified);
+        let proven = proven_by.is_some();
         if claim != Claim::First && !proven {
             return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
         }
         let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
         let number = found.number;
         let (state, incident) = self.act(message, &mail, meaning, number).await?;
+        if let (Some(number), Some(by), Some(why)) = (number, proven_by, mail.unreadable)
+            && mail.origin == Origin::Person
+            && !mail.through_list
+        {
+            self.tell_unreadable(number, &by.person, why).await?;
+        }
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
         self.settle_copies(claim, message.id, &mail, proven, state).await?;
         if let Some(message_id) = &mail.message_id {

@@ -31,6 +31,9 @@ const SHORT_WORDS: usize = 8;
 const SAME_SHORT_WORDS: i64 = 3;
 const SAME_WORDS: i64 = 1;
 
+/// What became of a mail that did nothing.
+const FILED: &str = "It is kept in the timeline; nobody got it, and none of its lines was applied.";
+
 /// Mailboxes that nobody reads, or that send on to many (RFC 3834 section 2, RFC 2142).
 const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
 
@@ -111,10 +114,23 @@ impl Batch {
         to: &Person,
         why: &str,
     ) -> Result<(), StoreError> {
-        let hint = format!(
-            "Your mail was filed without effect. {why}. It is kept in the timeline; nobody got it, and \
-             none of its lines was applied. If you meant it, send it again in other words.",
-        );
+        self.tell(number, to, format!("{why}. {FILED} If you meant it, send it again in other words."))
+            .await
+    }
+
+    /// Tells whoever proved to have written a mail that nobody could read it.
+    pub(super) async fn tell_unreadable(
+        &mut self,
+        number: i64,
+        to: &Person,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let hint = format!("It could not be read, because {why}. {FILED} Send it again as plain text.");
+        self.tell(number, to, hint).await
+    }
+
+    async fn tell(&mut self, number: i64, to: &Person, why: String) -> Result<(), StoreError> {
+        let hint = format!("Your mail was filed without effect. {why}");
         let says = Says::Receipt { results: Vec::new(), hint: Some(hint) };
         self.send(number, &Mailing { to: vec![Recipient::Person(to.address.clone())], says }).await
     }

@@ -11,6 +11,7 @@ use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use ring::digest::{SHA256, digest};
 
 use super::header::{self, one_line};
+use super::{body, meeting, pictures};
 
 /// More files than this nobody sends in one mail; of further ones only the names are kept.
 const KEPT_MAX: usize = 100;
@@ -46,9 +47,13 @@ const ENDINGS: &[(&str, &str)] = &[
 ];
 /// Parts by which programmes prove who wrote a message, and the keys they add to each mail. They say
 /// nothing to people.
-const PROOFS: &[&str] = &["pgp-signature", "pkcs7-signature", "x-pkcs7-signature", "pgp-keys"];
+const PROOFS: &[&str] =
+    &["pgp-signature", "pkcs7-signature", "x-pkcs7-signature", "pgp-keys", "pgp-encrypted"];
 /// How these are called where their type does not say what they are.
 const PROOF_NAMES: &[&str] = &["smime.p7s", "signature.asc"];
+/// Parts by which machines tell machines what became of a message.
+const REPORTS: &[&str] =
+    &["delivery-status", "global-delivery-status", "disposition-notification", "feedback-report"];
 
 /// A file that came with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,43 +108,82 @@ impl fmt::Debug for Content {
     }
 }
 
-/// The files that came with a message. Pictures that the HTML itself shows and signatures of the
-/// message are none.
-pub(super) fn read_attachments(message: &Message<'_>) -> Vec<Attachment> {
+/// The files that came with a message; `author` is its author's display name. What only dresses the
+/// text is none: its other forms, calendars that its words speak of, pictures of a signature or a
+/// quotation, and what proves who wrote it.
+pub(super) fn read_attachments(message: &Message<'_>, author: &str) -> Vec<Attachment> {
     let mut attachments: Vec<Attachment> = Vec::new();
     let mut room = KEPT_OCTETS_IN_ALL;
-    for part in message.attachments.iter().filter_map(|id| message.part(*id)) {
-        if is_shown(part) || is_proof(part) {
+    let pictures = pictures::read_pictures(message, author);
+    let texts = body::read_text_ids(message);
+    let forms = alternatives(message);
+    let is_meeting = meeting::is_meeting(message);
+    for id in &message.attachments {
+        let Some(part) = message.part(*id) else { continue };
+        if part.is_text() && texts.contains(id) {
             continue;
         }
+        let picture = pictures.place_of(part);
         let octets: &[u8] = match &part.body {
             PartType::Message(_) => octets_of_message(message, part),
             PartType::Text(text) | PartType::Html(text) => text.as_bytes(),
             PartType::Binary(octets) | PartType::InlineBinary(octets) => octets,
             PartType::Multipart(_) => continue,
         };
+        let dresses = forms.contains(id)
+            || is_proof(part)
+            || is_for_machines(part)
+            || (is_meeting && meeting::is_calendar(part))
+            || picture.is_some_and(|place| place.dresses(octets.len()));
+        if dresses {
+            continue;
+        }
         let fits = attachments.len() < KEPT_MAX && octets.len() <= KEPT_OCTETS_MAX.min(room);
         room -= if fits { octets.len() } else { 0 };
         attachments.push(Attachment {
             name: safe_name(&given_name(part)),
             size_octets: octets.len(),
             content: fits.then(|| Content::new(octets)),
-            is_inline: false,
+            is_inline: picture.is_some(),
         });
     }
     attachments
 }
 
-fn is_shown(part: &MessagePart<'_>) -> bool {
-    part.content_type().is_some_and(|kind| kind.ctype().eq_ignore_ascii_case("image"))
-        && part.content_id().is_some()
-        && !part.content_disposition().is_some_and(|disposition| disposition.is_attachment())
+/// Parts that are the text once more in another form (RFC 2046 section 5.1.4).
+fn alternatives(message: &Message<'_>) -> Vec<u32> {
+    let alternatives = message.parts.iter().filter(|part| {
+        part.content_type().is_some_and(|kind| {
+            kind.ctype().eq_ignore_ascii_case("multipart")
+                && kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("alternative"))
+        })
+    });
+    let parts = alternatives.flat_map(|part| match &part.body {
+        PartType::Multipart(parts) => parts.as_slice(),
+        _ => &[],
+    });
+    let is_form = |id: &u32| {
+        message.part(*id).is_some_and(|part| {
+            let disposition = part.content_disposition();
+            part.is_text() && !disposition.is_some_and(|disposition| disposition.is_attachment())
+        })
+    };
+    parts.copied().filter(is_form).collect()
 }
 
 fn is_proof(part: &MessagePart<'_>) -> bool {
     let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default();
     let is_one_of = |names: &[&str], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
     is_one_of(PROOFS, subtype) || part.attachment_name().is_some_and(|name| is_one_of(PROOF_NAMES, name))
+}
+
+/// The fields of a report (RFC 6522), which its words say once more.
+fn is_for_machines(part: &MessagePart<'_>) -> bool {
+    part.content_type().is_some_and(|kind| {
+        let subtype = kind.subtype().unwrap_or_default();
+        kind.ctype().eq_ignore_ascii_case("message")
+            && REPORTS.iter().any(|known| subtype.eq_ignore_ascii_case(known))
+    })
 }
 
 /// A message within the message, as it stands there.

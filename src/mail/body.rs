@@ -2,30 +2,91 @@
 //!
 //! Never separates new from quoted; that is [`super::quote`]. Start with [`read_body`].
 
+use std::borrow::Cow;
+
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
-use super::charset;
 use super::quote::{Line, html, text};
+use super::{charset, enriched};
 
+/// Less than this in base64 may be words.
+const ENCODED_OCTETS_MIN: usize = 24;
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
 const STUB_OCTETS_MAX: usize = 200;
 
-/// Plain parts that say nothing but where to look.
+/// What plain parts say that say nothing but where to look: in lower case, any part of the sentence.
 const STUBS: &[&str] = &[
     "see html",
     "this message is in html",
     "this is an html message",
+    "this is an html-formatted",
     "html message",
-    "your mail client does not support html",
-    "your email client does not support html",
-    "please view this email in a browser",
+    "html version of this",
+    "in html format",
+    "does not support html",
+    "doesn't support html",
+    "cannot display html",
+    "can't display html",
+    "view this email in a browser",
+    "view this email in your browser",
     "this email requires an html",
-    "to view the message, please use an html compatible",
+    "please use an html compatible",
+    "unterstützt kein html",
+    "kann kein html",
+    "html-format",
+    "html-nachricht",
+    "html-version",
+    "html-ansicht",
+    "au format html",
+    "version html",
+    "pas le html",
+    "pas en charge le html",
+    "en formato html",
+    "versión html",
+    "no soporta html",
+    "no admite html",
+    "in formato html",
+    "versione html",
+    "non supporta html",
+    "geen html",
+    "html-versie",
+    "html-indeling",
+    "em formato html",
+    "versão html",
+    "não suporta html",
+    "stöder inte html",
+    "understøtter ikke html",
+    "støtter ikke html",
+    "ei tue html",
+    "html-muodossa",
+    "nie obsługuje html",
+    "w formacie html",
+    "nepodporuje html",
+    "ve formátu html",
+    "не поддерживает html",
+    "в формате html",
+    "не підтримує html",
+    "у форматі html",
+    "html desteklem",
+    "html biçiminde",
+    "html形式",
+    "html 格式",
+    "html格式",
+    "html을 지원하지",
+    "html 형식",
+    "nem támogatja a html",
+    "html formátumú",
+    "nu acceptă html",
+    "în format html",
+    "δεν υποστηρίζει html",
 ];
+
+/// Other texts than `text/plain` that are one to read.
+const READABLE: &[&str] = &["enriched", "richtext", "markdown", "x-markdown"];
 
 /// The lines of the body that people see, with their depth of quotation.
 pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
-    let plain = read_parts(message, &message.text_body);
+    let plain = read_parts(message, &read_text_ids(message));
     let has_html = message.html_body.iter().any(|id| is_html(message, *id));
     let plain_is_html = message.text_body.iter().any(|id| is_html(message, *id));
     if !has_html || plain_is_html {
@@ -33,6 +94,31 @@ pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
     }
     let html = read_parts(message, &message.html_body);
     if is_stub(&plain, &html) { html } else { plain }
+}
+
+/// The parts that are the text of the message, in their order: those that the parser takes for it,
+/// and texts of a kind that it does not know, unless they came as files.
+pub(super) fn read_text_ids(message: &Message<'_>) -> Vec<u32> {
+    let mut ids = message.text_body.clone();
+    let has_plain = ids.iter().any(|id| {
+        message
+            .part(*id)
+            .and_then(MessagePart::text_contents)
+            .is_some_and(|text| !text.trim().is_empty())
+    });
+    let is_alternative = message.parts.iter().any(|part| has_subtype(part, &["alternative"]));
+    for id in &message.attachments {
+        let Some(part) = message.part(*id) else { continue };
+        let is_readable = has_subtype(part, READABLE);
+        let is_file = part.attachment_name().is_some()
+            || part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
+        // Beside a plain form it says the same once more.
+        if is_readable && part.is_text() && !is_file && !(is_alternative && has_plain) {
+            ids.push(*id);
+        }
+    }
+    ids.sort_unstable();
+    ids
 }
 
 /// The text of every part that shows text, decoded and as it came: what identifies the content.
@@ -54,14 +140,23 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
             PartType::Html(html) => {
                 lines.extend(html::read_lines(&charset::read_text(message, part, html)))
             }
-            PartType::Text(plain) if shows_text(part) => {
+            PartType::Text(plain) => {
+                let mut plain = charset::read_text(message, part, plain);
+                if part.is_encoding_problem
+                    && let Some(decoded) = decode_start(&plain)
+                {
+                    plain = Cow::Owned(decoded);
+                }
+                if has_subtype(part, &["enriched", "richtext"]) {
+                    lines.extend(text::read_lines(&enriched::read_text(&plain), None));
+                    continue;
+                }
                 let is = |name: &str, value: &str| {
                     part.content_type()
                         .and_then(|kind| kind.attribute(name))
                         .is_some_and(|found| found.eq_ignore_ascii_case(value))
                 };
                 let flowed = is("format", "flowed").then(|| text::Flowed { del_sp: is("delsp", "yes") });
-                let plain = charset::read_text(message, part, plain);
                 lines.extend(text::read_lines(&text::without_armour(&plain), flowed));
             }
             _ => {}
@@ -74,16 +169,24 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     lines
 }
 
-/// A patch or a calendar is a file even when it came inline.
-fn shows_text(part: &MessagePart<'_>) -> bool {
-    part.content_type().is_none_or(|kind| {
-        !kind.ctype().eq_ignore_ascii_case("text")
-            || kind.subtype().is_none_or(|sub| {
-                ["plain", "html", "enriched", "markdown"]
-                    .iter()
-                    .any(|known| sub.eq_ignore_ascii_case(known))
-            })
-    })
+/// The text of base64 behind which a list wrote its footer as it is, so that no decoder takes it.
+fn decode_start(text: &str) -> Option<String> {
+    let is_digit = |octet: u8| octet.is_ascii_alphanumeric() || b"+/=".contains(&octet);
+    let is_encoded = |line: &&str| !line.is_empty() && line.bytes().all(is_digit);
+    let lines = || text.lines().map(str::trim_end);
+    let encoded: String = lines().take_while(is_encoded).collect();
+    // A word of its own on the first line may look like it.
+    if encoded.len() < ENCODED_OCTETS_MIN {
+        return None;
+    }
+    let octets = data_encoding::BASE64.decode(encoded.as_bytes()).ok()?;
+    let rest: Vec<&str> = lines().skip_while(is_encoded).collect();
+    Some(format!("{}\n{}", charset::mend(&octets, true)?, rest.join("\n")))
+}
+
+fn has_subtype(part: &MessagePart<'_>, subtypes: &[&str]) -> bool {
+    let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default();
+    subtypes.iter().any(|known| subtype.eq_ignore_ascii_case(known))
 }
 
 fn is_stub(plain: &[Line], html: &[Line]) -> bool {

@@ -53,7 +53,10 @@ pub(super) fn read_text<'a>(
 }
 
 /// The octets of a part without their transfer encoding.
-fn transfer_decoded<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<Cow<'a, [u8]>> {
+pub(super) fn transfer_decoded<'a>(
+    message: &'a Message<'_>,
+    part: &MessagePart<'_>,
+) -> Option<Cow<'a, [u8]>> {
     let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
     let raw = message.raw_message.get(start..end)?;
     match part.encoding {
@@ -63,7 +66,8 @@ fn transfer_decoded<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Opt
     }
 }
 
-fn mend(octets: &[u8], is_unreliable: bool) -> Option<String> {
+/// Octets in a charset that nobody named, or named without looking.
+pub(super) fn mend(octets: &[u8], is_unreliable: bool) -> Option<String> {
     if is_unreliable && octets.windows(2).any(|pair| pair == b"\x1b$") {
         return decode(b"iso-2022-jp", octets);
     }

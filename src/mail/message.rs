@@ -11,8 +11,9 @@ use ring::digest::{Context, SHA256};
 
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
+use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, body, limits, quote};
+use super::{Address, Attachment, Origin, attachment, body, limits, meeting, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -70,6 +71,8 @@ pub struct InboundMail {
     pub content_key: [u8; 32],
     /// What it says of the delivery of another mail, where it is a delivery report.
     pub report: Option<Report>,
+    /// What it says of a meeting, where it is an invitation or an answer to one.
+    pub meeting: Option<Meeting>,
     /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
     pub hops: usize,
     /// Why the body was not read; what the header alone tells is there nevertheless.
@@ -82,7 +85,9 @@ pub struct InboundMail {
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let fields = Fields::read(octets);
-    let (message, unreadable) = parse(octets);
+    let parsed = parse(octets);
+    let opened = parsed.0.as_ref().and_then(wrapped::open);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
     let from = read_from(&fields);
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
     let lines = message.as_ref().map(body::read_body).unwrap_or_default();
@@ -103,15 +108,25 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         let reporter = from.as_ref().map(|from| &from.address);
         dsn::read_report(octets, message.as_ref(), dsn::Clues { subject: &subject, reporter })
     });
+    let meeting = message.as_ref().filter(|_| origin == Origin::Meeting);
+    let meeting = meeting.and_then(|message| meeting::read_meeting(message, from.as_ref()));
     let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
-    let quote::Split { new_text, elided } = quote::split(lines, &author);
+    let quote::Split { mut new_text, mut elided } = quote::split(lines, &author);
+    let is_sealed = message.as_ref().is_some_and(|message| wrapped::is_sealed(message, &new_text));
+    let unreadable = unreadable.or(is_sealed.then_some("it is encrypted"));
+    if is_sealed {
+        elided.insert_str(0, &std::mem::take(&mut new_text));
+    }
     InboundMail {
         message_id: read_message_id(&fields),
         ancestors: read_ancestors(&fields),
         recipients: read_recipients(&fields),
         date: fields.first("date").and_then(header::read_date),
         through_list: origin::came_through_list(&fields),
-        attachments: message.as_ref().map(attachment::read_attachments).unwrap_or_default(),
+        attachments: message
+            .as_ref()
+            .map(|message| attachment::read_attachments(message, &author))
+            .unwrap_or_default(),
         content_key: content_key(&fields, message.as_ref(), octets),
         from,
         subject,
@@ -119,6 +134,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         new_text,
         elided,
         report,
+        meeting,
         hops: fields.all("received").count(),
         unreadable,
     }
@@ -127,7 +143,10 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
-    parse(octets).0.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+    let parsed = parse(octets).0;
+    let opened = parsed.as_ref().and_then(wrapped::open);
+    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
+    message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.

@@ -10,13 +10,17 @@ mod charset;
 pub mod command;
 pub mod compose;
 pub mod dsn;
+mod enriched;
 mod header;
 pub mod ids;
 mod limits;
 pub mod mailto;
+pub mod meeting;
 pub mod message;
 pub mod origin;
+mod pictures;
 pub mod quote;
+mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use attachment::Attachment;
