@@ -4,6 +4,9 @@
 //! Here stand the rules of who is believed and of what belongs to which incident; what follows from
 //! it is decided by `incident`.
 
+mod belief;
+mod clues;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -16,8 +19,11 @@ use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
 use crate::mail::dsn::Outcome;
-use crate::mail::ids::{Secret, same};
+use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
+use belief::addresses_of;
+pub use belief::{Proof, speaker};
+pub use clues::{Clues, clues};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
 const HOPS_MAX: usize = 51;
@@ -25,17 +31,6 @@ const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in
 
 /// A title beyond this is a text, which the timeline keeps.
 const TITLE_CHARS_MAX: usize = 500;
-
-/// What a message points at, before anything is loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clues {
-    /// The most telling of our addresses that it was sent to.
-    pub tag: Tag,
-    /// A reverse-path of ours: a delivery report.
-    pub bounce: Option<(i64, String)>,
-    /// `42` of `[INC-42]` in the subject.
-    pub subject_number: Option<i64>,
-}
 
 /// What was found of what a message points at.
 #[derive(Debug, Clone, Default)]
@@ -90,54 +85,6 @@ pub enum Meaning {
         outbox: i64,
         reason: String,
     },
-}
-
-/// Reads where a message was sent to. The envelope's recipients count before the header's.
-pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues {
-    let tags = |addresses: &[Address]| -> Vec<Tag> {
-        addresses.iter().filter_map(|address| policy.address.tag_of(address)).collect()
-    };
-    // Only the envelope says that a report came back: a person's header may repeat any address.
-    let sent_to = tags(envelope);
-    let mut all = sent_to.clone();
-    all.extend(tags(&mail.recipients));
-    let bounce = sent_to.iter().find_map(|tag| match tag {
-        Tag::Bounce { outbox, mac } => Some((*outbox, mac.clone())),
-        _ => None,
-    });
-    let tag = all.into_iter().min_by_key(telling).unwrap_or(Tag::Plain);
-    Clues { tag, bounce, subject_number: subject_number(&mail.subject) }
-}
-
-/// The smaller the more it says of what the sender wants.
-fn telling(tag: &Tag) -> u8 {
-    match tag {
-        Tag::Incident { token: Some(_), .. } => 0,
-        Tag::Held { .. } | Tag::Digest { .. } => 1,
-        Tag::Incident { token: None, .. } => 2,
-        Tag::Private => 3,
-        Tag::Drill => 4,
-        Tag::Alert => 5,
-        Tag::OnCall | Tag::Help => 6,
-        Tag::Plain => 7,
-        Tag::Bounce { .. } => 8,
-        Tag::Unknown(_) => 9,
-    }
-}
-
-/// `42` of the first `[INC-42]`.
-fn subject_number(subject: &str) -> Option<i64> {
-    let upper = subject.to_ascii_uppercase();
-    let rest = upper.split("[INC-").nth(1)?;
-    let (digits, _) = rest.split_once(']')?;
-    digits.parse().ok().filter(|number| *number > 0)
-}
-
-/// Everything that decides how far a sender is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Proof<'a> {
-    pub network_trusted: bool,
-    pub secret: &'a Secret,
 }
 
 /// What a message asks for.
@@ -307,78 +254,6 @@ fn first_statement(prose: &str) -> Option<&str> {
     let mut lines = prose.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next()?;
     if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
-}
-
-/// The speaker that a message's From names, as far as it is believed.
-pub fn speaker(
-    mail: &InboundMail,
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Speaker> {
-    let from = mail.from.as_ref()?;
-    let person = policy.roster.person(&from.address, &from.name);
-    let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
-    let known = policy.roster.knows(&from.address) || named;
-    let by_token = match (&clues.tag, pointed.incident) {
-        (Tag::Incident { number, token: Some(token) }, Some(incident)) if *number == incident.number => {
-            addresses_of(&from.address, policy).iter().any(|address| {
-                same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-            })
-        }
-        _ => false,
-    };
-    if !by_token && !proof.network_trusted && !known {
-        // Passed on: whoever it was sent to is asked whether this is theirs.
-        if let Some(owner) = token_owner(clues, pointed, proof, policy) {
-            return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
-        }
-    }
-    let trust = if by_token || proof.network_trusted {
-        Trust::Verified
-    } else if known {
-        Trust::Unverified
-    } else {
-        Trust::Stranger
-    };
-    Some(Speaker { person, trust, known })
-}
-
-/// To whom the token was given that a message carries, among those who can have got one.
-fn token_owner(
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Person> {
-    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
-    else {
-        return None;
-    };
-    if *number != incident.number {
-        return None;
-    }
-    let roster = policy.roster.people.iter().flat_map(|member| {
-        [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
-    });
-    let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
-    let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
-    let given = |address: &&Address| {
-        same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-    };
-    roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
-}
-
-/// All addresses of the person with this one.
-fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
-    let mut all = vec![address.clone()];
-    if let Some(member) = policy.roster.member(address) {
-        all.push(member.address.clone());
-        all.extend(member.also.iter().cloned());
-        all.extend(member.pager.clone());
-    }
-    all
 }
 
 fn accept_held(

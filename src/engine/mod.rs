@@ -10,7 +10,10 @@
 mod attachments;
 mod batch;
 mod caps;
+mod held;
 mod outgoing;
+mod reading;
+mod reports;
 
 use std::sync::{Arc, RwLock};
 

@@ -121,14 +121,6 @@ pub(super) fn read_text_ids(message: &Message<'_>) -> Vec<u32> {
     ids
 }
 
-/// The text of every part that shows text, decoded and as it came: what identifies the content.
-pub(super) fn decoded_texts<'a>(message: &'a Message<'_>) -> impl Iterator<Item = &'a str> {
-    message.parts.iter().filter_map(|part| match &part.body {
-        PartType::Text(text) | PartType::Html(text) => Some(text.as_ref()),
-        _ => None,
-    })
-}
-
 fn is_html(message: &Message<'_>, id: u32) -> bool {
     message.part(id).is_some_and(|part| matches!(part.body, PartType::Html(_)))
 }

@@ -5,15 +5,14 @@
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
 use chrono::{DateTime, Utc};
-
 use mail_parser::{Message, MessageParser};
-use ring::digest::{Context, SHA256};
 
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
+use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, body, limits, meeting, quote, wrapped};
+use super::{Address, Attachment, Origin, attachment, body, limits, list, meeting, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -26,8 +25,6 @@ const NAME_CHARS_MAX: usize = 200;
 /// Where an address can stand to which a message was sent.
 const RECIPIENT_FIELDS: [&str; 7] =
     ["to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"];
-/// The fields that its author made and no route changes.
-const KEY_FIELDS: [&str; 7] = ["from", "date", "subject", "to", "cc", "in-reply-to", "references"];
 
 /// A mailbox of a header field: display name, if any, and address (RFC 5322 section 3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +44,11 @@ pub struct InboundMail {
     /// without brackets.
     pub ancestors: Vec<String>,
     /// The only mailbox of the only `From`; `None` when there is none or more than one, and then
-    /// the message verifies nobody.
+    /// the message verifies nobody. Where a list put itself into `From`, the author of the post.
     pub from: Option<Mailbox>,
+    /// The author stands in another field than `From`, which the list that the message came through
+    /// made its own: no network vouches for such an author.
+    pub from_rewritten: bool,
     /// Every address found where a recipient can stand: To, Cc, Delivered-To, X-Original-To,
     /// Envelope-To, X-Envelope-To, X-Forwarded-To. The envelope's own are not among them.
     pub recipients: Vec<Address>,
@@ -67,7 +67,7 @@ pub struct InboundMail {
     /// The files that came with it.
     pub attachments: Vec<Attachment>,
     /// SHA-256 by which a second copy of the same message is known: over Message-ID and content,
-    /// not over what a route adds.
+    /// not over what a route or a list adds.
     pub content_key: [u8; 32],
     /// What it says of the delivery of another mail, where it is a delivery report.
     pub report: Option<Report>,
@@ -88,12 +88,15 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let parsed = parse(octets);
     let opened = parsed.0.as_ref().and_then(wrapped::open);
     let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
-    let from = read_from(&fields);
+    let written_from = read_from(&fields);
+    let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
+    let from_rewritten = author_of_post.is_some();
+    let from = author_of_post.or_else(|| written_from.clone());
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
     let lines = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
         let text = quote::whole_text(&lines);
-        let (message, from) = (message.as_ref(), from.as_ref());
+        let (message, from) = (message.as_ref(), written_from.as_ref());
         let subject = &subject;
         origin::read_origin(&Signs {
             fields: &fields,
@@ -110,25 +113,41 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     });
     let meeting = message.as_ref().filter(|_| origin == Origin::Meeting);
     let meeting = meeting.and_then(|message| meeting::read_meeting(message, from.as_ref()));
-    let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
+    let author = match &from {
+        Some(author) if from_rewritten => author.name.clone(),
+        _ => fields.first("from").map(header::read_display_name).unwrap_or_default(),
+    };
     let quote::Split { mut new_text, mut elided } = quote::split(lines, &author);
     let is_sealed = message.as_ref().is_some_and(|message| wrapped::is_sealed(message, &new_text));
     let unreadable = unreadable.or(is_sealed.then_some("it is encrypted"));
     if is_sealed {
         elided.insert_str(0, &std::mem::take(&mut new_text));
     }
+    let message_id = read_message_id(&fields);
+    let attachments = message.as_ref().map(|message| attachment::read_attachments(message, &author));
+    let attachments = attachments.unwrap_or_default();
+    let content_key = content_key(&Content {
+        fields: &fields,
+        message_id: message_id.as_deref(),
+        author: from.as_ref().map(|from| from.address.as_str()),
+        subject: &subject,
+        text: match &message {
+            Some(_) if new_text.trim().is_empty() => Text::Read(&elided),
+            Some(_) => Text::Read(&new_text),
+            None => Text::Raw(raw_body(octets)),
+        },
+        attachments: &attachments,
+    });
     InboundMail {
-        message_id: read_message_id(&fields),
+        message_id,
         ancestors: read_ancestors(&fields),
         recipients: read_recipients(&fields),
         date: fields.first("date").and_then(header::read_date),
-        through_list: origin::came_through_list(&fields),
-        attachments: message
-            .as_ref()
-            .map(|message| attachment::read_attachments(message, &author))
-            .unwrap_or_default(),
-        content_key: content_key(&fields, message.as_ref(), octets),
+        through_list: list::came_through_list(&fields),
+        attachments,
+        content_key,
         from,
+        from_rewritten,
         subject,
         origin,
         new_text,
@@ -198,41 +217,6 @@ fn read_recipients(fields: &Fields) -> Vec<Address> {
     addresses.filter(|address| seen.insert(address.key())).take(RECIPIENTS_MAX).collect()
 }
 
-/// The same for every copy of a message, whatever its route added and however it ends its lines.
-fn content_key(fields: &Fields, message: Option<&Message<'_>>, octets: &[u8]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    // Each piece with its length, so that no two messages run together to the same octets.
-    let mut add = |piece: &str| {
-        context.update(&(piece.len() as u64).to_be_bytes());
-        context.update(piece.as_bytes());
-    };
-    add(&read_message_id(fields).unwrap_or_default());
-    for name in KEY_FIELDS {
-        for value in fields.all(name) {
-            add(&value.split_whitespace().collect::<Vec<_>>().join(" "));
-        }
-        add("");
-    }
-    match message {
-        Some(message) => {
-            body::decoded_texts(message).for_each(|text| add(&without_trailing_space(text)))
-        }
-        None => {
-            let body = octets.get(header::header_end(octets)..).unwrap_or_default();
-            add(&without_trailing_space(&String::from_utf8_lossy(body)));
-        }
-    }
-    let digest = context.finish();
-    let mut key = [0; 32];
-    key.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-    key
-}
-
-fn without_trailing_space(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n").trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +260,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_does_not_change_the_key_of_a_message() {
+        let key = read_mail(MAIL.as_bytes(), false).content_key;
+        let post = MAIL
+            .replace("From: Dana <dana@ops.example>", "From: Dana via Ops <ops@lists.example>")
+            .replace("Subject: Re: ", "Subject: [Ops] Re: ")
+            .replace(
+                "Bye\r\n",
+                "Bye\r\n_______________________________________________\r\nOps mailing list\r\n\
+                https://lists.example/listinfo/ops\r\n",
+            );
+        let post = format!(
+            "List-Id: Ops <ops.lists.example>\r\nReply-To: Dana <dana@ops.example>, ops@lists.example\r\n\
+             List-Post: <mailto:ops@lists.example>\r\n{post}"
+        );
+        let post = read_mail(post.as_bytes(), false);
+        assert_eq!(post.content_key, key);
+        assert!(post.from_rewritten && post.through_list);
+        assert_eq!(
+            post.from.map(|from| from.address),
+            read_mail(MAIL.as_bytes(), false).from.map(|from| from.address)
+        );
+    }
+
+    #[test]
     fn a_route_does_not_change_the_key_of_a_message() {
         let key = read_mail(MAIL.as_bytes(), false).content_key;
         let routed = format!("Received: from x by y\r\nDKIM-Signature: v=1\r\nX-Spam: no\r\n{MAIL}\r\n");
@@ -283,6 +291,8 @@ mod tests {
         assert_eq!(read_mail(MAIL.replace("\r\n", "\n").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("Bye", "Buy").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("m1@", "m2@").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("dana@", "eve@").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("caf", "bar").as_bytes(), false).content_key, key);
     }
 
     #[test]

@@ -192,14 +192,6 @@ pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
     if is_automatic_answer(signs) { Origin::AutoReply } else { Origin::Person }
 }
 
-/// Whether the message came through a mailing list (RFC 2919, RFC 2369, and what lists did before).
-pub(super) fn came_through_list(fields: &Fields) -> bool {
-    let by_field =
-        ["list-id", "list-post", "list-unsubscribe", "x-mailing-list", "mailing-list", "x-loop"];
-    by_field.iter().any(|name| fields.has(name))
-        || fields.all("precedence").any(|value| value.trim().eq_ignore_ascii_case("list"))
-}
-
 /// `multipart/report` (RFC 6522) says itself what it reports.
 fn report_type(signs: &Signs<'_>) -> Option<Origin> {
     let value = signs.fields.first("content-type")?.to_ascii_lowercase();

@@ -3,10 +3,16 @@
 //!
 //! Start with [`find`].
 
+use std::sync::LazyLock;
+
+use super::super::phrases::Phrases;
 use super::attribution::{self, CHARS_MAX, has_date};
 use super::labels::{Label, label_of};
-use super::separators::{FORWARDS, MARKERS, ORIGINAL};
-use super::{Line, Mark, folded};
+use super::{Line, Mark, folded, separators};
+
+static ORIGINAL: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::ORIGINAL));
+static FORWARDS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::FORWARDS));
+static MARKERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::MARKERS));
 
 /// Lines over which clients wrap an attribution.
 const ATTRIBUTION_LINES_MAX: usize = 4;
@@ -210,17 +216,16 @@ fn separator(text: &str) -> Separator {
     let bare = text.trim_matches(['*', ' ', '>', '|']);
     let inner = bare.trim_matches(|c: char| dash(&c) || matches!(c, ' ' | '+' | ':' | '[' | ']'));
     let dashes = bare.chars().take_while(dash).count();
-    let is_phrase = || ORIGINAL.iter().any(|phrase| inner.starts_with(phrase));
-    let is_marker = || MARKERS.iter().any(|phrase| text.contains(phrase));
+    let is_phrase = || ORIGINAL.begin(inner);
     let length = text.chars().count();
     match () {
         () if length > 200 => Separator::None,
         () if dashes >= 2 && (is_phrase() || (inner == "original" && bare.ends_with('-'))) => {
             Separator::Sure
         }
-        () if FORWARDS.contains(&bare) => Separator::Sure,
-        () if length < 120 && is_marker() => Separator::Sure,
-        () if ORIGINAL.contains(&inner) => Separator::WithBlock,
+        () if FORWARDS.contains(bare) => Separator::Sure,
+        () if length < 120 && MARKERS.are_within(text) => Separator::Sure,
+        () if ORIGINAL.contains(inner) => Separator::WithBlock,
         () => Separator::None,
     }
 }

@@ -1,6 +1,9 @@
 //! The names of the fields in a header block, in the languages of Outlook, Apple Mail, Notes and
 //! others: a table, no rules. A new language is a new entry. All in lower case.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// The kinds of line in a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
@@ -14,12 +17,14 @@ pub(super) enum Label {
 
 /// Which kind of field a name is, in any of the languages.
 pub(super) fn label_of(name: &str) -> Option<Label> {
-    if name.is_empty() {
-        return None;
-    }
-    let of = |names: &str| names.split('|').any(|known| known == name);
-    LABELS.iter().find(|(_, names)| of(names)).map(|(label, _)| *label)
+    BY_NAME.get(name).copied()
 }
+
+static BY_NAME: LazyLock<HashMap<&str, Label>> = LazyLock::new(|| {
+    let of =
+        |(label, names): &'static (Label, &'static str)| names.split('|').map(|name| (name, *label));
+    LABELS.iter().flat_map(of).collect()
+});
 
 /// `|` stands between the names.
 const LABELS: &[(Label, &str)] = &[

@@ -1,0 +1,300 @@
+//! From a stored message to what it does: what it points at is loaded, what it asks for is done.
+//!
+//! Who is believed and what belongs where is said by `interpret`, what follows by `decide`. Start
+//! with [`Batch::read`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use tracing::info;
+
+use super::attachments::without_tokens;
+use super::batch::Batch;
+use super::caps::is_changed;
+use crate::incident::decide::decide;
+use crate::incident::decision::Purpose;
+use crate::incident::event::{Declared, Event, Said, Trust};
+use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
+use crate::mail::command::Command;
+use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::mail::{Address, Origin};
+use crate::store::StoreError;
+use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
+
+/// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
+const DECLARATIONS_A_SENDER: i64 = 5;
+const DECLARATIONS_IN_ALL: i64 = 30;
+
+impl Batch {
+    /// A stored message as a value. Its words go into a timeline that many read, so the tokens that
+    /// a quoted header holds stay behind.
+    pub(super) fn read_stored(&self, message: &NewInbound) -> InboundMail {
+        let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let reason = mail.report.as_mut().map(|report| &mut report.reason);
+        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
+            *text = self.policy.address.without_tokens(text);
+        }
+        without_tokens(&mut mail.attachments, &self.policy.address);
+        mail
+    }
+
+    /// Reads one stored message, and does what it asks for.
+    pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+        let mut mail = self.read_stored(message);
+        let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
+        if claim == Claim::Settled {
+            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
+        }
+        let policy = self.policy.clone();
+        let clues = clues(&mail, &message.recipients, &policy);
+        let found = self.find(&mail, &clues).await?;
+        self.settle_attachments(&mut mail, found.number).await?;
+        let answered_text = found.answered_text.clone();
+        let pointed = Pointed {
+            incident: found.number.and_then(|number| self.incident(number)),
+            by_subject_only: found.by_subject_only,
+            answering: found.answering,
+            answers_ours: found.answers_ours,
+            answered_text: answered_text.as_deref(),
+            answered_at: found.answered_at,
+            entry_authors: found.entry_authors,
+        };
+        let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let by = speaker(&mail, &clues, &pointed, proof, &policy);
+        let proven_by = by.filter(|speaker| speaker.trust == Trust::Verified);
+        let proven = proven_by.is_some();
+        if claim != Claim::First && !proven {
+            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
+        }
+        let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
+        let number = found.number;
+        let (state, incident) = self.act(message, &mail, meaning, number).await?;
+        if let (Some(number), Some(by), Some(why)) = (number, proven_by, mail.unreadable)
+            && mail.origin == Origin::Person
+            && !mail.through_list
+        {
+            self.tell_unreadable(number, &by.person, why).await?;
+        }
+        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        self.settle_copies(claim, message.id, &mail, proven, state).await?;
+        if let Some(message_id) = &mail.message_id {
+            let known =
+                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            self.write.save_known_id(&known).await?;
+        }
+        info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
+        Ok(())
+    }
+
+    /// Remembers whether a later copy with better proof may still do what this one could not. What a
+    /// machine wrote stays a machine's by whatever route it comes again.
+    async fn settle_copies(
+        &mut self,
+        claim: Claim,
+        id: i64,
+        mail: &InboundMail,
+        proven: bool,
+        state: InboundState,
+    ) -> Result<(), StoreError> {
+        if let Claim::Unproven { first } = claim {
+            // A report that was held is not accepted a second time.
+            if let Some((_, InboundState::Held)) = self.write.load_inbound(first).await? {
+                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+            }
+            return self.write.save_content_key(&mail.content_key, id, false).await;
+        }
+        let waits = matches!(state, InboundState::Filed | InboundState::Held);
+        if waits && !proven && !mail.origin.is_automatic() && mail.unreadable.is_none() {
+            self.write.save_content_key(&mail.content_key, id, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn act(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        meaning: Meaning,
+        number: Option<i64>,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        match meaning {
+            Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
+            Meaning::Say(said) => {
+                let state = match number {
+                    Some(number) => self.say(number, *said, mail).await?,
+                    None => InboundState::Filed,
+                };
+                Ok((state, number))
+            }
+            Meaning::File(filed) => {
+                if let Some(number) = number {
+                    self.step(number, &Event::Filed(filed)).await?;
+                }
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Keep(_) => Ok((InboundState::Filed, None)),
+            Meaning::Hold(from) => {
+                self.hold(message, mail, &from).await?;
+                Ok((InboundState::Held, None))
+            }
+            Meaning::AcceptHeld { id, by } => {
+                let number = self.accept_held(id, by).await?;
+                Ok((InboundState::Read, number))
+            }
+            Meaning::AskAgain { id, by } => {
+                self.ask_again(id, &by).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::Guide(to) => {
+                self.send_guide(&to).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::OnCall(to) => {
+                self.send_on_call(&to).await?;
+                Ok((InboundState::Read, None))
+            }
+            Meaning::Bounced { outbox, reason } => {
+                let number = self.refused(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Delayed { outbox, reason } => {
+                let number = self.delayed(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
+            }
+        }
+    }
+
+    /// What somebody wrote to an incident, unless it is more than people write.
+    async fn say(
+        &mut self,
+        number: i64,
+        said: Said,
+        mail: &InboundMail,
+    ) -> Result<InboundState, StoreError> {
+        let verified = said.by.trust == Trust::Verified;
+        let event = Event::Said(said);
+        let decision = decide(self.incident(number), &event, &self.policy, self.now);
+        let changes = match (self.incident(number), &decision.incident) {
+            (Some(before), Some(after)) => is_changed(before, after),
+            _ => false,
+        };
+        let Event::Said(said) = event else { return Ok(InboundState::Filed) };
+        // What proves nothing changes nothing yet, and must not use up what others may change.
+        let changes = changes && verified;
+        let why = if self.is_repeated(number, &said).await? {
+            Some("Suspected loop, the same words again")
+        } else if changes && !self.may_change(number).await? {
+            Some("More changes within the hour than people make")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let filed = filed(mail, &self.policy, why);
+            self.step(number, &Event::Filed(filed)).await?;
+            if verified && !mail.through_list {
+                self.tell_filed(number, &said.by.person, why).await?;
+            }
+            return Ok(InboundState::Filed);
+        }
+        self.apply(number, decision).await?;
+        Ok(if verified { InboundState::Read } else { InboundState::Filed })
+    }
+
+    async fn declare(
+        &mut self,
+        mut declared: Declared,
+        message: &NewInbound,
+        mail: &InboundMail,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        let sender = declared.by.person.address.key();
+        let by_sender = self.write.count_use(&format!("declare:{sender}"), self.now).await?;
+        let in_all = self.write.count_use("declare", self.now).await?;
+        if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
+            let from = declared.by.person.clone();
+            // One report stands for all that a sender sends beyond the limit.
+            if self.write.count_use(&format!("held:{sender}"), self.now).await? == 1 {
+                self.hold(message, mail, &from).await?;
+            }
+            return Ok((InboundState::Held, None));
+        }
+        let number = self.write.next_incident_number().await?;
+        declared.number = number;
+        self.step(number, &Event::Declared(declared)).await?;
+        self.save_thread_root(number).await?;
+        Ok((InboundState::Read, Some(number)))
+    }
+
+    /// What a message points at: by address, then by thread, then by subject.
+    async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let known = if mail.ancestors.is_empty() {
+            Vec::new()
+        } else {
+            self.write.load_known_ids(&mail.ancestors).await?
+        };
+        found.answers_ours = known.iter().any(|id| id.letter.is_some());
+        if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
+            found.answering = answered.purpose;
+            if let Some(letter) = answered.letter {
+                let letter = self.write.load_letter(letter).await?;
+                found.answered_at = letter.as_ref().map(|letter| letter.created_at);
+                found.answered_text = letter.map(|letter| text_of(&letter.octets));
+            }
+        }
+        let by_address = match &clues.tag {
+            crate::mail::Tag::Incident { number, .. } => Some(*number),
+            _ => None,
+        };
+        let by_thread = known.iter().find_map(|id| id.incident);
+        for (number, by_subject_only) in
+            [(by_address, false), (by_thread, false), (clues.subject_number, true)]
+        {
+            let Some(number) = number else { continue };
+            if self.load(number).await? {
+                found.number = Some(number);
+                found.by_subject_only = by_subject_only;
+                break;
+            }
+        }
+        if by_thread != found.number {
+            // It answers a mail about another incident: what that asked for is not asked here.
+            (found.answering, found.answered_at) = (None, None);
+        }
+        found.entry_authors = self.authors_to_correct(&found, mail).await?;
+        Ok(found)
+    }
+
+    /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
+    async fn authors_to_correct(
+        &mut self,
+        found: &Found,
+        mail: &InboundMail,
+    ) -> Result<BTreeMap<i64, Address>, StoreError> {
+        let Some(number) = found.number else { return Ok(BTreeMap::new()) };
+        let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
+        let waits = self.incident(number).is_some_and(|incident| {
+            incident
+                .unconfirmed
+                .iter()
+                .flat_map(|waiting| &waiting.lines)
+                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
+        });
+        if !mentions && !waits {
+            return Ok(BTreeMap::new());
+        }
+        let timeline = self.write.load_timeline(number).await?;
+        Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
+    }
+}
+
+/// What a message was found to point at.
+#[derive(Debug, Default)]
+struct Found {
+    number: Option<i64>,
+    by_subject_only: bool,
+    answering: Option<Purpose>,
+    answers_ours: bool,
+    answered_text: Option<String>,
+    answered_at: Option<DateTime<Utc>>,
+    entry_authors: BTreeMap<i64, Address>,
+}
