@@ -3,6 +3,8 @@
 //!
 //! Nothing here looks into a file beyond that. Start with [`Batch::settle_attachments`].
 
+use std::collections::BTreeMap;
+
 use super::batch::Batch;
 use crate::mail::attachment::Content;
 use crate::mail::{Attachment, InboundMail, OwnAddress};
@@ -21,26 +23,28 @@ impl Batch {
         number: Option<i64>,
     ) -> Result<(), StoreError> {
         let Some(number) = number.filter(|_| !mail.attachments.is_empty()) else { return Ok(()) };
-        let mut kept = self.write.load_file_sizes(number).await?;
-        mail.attachments.retain(|attachment| {
-            let hash = attachment.content.as_ref().map(Content::hash);
-            !attachment.is_inline || hash.is_none_or(|hash| !kept.contains_key(&hash))
-        });
-        let mut total: i64 = kept.values().sum();
-        for attachment in &mut mail.attachments {
-            let Some(content) = &attachment.content else { continue };
-            let size = i64::try_from(attachment.size_octets).unwrap_or(i64::MAX);
-            if kept.contains_key(&content.hash()) {
-                continue;
-            }
-            if total.saturating_add(size) > INCIDENT_OCTETS_MAX {
-                attachment.content = None;
-            } else {
-                kept.insert(content.hash(), size);
-                total += size;
-            }
-        }
+        let kept = self.write.load_file_sizes(number).await?;
+        settle(&mut mail.attachments, kept, INCIDENT_OCTETS_MAX);
         Ok(())
+    }
+}
+
+/// What `kept` already, by hash and size in octets, leaves of the files of one more mail.
+fn settle(attachments: &mut Vec<Attachment>, mut kept: BTreeMap<String, i64>, octets_max: i64) {
+    let hash = |attachment: &Attachment| attachment.content.as_ref().map(Content::hash);
+    attachments.retain(|attachment| {
+        !attachment.is_inline || hash(attachment).is_none_or(|hash| !kept.contains_key(&hash))
+    });
+    let mut total: i64 = kept.values().sum();
+    for attachment in attachments {
+        let Some(hash) = hash(attachment).filter(|hash| !kept.contains_key(hash)) else { continue };
+        let size = i64::try_from(attachment.size_octets).unwrap_or(i64::MAX);
+        if total.saturating_add(size) > octets_max {
+            attachment.content = None;
+        } else {
+            kept.insert(hash, size);
+            total += size;
+        }
     }
 }
 
@@ -58,5 +62,33 @@ pub(super) fn without_tokens(attachments: &mut [Attachment], own: &OwnAddress) {
             attachment.size_octets = stripped.len();
             attachment.content = Some(Content::new(&stripped));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, octets: &[u8], is_inline: bool) -> Attachment {
+        let content = Some(Content::new(octets));
+        Attachment { name: name.to_owned(), size_octets: octets.len(), content, is_inline }
+    }
+
+    #[test]
+    fn an_incident_keeps_what_it_has_room_for_and_each_content_once() {
+        let kept = BTreeMap::from([(Content::new(b"logo").hash(), 4)]);
+        let mut files = vec![
+            file("logo.png", b"logo", true),
+            file("the logo, attached.png", b"logo", false),
+            file("a", b"123456", false),
+            file("too much", b"12345", false),
+            file("a again", b"123456", false),
+        ];
+        settle(&mut files, kept, 14);
+        let kept: Vec<_> =
+            files.iter().map(|file| (file.name.as_str(), file.content.is_some())).collect();
+        let wanted =
+            [("the logo, attached.png", true), ("a", true), ("too much", false), ("a again", true)];
+        assert_eq!(kept, wanted);
     }
 }

@@ -109,7 +109,8 @@ fn read_entity(
             tnef.files,
         ));
     }
-    if is_shown && matches!(part.body, PartType::Text(_)) {
+    // The first word of every such file; few other texts have it.
+    if is_shown && matches!(&part.body, PartType::Text(text) if text.contains("begin")) {
         let octets = charset::transfer_decoded(message, part)?;
         let (text, files) = uuencode::take_out(&octets)?;
         return Some(write_entity(Some((&text_kind(part), &text)), files));
