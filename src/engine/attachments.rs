@@ -3,6 +3,7 @@
 //!
 //! Nothing here looks into a file beyond that. Start with [`Batch::settle_attachments`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::batch::Batch;
@@ -17,15 +18,17 @@ const INCIDENT_OCTETS_MAX: i64 = 1_000_000_000;
 impl Batch {
     /// Leaves out pictures that every mail of a thread brings along again, such as a logo in a
     /// signature; and keeps only the names of what the incident has no room for.
-    pub(super) async fn settle_attachments(
+    pub(super) async fn settle_attachments<'a>(
         &mut self,
-        mail: &mut InboundMail,
+        mail: &'a InboundMail,
         number: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let Some(number) = number.filter(|_| !mail.attachments.is_empty()) else { return Ok(()) };
-        let kept = self.write.load_file_sizes(number).await?;
-        settle(&mut mail.attachments, kept, INCIDENT_OCTETS_MAX);
-        Ok(())
+    ) -> Result<Cow<'a, InboundMail>, StoreError> {
+        let mut mail = Cow::Borrowed(mail);
+        if let Some(number) = number.filter(|_| !mail.attachments.is_empty()) {
+            let kept = self.write.load_file_sizes(number).await?;
+            settle(&mut mail.to_mut().attachments, kept, INCIDENT_OCTETS_MAX);
+        }
+        Ok(mail)
     }
 }
 

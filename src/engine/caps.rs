@@ -31,9 +31,6 @@ const SHORT_WORDS: usize = 8;
 const SAME_SHORT_WORDS: i64 = 3;
 const SAME_WORDS: i64 = 1;
 
-/// What became of a mail that did nothing.
-const FILED: &str = "It is kept in the timeline; nobody got it, and none of its lines was applied.";
-
 /// Mailboxes that nobody reads, or that send on to many (RFC 3834 section 2, RFC 2142).
 const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
 
@@ -114,23 +111,35 @@ impl Batch {
         to: &Person,
         why: &str,
     ) -> Result<(), StoreError> {
-        self.tell(number, to, format!("{why}. {FILED} If you meant it, send it again in other words."))
-            .await
+        let hint = format!(
+            "Your mail was filed without effect. {why}. It is kept in the timeline; nobody got it, and \
+             none of its lines was applied. If you meant it, send it again in other words.",
+        );
+        self.send_hint(number, to, hint).await
     }
 
-    /// Tells whoever proved to have written a mail that nobody could read it.
-    pub(super) async fn tell_unreadable(
+    /// Tells somebody known, once a day, that the text of their mail could not be read. The answer goes
+    /// to the address on file and repeats nothing that they wrote, so it may go out without proof.
+    pub(super) async fn tell_unread(
         &mut self,
-        number: i64,
+        number: Option<i64>,
         to: &Person,
         why: &str,
     ) -> Result<(), StoreError> {
-        let hint = format!("It could not be read, because {why}. {FILED} Send it again as plain text.");
-        self.tell(number, to, hint).await
+        let told = format!("unread:{}", to.address.key());
+        if self.write.count_use_of_day(&told, self.now).await? > 1 {
+            return Ok(());
+        }
+        let Some(number) = number else { return self.send_unread(to, why).await };
+        let hint = format!(
+            "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
+             none of its lines was applied. Please send the text again, as plain text and without what is \
+             attached.",
+        );
+        self.send_hint(number, to, hint).await
     }
 
-    async fn tell(&mut self, number: i64, to: &Person, why: String) -> Result<(), StoreError> {
-        let hint = format!("Your mail was filed without effect. {why}");
+    async fn send_hint(&mut self, number: i64, to: &Person, hint: String) -> Result<(), StoreError> {
         let says = Says::Receipt { results: Vec::new(), hint: Some(hint) };
         self.send(number, &Mailing { to: vec![Recipient::Person(to.address.clone())], says }).await
     }

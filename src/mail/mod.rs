@@ -23,6 +23,7 @@ pub mod origin;
 mod phrases;
 mod pictures;
 pub mod quote;
+pub mod relay;
 mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
