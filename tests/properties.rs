@@ -367,7 +367,7 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     assert_eq!(name, "café incidents+1@example.org.eml");
     assert_eq!(
         String::from_utf8_lossy(&octets),
-        "Reply-To: incidents+1@example.org\nSubject: café incidents+1@example.org\n\nx"
+        "Reply-To: incidents+1@example.org\r\nSubject: café incidents+1@example.org\r\n\r\nx"
     );
     assert!(!format!("{timeline:?}").contains(&token));
 }

@@ -4,6 +4,7 @@
 //! A name here leads out of no folder and hides no ending. Nothing here looks into a file. Start with
 //! [`read_attachments`]; [`Attachment`] is what becomes of a part.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use ring::digest::{SHA256, digest};
 
 use super::header::{self, one_line};
-use super::{body, meeting, pictures};
+use super::{body, charset, meeting, pictures};
 
 /// More files than this nobody sends in one mail; of further ones only the names are kept.
 const KEPT_MAX: usize = 100;
@@ -124,10 +125,13 @@ pub(super) fn read_attachments(message: &Message<'_>, author: &str) -> Vec<Attac
             continue;
         }
         let picture = pictures.place_of(part);
-        let octets: &[u8] = match &part.body {
-            PartType::Message(_) => octets_of_message(message, part),
-            PartType::Text(text) | PartType::Html(text) => text.as_bytes(),
-            PartType::Binary(octets) | PartType::InlineBinary(octets) => octets,
+        let octets: Cow<'_, [u8]> = match &part.body {
+            PartType::Message(_) => Cow::Borrowed(octets_of_message(message, part)),
+            // In its own charset: whoever opens the file knows it, or its own first lines do.
+            PartType::Text(text) | PartType::Html(text) => {
+                charset::transfer_decoded(message, part).unwrap_or(Cow::Borrowed(text.as_bytes()))
+            }
+            PartType::Binary(octets) | PartType::InlineBinary(octets) => Cow::Borrowed(octets),
             PartType::Multipart(_) => continue,
         };
         let dresses = forms.contains(id)
@@ -143,7 +147,7 @@ pub(super) fn read_attachments(message: &Message<'_>, author: &str) -> Vec<Attac
         attachments.push(Attachment {
             name: safe_name(&given_name(part)),
             size_octets: octets.len(),
-            content: fits.then(|| Content::new(octets)),
+            content: fits.then(|| Content::new(&octets)),
             is_inline: picture.is_some(),
         });
     }

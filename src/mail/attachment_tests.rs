@@ -110,6 +110,18 @@ fn a_message_within_is_a_file_called_by_its_subject() {
 }
 
 #[test]
+fn a_text_file_stays_in_its_own_charset() {
+    let mail = b"From: dana@ops.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+        Content-Type: text/csv; charset=iso-8859-1; name=a.csv\r\n\
+        Content-Transfer-Encoding: quoted-printable\r\n\r\nSt=F6rung;1\r\n--b\r\n\
+        Content-Disposition: attachment; filename=b.txt\r\n\r\nSt\xf6rung\r\n--b--\r\n";
+    let attachments = read_mail(mail, false).attachments;
+    let kept: Vec<&[u8]> =
+        attachments.iter().filter_map(|file| Some(file.content.as_ref()?.octets())).collect();
+    assert_eq!(kept, [&b"St\xf6rung;1"[..], b"St\xf6rung"]);
+}
+
+#[test]
 fn beyond_the_limits_only_the_name_is_kept() {
     let mut mail =
         "From: dana@ops.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
