@@ -29,6 +29,8 @@ pub(super) struct Batch {
     pub(super) dead: Option<BTreeMap<String, String>>,
     /// What was not sent for that reason, and is to be told.
     pub(super) not_sent: VecDeque<NotSent>,
+    /// The Message-ID of the mail that is being read: what an answer to its sender answers.
+    pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
 }
@@ -53,6 +55,7 @@ impl Batch {
             reminders: BTreeMap::new(),
             dead: None,
             not_sent: VecDeque::new(),
+            answered: None,
             sent: false,
         })
     }

@@ -35,7 +35,7 @@ const SAME_WORDS: i64 = 1;
 const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
 
 /// Whether a mail is an answer that goes out because somebody wrote, and for no other reason.
-fn is_answer(purpose: Purpose) -> bool {
+pub(super) fn is_answer(purpose: Purpose) -> bool {
     // A held report goes to the commander on call and has a limit of its own: strangers must not use
     // up the answers that the commander gets.
     matches!(purpose, Purpose::Receipt | Purpose::Confirmation | Purpose::Status | Purpose::Guide)

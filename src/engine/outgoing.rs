@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
+use super::caps::is_answer;
 use super::reports::NotSent;
 use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
 use crate::incident::state::Person;
@@ -305,7 +306,7 @@ impl Batch {
         if copies.is_empty() {
             return Ok(message_id);
         }
-        let references = self.references(outgoing.incident, outgoing.letter.duty.as_deref());
+        let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
             own: &self.policy.address,
             incident: outgoing.incident,
@@ -375,11 +376,13 @@ impl Batch {
         Ok(())
     }
 
-    /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty.
-    fn references(&self, incident: Option<i64>, duty: Option<&str>) -> Vec<String> {
-        let thread = duty.unwrap_or(MAIN_THREAD);
+    /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty;
+    /// then the mail that an automatic answer answers (RFC 3834 section 3.1.6).
+    fn references(&self, incident: Option<i64>, letter: &Letter) -> Vec<String> {
+        let thread = letter.duty.as_deref().unwrap_or(MAIN_THREAD);
         let root = |number| self.engine.secret.thread_root(number, thread, self.domain());
-        incident.map(root).into_iter().collect()
+        let answered = self.answered.clone().filter(|_| is_answer(letter.purpose));
+        incident.map(root).into_iter().chain(answered).collect()
     }
 
     fn domain(&self) -> &str {

@@ -44,6 +44,7 @@ impl Batch {
     /// Reads one stored message, and does what it asks for, in every incident that it was sent to.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         let mail = self.read_stored(message);
+        self.answered.clone_from(&mail.message_id);
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
         if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
