@@ -60,7 +60,7 @@ pub(super) fn without_tokens(attachments: &mut [Attachment], own: &OwnAddress) {
         if octets.is_empty() || octets.contains(&0) {
             continue;
         }
-        let stripped = own.octets_without_tokens(octets);
+        let stripped = own.message_without_tokens(octets);
         if stripped != octets {
             attachment.size_octets = stripped.len();
             attachment.content = Some(Content::new(&stripped));

@@ -242,16 +242,6 @@ impl OwnAddress {
         kept.push_str(rest);
         kept
     }
-
-    /// The same for octets in any charset: what is no UTF-8 stays as it is.
-    pub fn octets_without_tokens(&self, octets: &[u8]) -> Vec<u8> {
-        let mut kept = Vec::with_capacity(octets.len());
-        for chunk in octets.utf8_chunks() {
-            kept.extend_from_slice(self.without_tokens(chunk.valid()).as_bytes());
-            kept.extend_from_slice(chunk.invalid());
-        }
-        kept
-    }
 }
 
 /// How much of `+42.TOKEN` may be shown.

@@ -17,6 +17,7 @@ pub mod key;
 mod limits;
 mod list;
 pub mod mailto;
+mod masking;
 pub mod meeting;
 pub mod message;
 pub mod origin;
