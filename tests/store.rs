@@ -12,6 +12,7 @@ mod postgres;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::ids::Ids;
 use firebell::incident::deadlines::{Deadline, DeadlineKind};
 use firebell::incident::decision::{EntryKind, NewEntry, Purpose};
 use firebell::incident::event::Source;
@@ -303,7 +304,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
     for base in bases().await {
         let mut write = base.store().begin_write().await.unwrap();
         assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
-        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled { first: 1 });
         let again = write.claim_content_key(&[1; 32], 1).await.unwrap();
         assert_eq!(again, Claim::First, "it has it already");
         assert_eq!(write.claim_content_key(&[2; 32], 2).await.unwrap(), Claim::First);
@@ -311,7 +312,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
         let claim = write.claim_content_key(&[2; 32], 3).await.unwrap();
         assert_eq!(claim, Claim::Unproven { first: 2 });
         write.save_content_key(&[2; 32], 3, false).await.unwrap();
-        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled { first: 3 });
     }
 }
 
@@ -334,6 +335,42 @@ async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
         let mut write = store.begin_write().await.unwrap();
         assert_eq!(write.load_inbound(1).await.unwrap(), None);
         assert_eq!(write.load_waiting(1_000).await.unwrap().len(), 100);
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_is_forgotten_when_it_is_of_no_use() {
+    for base in bases().await {
+        let store = base.store();
+        let now = at(0);
+        let old = now - firebell::store::KNOWN_WITHIN - TimeDelta::hours(1);
+        let known =
+            |id: &str| KnownId { message_id: id.into(), incident: Some(1), letter: None, purpose: None };
+        let mut write = store.begin_write().await.unwrap();
+        for count in 0..1_100 {
+            write.save_known_id(&known(&format!("{count}@old")), old).await.unwrap();
+        }
+        write.save_known_id(&known("1@new"), now).await.unwrap();
+        let ids = Ids::new(3);
+        let (before, after) = (ids.next(old), ids.next(now));
+        write.claim_content_key(&[1; 32], before).await.unwrap();
+        write.claim_content_key(&[2; 32], after).await.unwrap();
+        write.count_use("declare:somebody@x.example", now - TimeDelta::days(3)).await.unwrap();
+        write.count_use("declare", now).await.unwrap();
+        write.claim_held_report("held", 7, now - TimeDelta::days(3)).await.unwrap();
+        let dead = Address::read("bob@x.example").unwrap();
+        write.save_dead_address(&dead, "no such user", now - TimeDelta::days(3)).await.unwrap();
+        write.commit().await.unwrap();
+        let first = Ids::before(now - firebell::store::KNOWN_WITHIN);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 1_100 + 4);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 0);
+        let mut write = store.begin_write().await.unwrap();
+        let asked = ["7@old".to_owned(), "1@new".to_owned()];
+        assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("1@new")]);
+        assert_eq!(write.claim_content_key(&[1; 32], 9).await.unwrap(), Claim::First);
+        let settled = Claim::Settled { first: after };
+        assert_eq!(write.claim_content_key(&[2; 32], 9).await.unwrap(), settled);
+        assert_eq!(write.count_use("declare", now).await.unwrap(), 2);
     }
 }
 
@@ -502,7 +539,7 @@ async fn a_message_id_stays_with_whom_it_was_first_known() {
         let endless = "x".repeat(50_000);
         let mut write = base.store().begin_write().await.unwrap();
         for known in [known("a@x", 1), known("b@x", 2), known("a@x", 3), known(&endless, 4)] {
-            write.save_known_id(&known).await.unwrap();
+            write.save_known_id(&known, at(1)).await.unwrap();
         }
         let asked = ["b@x".to_owned(), endless, "c@x".to_owned(), "a@x".to_owned()];
         assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("b@x", 2), known("a@x", 1)]);

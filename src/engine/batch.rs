@@ -1,11 +1,12 @@
 //! A transaction in the making: the incidents it loaded, what was decided of them, and the mails
 //! that go out with it. Nothing of it has happened before [`Batch::commit`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::reports::NotSent;
 use super::{Engine, Work};
 use crate::incident::Policy;
 use crate::incident::deadlines::{deadlines, missing_fields};
@@ -24,6 +25,12 @@ pub(super) struct Batch {
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
     pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+    /// Addresses to which nothing is sent, by their key, with the reason; loaded when first asked for.
+    pub(super) dead: Option<BTreeMap<String, String>>,
+    /// What was not sent for that reason, and is to be told.
+    pub(super) not_sent: VecDeque<NotSent>,
+    /// The Message-ID of the mail that is being read: what an answer to its sender answers.
+    pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
 }
@@ -46,6 +53,9 @@ impl Batch {
             now: engine.clock.now(),
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
+            dead: None,
+            not_sent: VecDeque::new(),
+            answered: None,
             sent: false,
         })
     }
@@ -54,6 +64,7 @@ impl Batch {
     /// decision can forget one.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.flush_reminders().await?;
+        self.tell_not_sent().await?;
         let mut changed = false;
         for (number, loaded) in &self.loaded {
             if loaded.version == loaded.was {

@@ -99,7 +99,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
     let lines = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
-        let text = quote::whole_text(&lines);
+        let text = quote::beginning(&lines, origin::TEXT_OCTETS);
         let (message, from) = (message.as_ref(), written_from.as_ref());
         let subject = &subject;
         origin::read_origin(&Signs {

@@ -4,11 +4,13 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
-//! `pending`.
+//! `incidents`, `outbox`, `dead` addresses, and `ledgers` for the small tables; what a transaction saves waits in
+//! `pending`; what nobody needs any more, `forgetting` deletes.
 
 mod columns;
+mod dead;
 mod engines;
+mod forgetting;
 mod inbound;
 mod incidents;
 mod ledgers;
@@ -17,6 +19,8 @@ mod octets;
 mod outbox;
 mod pending;
 pub mod rows;
+
+pub use forgetting::KNOWN_WITHIN;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +73,16 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        let all =
-            [inbound::ALL, mailboxes::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL];
+        let all = [
+            dead::ALL,
+            forgetting::ALL,
+            inbound::ALL,
+            mailboxes::ALL,
+            incidents::ALL,
+            outbox::ALL,
+            ledgers::ALL,
+            pending::ALL,
+        ];
         for statements in all {
             misfits.extend(self.engine.prepare(statements).await);
         }
