@@ -16,7 +16,7 @@ use firebell::mail::Address;
 use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{Job, NewInbound, Route};
+use firebell::store::rows::{Job, NewInbound, OutboxState, Route};
 
 /// What a day may bring about between two servers that believe each other and know no signs.
 const BETWEEN_A_DAY: usize = 30;
@@ -373,6 +373,26 @@ async fn an_answer_by_the_relays_name_of_a_mail_finds_its_incident() {
     let answer = "Subject: Re: checkout\r\nIn-Reply-To: <abcdefghijklmnopqrstuvwxyz@one.example>";
     side.hear(alice, "incidents@one.example", answer, "What is this about?").await;
     assert!(side.engine.store.load_incident(2).await.unwrap().is_none(), "an answer declares nothing");
+}
+
+#[tokio::test]
+async fn a_report_that_comes_without_an_envelope_is_found_by_its_own_header() {
+    let mut side = Side::start("one.example", "").await;
+    let alice = "alice@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    let row = side.work().await[0].0.outbox;
+    let mac = Secret::new(&[7; 32]).bounce_mac(row);
+    let octets = format!(
+        "From: MAILER-DAEMON@away.example\r\nTo: incidents+bounce.{row}.{mac}@one.example\r\n\
+         Subject: Undelivered Mail\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n\r\n\
+         --r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n\
+         Final-Recipient: rfc822; {alice}\r\nAction: failed\r\nStatus: 5.2.2\r\n--r--\r\n"
+    );
+    side.arrive(&Address::read("incidents@one.example").unwrap(), octets.into_bytes()).await;
+    while side.engine.read_waiting().await.unwrap() > 0 {}
+    let refused = side.engine.store.load_outbox(Some(OutboxState::Refused), 10).await.unwrap();
+    assert_eq!(refused.iter().map(|row| row.id).collect::<Vec<_>>(), [row]);
 }
 
 #[tokio::test]

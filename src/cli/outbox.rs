@@ -30,7 +30,11 @@ pub enum Command {
     /// Try a mail again now
     Retry {
         /// As `outbox list` shows it
-        id: i64,
+        #[arg(required_unless_present = "all")]
+        id: Option<i64>,
+        /// All that wait, failed or are held
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
     /// Addresses to which nothing is sent for a day, because a delivery report said that there is no such
     /// mailbox
@@ -77,9 +81,13 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
         }
     };
     match command {
-        Command::Retry { id } => {
+        Command::Retry { id: Some(id), .. } => {
             let not = "is not there, or the relay has it already";
             operate(id, OperatorAction::Retry, "is tried again within half a minute", not).await
+        }
+        Command::Retry { id: None, .. } => {
+            let retried = store.retry_outbox(now).await?;
+            print(&format!("{retried} mails are tried again within half a minute\n"))
         }
         Command::Hold { id } => {
             let not = "does not wait to be sent";

@@ -65,6 +65,9 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     if let Some(address) = page.as_ref().and_then(|listener| listener.local_addr().ok()) {
         ready.push_str(&format!("listening for HTTP on {address}\n"));
     }
+    for warning in config.warnings() {
+        warn!("{warning}");
+    }
     let mut app = App::start(Parts {
         engine: engine.clone(),
         listeners: listeners.into_iter().map(|(listener, protocol, _)| (listener, protocol)).collect(),

@@ -10,7 +10,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::event::{Event, Filed, Source};
 use crate::mail::Address;
 use crate::store::StoreError;
-use crate::store::rows::{InboundState, NewInbound};
+use crate::store::rows::Undelivered;
 
 /// A mail that was not sent, because its recipient is no mailbox.
 pub(super) struct NotSent {
@@ -36,9 +36,9 @@ impl Batch {
             self.write.save_dead_address(&row.recipient, reason, self.now).await?;
             self.dead_addresses().await?.insert(row.recipient.key(), reason.to_owned());
             let reason = format!("{reason}; no more is sent there for a day, unless mail comes from it");
-            return self.refused(outbox, &reason).await;
+            return self.undelivered(outbox, &Undelivered::Refused(reason)).await;
         }
-        self.refused(outbox, reason).await
+        self.undelivered(outbox, &Undelivered::Refused(reason.to_owned())).await
     }
 
     /// Why nothing is sent to an address; `None` where it is.
@@ -73,19 +73,26 @@ impl Batch {
         Ok(())
     }
 
-    /// The relay, or a delivery report, says that a mail did not reach its recipient. Returns the
-    /// incident that it was about.
-    pub(super) async fn refused(
+    /// A mail did not reach its recipient, and never will. Returns the incident that it was about.
+    pub(super) async fn undelivered(
         &mut self,
         outbox: i64,
-        answer: &str,
+        why: &Undelivered,
     ) -> Result<Option<i64>, StoreError> {
         let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
-        if !self.write.mark_refused(outbox, answer).await? {
+        if !self.write.mark_undelivered(outbox, why).await? {
             return Ok(row.incident);
         }
         let Some(number) = row.incident else { return Ok(None) };
-        let reason = answer.to_owned();
+        let reason = match why {
+            Undelivered::Refused(answer) => answer.clone(),
+            Undelivered::Expired if row.last_answer.is_empty() => {
+                "the relay did not take it while it was of use".to_owned()
+            }
+            Undelivered::Expired => {
+                format!("the relay did not take it while it was of use; it said: {}", row.last_answer)
+            }
+        };
         let event =
             Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason, was_sent: true };
         self.step(number, &event).await?;
@@ -104,12 +111,5 @@ impl Batch {
         let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
-    }
-
-    /// Keeps a message that we could not read three times, and tells the operator.
-    pub(super) async fn set_aside(&mut self, message: &NewInbound) -> Result<(), StoreError> {
-        self.write.mark_inbound(message.id, InboundState::SetAside, None, self.now).await?;
-        let from = message.reverse_path.clone().unwrap_or_default();
-        self.send_set_aside(message.id, &from).await
     }
 }

@@ -3,7 +3,7 @@
 //! Never asks whether what it points at exists. Start with [`clues`].
 
 use crate::incident::Policy;
-use crate::mail::{Address, InboundMail, Tag};
+use crate::mail::{Address, InboundMail, Origin, Tag};
 
 /// Incidents that one message is for; whoever names more has written to all of them by accident.
 const INCIDENTS_MAX: usize = 10;
@@ -65,12 +65,16 @@ pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues
     };
     // Only the envelope says that a report came back: a person's header may repeat any address.
     let sent_to = tags(envelope);
-    let bounce = sent_to.iter().find_map(|tag| match tag {
+    // A report itself has it there, where a mailbox is read that tells of no envelope.
+    let is_report = mail.origin == Origin::DeliveryReport;
+    let returned = sent_to.len();
+    let mut all = sent_to;
+    all.extend(tags(&mail.recipients));
+    let returned = if is_report { all.len() } else { returned };
+    let bounce = all.iter().take(returned).find_map(|tag| match tag {
         Tag::Bounce { outbox, mac } => Some((*outbox, mac.clone())),
         _ => None,
     });
-    let mut all = sent_to;
-    all.extend(tags(&mail.recipients));
     let tag = all.iter().min_by_key(|tag| telling(tag)).cloned().unwrap_or(Tag::Plain);
     let mut found = Clues {
         tag,

@@ -15,6 +15,7 @@ pub mod key;
 mod limits;
 mod list;
 pub mod mailto;
+mod masking;
 pub mod message;
 pub mod origin;
 mod phrases;

@@ -19,7 +19,7 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::ids::Secret;
-use crate::store::rows::{NewInbound, Route};
+use crate::store::rows::{NewInbound, Route, Undelivered};
 use crate::store::{Store, StoreError};
 use mailbox::{Mailboxes, Reply, Sent};
 use script::{Act, Part, Script, ScriptError, Step};
@@ -299,8 +299,13 @@ impl Rehearsal {
         let jobs = store.lease_outbox(ROWS_AT_ONCE, now + TimeDelta::minutes(1), now).await?;
         let mut sent: Vec<Sent> = Vec::new();
         for job in &jobs {
+            if job.is_expired(now) {
+                self.engine.undelivered(job.outbox, Undelivered::Expired).await?;
+                continue;
+            }
             if self.refused.contains(&job.recipient) {
-                self.engine.refuse(job.outbox, "550 5.1.1 no such mailbox").await?;
+                let why = Undelivered::Refused("550 5.1.1 no such mailbox".to_owned());
+                self.engine.undelivered(job.outbox, why).await?;
                 continue;
             }
             store.mark_accepted(&[(job.outbox, "250 2.0.0 rehearsed".to_owned())], now).await?;

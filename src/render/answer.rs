@@ -344,13 +344,14 @@ pub fn render_on_call(policy: &Policy, now: DateTime<Utc>) -> Letter {
     letter(Purpose::Guide, "Who is on call", "Who is on call", &paper)
 }
 
-/// For the sender of a message that belongs to no incident, and whose body was kept from the parser.
+/// For the sender of a message that belongs to no incident and could not be read: nothing of it is
+/// repeated.
 pub fn render_unread(policy: &Policy, why: &str, now: DateTime<Utc>) -> Letter {
     let mut paper = Paper::new("Your mail could not be read", one_line(&policy.name));
     paper.prose(&format!(
-        "Its text could not be read, because {why}. It is kept as it came, and nothing was done with it. \
-         Please send the text again, alone and without what is attached. To declare an incident, mail {}: \
-         a subject is enough.",
+        "Please send its text again, as plain text and without what is attached. It could not be read, \
+         because {why}. It is kept as it came, nothing was done with it, and nobody who works on an \
+         incident has it. To declare an incident, mail {}: a subject is enough.",
         policy.address.address()
     ));
     paper.facts(vec![fact("Received", when::full(now, policy))]);
@@ -377,6 +378,19 @@ pub fn render_unreadable(
         fact("Why", clipped(why, 400)),
     ]);
     letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
+}
+
+/// For the operator: something stored cannot be read any more, and was taken out of the way.
+pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
+    let subject = format!("{what} cannot be read");
+    let mut paper = Paper::new(subject.clone(), one_line(&policy.name));
+    paper.prose(&format!(
+        "Please look at the database: what is stored of {what} is damaged, or was written by a newer \
+         Firebell. Everything else goes on without it. Until it is mended nobody is reminded of it, \
+         and nothing of it is sent.",
+    ));
+    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
+    letter(Purpose::Operator, "Firebell", &subject, &paper)
 }
 
 fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {

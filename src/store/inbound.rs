@@ -8,7 +8,7 @@ use super::columns::{json, micros, plain, read_instant, read_json, read_variant,
 use super::engines::{Value, statements};
 use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
-use super::rows::{Claim, Inbound, InboundState, NewInbound, Route};
+use super::rows::{Claim, Inbound, InboundState, NewInbound, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
@@ -38,12 +38,12 @@ statements! {
                substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
         from json_each($1)";
     COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    /// SQLite has one writer anyway.
+    READ_ALONE = "select 1",
+        // Until the transaction ends, however it ends. The number is ours to choose.
+        pg: "select cast(1 as bigint) from (select pg_advisory_xact_lock(73112)) as locked";
     CHOOSE_WAITING = "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1",
-        // Readers of several processes never wait for each other, and never read the same message.
-        pg: "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1
-        for update skip locked";
+        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1";
     LOAD_WAITING = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
@@ -88,7 +88,8 @@ struct InboundRow {
     recipients: String,
     network_trusted: bool,
     route: String,
-    octets: Vec<u8>,
+    /// Null where they were forgotten, or the row is damaged.
+    octets: Option<Vec<u8>>,
     state: String,
     attempts: i64,
 }
@@ -103,9 +104,19 @@ impl InboundRow {
             recipients: read_json(&self.recipients, "message's recipients")?,
             network_trusted: self.network_trusted,
             route: read_variant(&self.route, &Route::NAMES, "message's route")?,
-            octets: unpack(&self.octets, "message")?,
+            octets: unpack(&self.octets.ok_or(StoreError::Damaged("message"))?, "message")?,
         };
         Ok((Inbound { message, attempts: self.attempts }, state))
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, row: InboundRow) {
+        let id = row.id;
+        match row.read() {
+            Ok((inbound, _)) => self.messages.push(inbound),
+            Err(_) => self.damaged.push(id),
+        }
     }
 }
 
@@ -162,25 +173,53 @@ impl Write {
         Ok(())
     }
 
-    /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
-    pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
+    /// The messages that have waited longest, in the order in which they were received.
+    ///
+    /// On PostgreSQL one process reads at a time, until this commits: of two messages to one incident
+    /// the first received is read first, whoever received them. Between two processes that is by
+    /// their clocks.
+    pub async fn load_waiting(&mut self, limit: i64) -> Stored<Waiting> {
         self.flush().await?;
+        let _: Vec<(i64,)> = self.transaction.load(READ_ALONE, vec![]).await?;
         let chosen: Vec<(i64, i64)> = self.transaction.load(CHOOSE_WAITING, vec![limit.into()]).await?;
         let mut octets = 0;
-        let ids: Vec<(i64,)> = chosen
+        let ids: Vec<i64> = chosen
             .into_iter()
             .take_while(|(_, size)| {
                 let first = octets == 0;
                 octets += size;
                 first || octets <= OCTETS_AT_ONCE_MAX
             })
-            .map(|(id, _)| (id,))
+            .map(|(id, _)| id)
             .collect();
+        let mut waiting = Waiting::default();
+        match self.load_rows(&ids).await {
+            Ok(rows) => {
+                for row in rows {
+                    waiting.add(row);
+                }
+            }
+            // One row that the driver cannot read hides the others.
+            Err(StoreError::Damaged(_)) => {
+                for id in ids {
+                    match self.load_rows(&[id]).await {
+                        Ok(rows) => rows.into_iter().for_each(|row| waiting.add(row)),
+                        Err(StoreError::Damaged(_)) => waiting.damaged.push(id),
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(waiting)
+    }
+
+    async fn load_rows(&mut self, ids: &[i64]) -> Stored<Vec<InboundRow>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let waiting: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![rows(&ids)]).await?;
-        waiting.into_iter().map(|row| Ok(row.read()?.0)).collect()
+        let ids: Vec<_> = ids.iter().map(|id| (id,)).collect();
+        self.transaction.load(LOAD_WAITING, vec![rows(&ids)]).await
     }
 
     /// A message and what became of it; `None` also when its octets were forgotten.

@@ -4,8 +4,8 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, `dead` addresses, and `ledgers` for the small tables; what a transaction saves waits in
-//! `pending`; what nobody needs any more, `forgetting` deletes.
+//! `incidents`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small tables; what a
+//! transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
 
 mod columns;
 mod dead;
@@ -18,6 +18,7 @@ mod mailboxes;
 mod octets;
 mod outbox;
 mod pending;
+mod reminders;
 pub mod rows;
 
 pub use forgetting::KNOWN_WITHIN;
@@ -34,9 +35,19 @@ pub enum StoreError {
     /// The operator's: the schema is newer than this program, or a migration failed.
     #[error("the database schema does not fit this program")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database will not take such a value: our own mistake, and the same next time.
+    #[error("the database refused a value")]
+    Rejected(#[source] sqlx::Error),
     /// What was stored cannot be read back: our own mistake or a damaged file.
     #[error("a stored {0} cannot be read")]
     Damaged(&'static str),
+}
+
+impl StoreError {
+    /// Whether the same again would fail again; otherwise the database is busy or away.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Damaged(_))
+    }
 }
 
 /// A database, opened and migrated. Clones share its connections.
@@ -80,6 +91,7 @@ impl Store {
             mailboxes::ALL,
             incidents::ALL,
             outbox::ALL,
+            reminders::ALL,
             ledgers::ALL,
             pending::ALL,
         ];

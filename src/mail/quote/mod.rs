@@ -9,7 +9,7 @@ mod author;
 mod endings;
 pub(super) mod html;
 mod intro;
-mod labels;
+pub(super) mod labels;
 mod languages;
 mod notices;
 mod separators;
