@@ -7,6 +7,7 @@
 //!
 //! [`decide`]: crate::incident::decide::decide
 
+mod attachments;
 mod audit;
 mod batch;
 mod caps;
