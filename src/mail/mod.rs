@@ -19,6 +19,7 @@ pub mod message;
 pub mod origin;
 mod phrases;
 pub mod quote;
+mod words;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use message::{InboundMail, Mailbox};
