@@ -186,13 +186,18 @@ fn split_list(value: &str) -> Vec<Piece> {
     pieces
 }
 
+fn is_same(seen: &str, used: &str) -> bool {
+    let seen = seen.trim().trim_matches('\'');
+    Address::read(seen).is_ok_and(|seen| Address::read(used).is_ok_and(|used| seen.key() == used.key()))
+}
+
 fn read_mailbox(piece: &Piece) -> Option<Mailbox> {
     if piece.broken {
         return None;
     }
     let (name, address) = match &piece.inside {
-        // Two addresses in one mailbox: one to be seen, one to be used.
-        Some(_) if piece.outside.contains('@') => return None,
+        // Two addresses in one mailbox: one to be seen, one to be used. Twice the same is no lie.
+        Some(inside) if piece.outside.contains('@') && !is_same(&piece.outside, inside) => return None,
         Some(inside) => (piece.outside.as_str(), inside.as_str()),
         None => (piece.comment.as_str(), piece.outside.as_str()),
     };
@@ -237,6 +242,8 @@ mod tests {
             author("\"a@good.example\" <j@x.example>").as_deref(),
             Some("a@good.example|j@x.example")
         );
+        let twice = author("'j@x.example' <j@x.example>");
+        assert_eq!(twice.as_deref(), Some("'j@x.example'|j@x.example"));
         for nobody in [
             "",
             "Dana",
