@@ -20,7 +20,7 @@ use crate::{deadlines, digests};
 
 /// What is being done may go on so long when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// Refused mails that wait to be told to somebody; delivery waits beyond.
+/// Mails that do not arrive and wait to be told to somebody; delivery waits beyond.
 const FAILURES_MAX: usize = 1_000;
 
 /// What the parts need.
@@ -99,14 +99,15 @@ impl App {
     }
 }
 
-/// A mail that the relay refused concerns somebody: the engine knows whom.
+/// A mail that does not arrive concerns somebody: the engine knows whom.
 async fn tell_failures(engine: Engine, mut refused: mpsc::Receiver<Failure>) {
     while let Some(failure) = refused.recv().await {
-        if let Err(error) = engine.refuse(failure.outbox, &failure.answer).await {
+        let outbox = failure.outbox;
+        if let Err(error) = engine.undelivered(outbox, failure.why).await {
             error!(
-                outbox.id = failure.outbox,
+                outbox.id = outbox,
                 error = &error as &dyn std::error::Error,
-                "a refused mail is tried again when its lease ends"
+                "a mail that was refused or expired is looked at again when its lease ends"
             );
         }
     }

@@ -88,4 +88,19 @@ impl Config {
     pub fn policy(&self) -> Policy {
         self.policy.clone()
     }
+
+    /// What is allowed and yet leaves somebody untold, with what to do about it.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let roster = &self.policy.roster;
+        if self.policy.operator.is_none()
+            && roster.command_rotation.is_none()
+            && roster.trained.is_empty()
+        {
+            let what = "nobody is told of a report that is held, or of a message that cannot be read: \
+                        name the operator in [send], or who may command in [command]";
+            warnings.push(what.to_owned());
+        }
+        warnings
+    }
 }

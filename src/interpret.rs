@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
+use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
-use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
+use crate::mail::command::{
+    Command, Grammar, Line, Misread, UNTITLED, Written, is_forwarded, read_commands, read_subject,
+};
 use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
@@ -43,6 +45,8 @@ pub struct Pointed<'a> {
     pub answering: Option<Purpose>,
     /// It answers some mail of ours, whether or not that had an incident.
     pub answers_ours: bool,
+    /// It was sent to several incidents, and answers a mail about this other one of them.
+    pub answers_another: Option<&'a str>,
     /// The facts that the answered mail stated.
     pub answered_text: Option<&'a str>,
     /// When the answered mail was written.
@@ -59,8 +63,8 @@ pub enum Meaning {
     File(Filed),
     /// Kept as a message only, and why: nobody is told.
     Keep(&'static str),
-    /// A stranger's report, for a known person to accept.
-    Hold(Person),
+    /// Waits for somebody known to accept it.
+    Hold(Waits),
     /// Somebody known accepts a held report.
     AcceptHeld {
         id: i64,
@@ -75,10 +79,12 @@ pub enum Meaning {
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
-    /// A delivery report for an outbox row of ours: the mail will not arrive.
+    /// A delivery report for an outbox row of ours: the mail will not arrive. `dead` are the addresses
+    /// of which it says that they are no mailboxes.
     Bounced {
         outbox: i64,
         reason: String,
+        dead: Vec<Address>,
     },
     /// A delivery report for an outbox row of ours: the mail is late, and is tried again.
     Delayed {
@@ -107,56 +113,91 @@ pub fn interpret(
     }
     if let Some(report) = unread_report(mail, clues, pointed, policy) {
         let speaker = speaker(mail, clues, pointed, proof, policy);
-        return speaker.map_or(Meaning::Keep("not from exactly one sender"), |speaker| {
+        return speaker.map_or(Meaning::Hold(Waits::Unsigned), |speaker| {
             declare(&report, &clues.tag, speaker, policy, now)
         });
     }
-    if mail.origin.is_automatic() || mail.unreadable.is_some() {
+    if let (Some(why), Some(_), false) = (mail.unreadable, pointed.incident, mail.origin.is_automatic())
+    {
+        let why = format!("Could not be read, because {why}");
+        return Meaning::File(filed(mail, policy, &why));
+    }
+    if mail.origin.is_automatic() {
         return match pointed.incident {
             Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
             None => Meaning::Keep(automatic(mail)),
         };
     }
-    let Some(from) = &mail.from else {
-        return match pointed.incident {
-            Some(_) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
-            None => Meaning::Keep("not from exactly one sender"),
+    let speaker = speaker(mail, clues, pointed, proof, policy);
+    let (Some(from), Some(speaker)) = (&mail.from, speaker) else {
+        return match (pointed.incident, &clues.tag) {
+            (Some(_), _) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
+            (None, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Unsigned),
+            (None, _) => Meaning::Keep("not from exactly one sender"),
         };
     };
     if policy.address.tag_of(&from.address).is_some() {
         return Meaning::Keep("from our own address");
     }
-    let speaker = speaker(mail, clues, pointed, proof, policy);
-    let Some(speaker) = speaker else { return Meaning::Keep("not from exactly one sender") };
     match (pointed.incident, &clues.tag) {
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
         (Some(incident), _)
             if !pointed.by_subject_only || speaker.known || incident.names(&from.address) =>
         {
-            let grammar = grammar(policy, pointed.answered_text);
+            let mut written =
+                read_commands(&mail.new_text, &grammar(policy, pointed.answered_text), now);
+            if let Some(other) = pointed.answers_another {
+                written = counting_elsewhere(written, mail, other, speaker.trust);
+            }
             let own = policy.roster.person(&from.address, "").address;
             let written_from = (own != speaker.person.address).then(|| from.address.clone());
             Meaning::Say(Box::new(Said {
                 by: speaker,
-                written: read_commands(&mail.new_text, &grammar, now),
+                written,
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
                 source: Source { written_from, ..source(mail) },
             }))
         }
-        (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
+        (Some(incident), _) => Meaning::Hold(Waits::Names(incident.number)),
         (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
         (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
-        (None, Tag::Plain | Tag::Drill | Tag::Private)
-            if !pointed.answers_ours && clues.subject_number.is_none() =>
-        {
+        (None, Tag::Plain | Tag::Drill | Tag::Private) if !answers_something(mail, clues, pointed) => {
             declare(mail, &clues.tag, speaker, policy, now)
         }
-        (None, _) if speaker.trust == Trust::Verified && !mail.through_list => {
+        (None, _)
+            if speaker.trust == Trust::Verified && !mail.through_list && mail.unreadable.is_none() =>
+        {
             Meaning::Guide(speaker.person)
         }
+        (None, _) if speaker.known => Meaning::Hold(Waits::Nowhere),
+        (None, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Stranger),
         (None, _) => Meaning::Keep("belongs to no incident"),
+    }
+}
+
+/// Whether a mail answers a mail of ours, or one about an incident that we do not have: it may not
+/// declare one by accident. A tag in the subject of a mail that answers nothing is somebody else's.
+fn answers_something(mail: &InboundMail, clues: &Clues, pointed: &Pointed<'_>) -> bool {
+    let answers = !mail.ancestors.is_empty() && !is_forwarded(&mail.subject);
+    pointed.answers_ours || (clues.subject_number.is_some() && answers)
+}
+
+/// What a mail to several incidents says to one whose mail it does not answer: its lines refer to the
+/// mail that is answered, and its words are for everybody whom it was sent to.
+fn counting_elsewhere(written: Written, mail: &InboundMail, other: &str, trust: Trust) -> Written {
+    let why = format!("It stands in an answer to a mail about {other} and counts there alone.");
+    let misread = |line: Line| {
+        let instead = Some(line.typed.clone());
+        Line { typed: line.typed, meaning: Err(Misread { why: why.clone(), instead, field: None }) }
+    };
+    // Nobody else hears of them.
+    let told = written.lines.into_iter().filter(|_| trust == Trust::Verified);
+    Written {
+        lines: told.map(misread).collect(),
+        prose: mail.new_text.trim().to_owned(),
+        gave_up: false,
     }
 }
 
@@ -168,7 +209,11 @@ fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
     };
     let reason = if report.reason.is_empty() { mail.subject.clone() } else { report.reason.clone() };
     match report.outcome {
-        Outcome::Failed => Meaning::Bounced { outbox, reason },
+        Outcome::Failed => {
+            let dead = report.recipients.iter().filter(|recipient| recipient.is_dead);
+            let dead = dead.map(|recipient| recipient.address.clone()).collect();
+            Meaning::Bounced { outbox, reason, dead }
+        }
         Outcome::Delayed => Meaning::Delayed { outbox, reason },
         Outcome::Delivered => Meaning::Keep("a report of success"),
     }
@@ -184,8 +229,7 @@ fn unread_report(
     let why = mail.unreadable.filter(|_| mail.origin == Origin::Person)?;
     let from = mail.from.as_ref().filter(|from| policy.address.tag_of(&from.address).is_none())?;
     let declares = pointed.incident.is_none()
-        && !pointed.answers_ours
-        && clues.subject_number.is_none()
+        && !answers_something(mail, clues, pointed)
         && matches!(clues.tag, Tag::Plain | Tag::Drill | Tag::Private);
     declares.then(|| InboundMail {
         from: Some(from.clone()),
@@ -200,7 +244,7 @@ fn unread_report(
 /// How a known sender's report of their own becomes an incident.
 fn declare(mail: &InboundMail, tag: &Tag, by: Speaker, policy: &Policy, now: DateTime<Utc>) -> Meaning {
     if by.trust == Trust::Stranger && policy.declare_from == DeclareFrom::Known {
-        return Meaning::Hold(by.person);
+        return Meaning::Hold(Waits::Stranger);
     }
     Meaning::Declare(Box::new(declaration(mail, tag, by, None, policy, now)))
 }
@@ -305,7 +349,7 @@ pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
 
 fn automatic(mail: &InboundMail) -> &'static str {
     match mail.origin {
-        Origin::Person => mail.unreadable.unwrap_or("Could not be read"),
+        Origin::Person => "Could not be read",
         Origin::AutoReply => "Automatic reply",
         Origin::DeliveryReport => "Delivery report",
         Origin::ReadReceipt => "Read receipt",

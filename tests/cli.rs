@@ -250,13 +250,37 @@ fn a_first_configuration_has_no_mistakes_and_is_never_written_over_another() {
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert!(checked.out.lines().count() >= 5, "{checked:?}");
-    assert!(checked.out.lines().all(|line| line.starts_with("ok ")), "{checked:?}");
+    let mut lines = checked.out.lines();
+    assert!(
+        lines.all(|line| line.starts_with("ok ") || line.starts_with("warn nobody is told")),
+        "{checked:?}"
+    );
     let again = place.run(&["init"]);
     assert_eq!(again.code, 73);
     assert!(again.err.contains("exists already"));
     assert_eq!(fs::read_to_string(place.path("firebell.toml")).unwrap(), here);
     assert_eq!(place.run(&["-c", "other.toml", "init"]).code, 0);
     assert_eq!(fs::read_to_string(place.path("other.toml")).unwrap(), written);
+}
+
+#[test]
+fn a_check_makes_nothing_and_says_when_nobody_would_be_told() {
+    let place = Place::configured();
+    let before = fs::read_dir(place.folder.path()).unwrap().count();
+    let ran = place.run(&["check"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("state is not there yet; the server makes it"), "{ran:?}");
+    assert!(!ran.out.contains("warn "), "{ran:?}");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), before, "root may run it");
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    let alone = text.replace(&PEOPLE[PEOPLE.find("[[rotation]]").unwrap()..], "");
+    place.write("firebell.toml", &alone);
+    let ran = place.run(&["check"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let warned = ran.out.lines().find(|line| line.starts_with("warn ")).unwrap();
+    assert!(warned.contains("name the operator in [send]"), "{warned}");
+    place.write("firebell.toml", &alone.replace("[send]", "[send]\noperator = \"ops@example.org\""));
+    assert!(!place.run(&["check"]).out.contains("warn "));
 }
 
 #[test]
@@ -327,6 +351,9 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     let id = sent[0]["id"].to_string();
     assert_eq!(place.run(&["outbox", "retry", &id]).code, 66);
     assert_eq!(place.run(&["outbox", "list"]).out, "Nothing waits, failed or is held.\n");
+    assert_eq!(place.run(&["outbox", "dead"]).out, "Mail is sent to everybody.\n");
+    assert_eq!(place.run(&["outbox", "revive", "bob@example.org"]).code, 66);
+    assert_eq!(place.run(&["outbox", "revive", "bob"]).code, 65);
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert!(checked.out.contains("a Firebell server listens there"), "{checked:?}");

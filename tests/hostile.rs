@@ -16,7 +16,7 @@ use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::mail::message::text_of;
 use firebell::store::Store;
-use firebell::store::rows::{InboundState, NewInbound, Route};
+use firebell::store::rows::{InboundState, NewInbound, Route, Undelivered};
 
 #[path = "support/postgres.rs"]
 mod postgres;
@@ -438,8 +438,10 @@ async fn an_incident_that_cannot_be_read_stops_the_reminders_of_no_other() {
     let database = sqlx::SqlitePool::connect(&url).await.unwrap();
     sqlx::query("update incident set state = '{}' where number = 1").execute(&database).await.unwrap();
     server.engine.clock.advance(TimeDelta::minutes(6));
-    assert!(server.engine.pass_deadlines().await.is_err(), "it is told of");
-    assert!(server.sent().await.iter().any(|mail| mail.text.contains("INC-2")));
+    server.engine.pass_deadlines().await.unwrap();
+    let sent = server.sent().await;
+    assert!(sent.iter().any(|mail| mail.to == OPERATOR && mail.text.contains("INC-1 cannot be read")));
+    assert!(sent.iter().any(|mail| mail.text.contains("INC-2")));
 }
 
 #[tokio::test]
@@ -482,7 +484,8 @@ async fn an_asked_commander_who_cannot_be_reached_is_told_to_the_next() {
     let now = server.engine.clock.now();
     let jobs = server.engine.store.lease_outbox(100, now + TimeDelta::minutes(5), now).await.unwrap();
     let offer = jobs.iter().find(|job| job.purpose == Purpose::TakeCommand).expect("an offer");
-    server.engine.refuse(offer.outbox, "550 5.1.1 no such mailbox").await.unwrap();
+    let why = Undelivered::Refused("550 5.1.1 no such mailbox".into());
+    server.engine.undelivered(offer.outbox, why).await.unwrap();
     let sent = server.sent().await;
     let told = of_kind(&sent, Purpose::Undeliverable);
     assert_eq!(told.len(), 1);

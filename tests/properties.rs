@@ -163,6 +163,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             to: person(*who).address,
             purpose: Purpose::FollowUp,
             reason: "550".to_owned(),
+            was_sent: who.is_multiple_of(2),
         },
         Act::Wait(_) => return None,
     })

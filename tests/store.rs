@@ -12,6 +12,7 @@ mod postgres;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::ids::Ids;
 use firebell::incident::deadlines::{Deadline, DeadlineKind};
 use firebell::incident::decision::{EntryKind, NewEntry, Purpose};
 use firebell::incident::event::Source;
@@ -196,11 +197,11 @@ async fn a_stored_message_comes_back_octet_for_octet_the_oldest_first() {
         store.save_inbound(&[]).await.unwrap();
         assert_eq!(store.count_waiting_inbound().await.unwrap(), 300);
         let mut write = store.begin_write().await.unwrap();
-        let waiting = write.load_waiting(1_000).await.unwrap();
+        let waiting = write.load_waiting(1_000).await.unwrap().messages;
         assert!(waiting.iter().all(|inbound| inbound.attempts == 0));
         let waiting: Vec<_> = waiting.into_iter().map(|inbound| inbound.message).collect();
         assert_eq!(waiting, messages);
-        assert_eq!(write.load_waiting(3).await.unwrap().len(), 3);
+        assert_eq!(write.load_waiting(3).await.unwrap().messages.len(), 3);
     }
 }
 
@@ -268,7 +269,7 @@ async fn a_message_is_marked_with_what_became_of_it() {
         write.commit().await.unwrap();
         assert_eq!(store.load_messages(7).await.unwrap(), [message(1)]);
         let mut write = store.begin_write().await.unwrap();
-        let waiting = write.load_waiting(10).await.unwrap();
+        let waiting = write.load_waiting(10).await.unwrap().messages;
         assert_eq!(waiting.len(), 1);
         assert_eq!((waiting[0].message.id, waiting[0].attempts), (3, 2));
         let held = write.load_inbound(2).await.unwrap();
@@ -289,13 +290,23 @@ async fn a_write_that_is_dropped_never_happened() {
 }
 
 #[tokio::test]
-async fn two_readers_on_postgres_never_read_the_same_message() {
+async fn two_readers_on_postgres_take_turns_so_that_the_first_received_is_read_first() {
     let base = bases().await.remove(1);
-    base.store().save_inbound(&[message(1), message(2)]).await.unwrap();
+    base.store().save_inbound(&[message(1), message(2), message(3)]).await.unwrap();
     let mut one = base.store().begin_write().await.unwrap();
-    let mut other = base.store().begin_write().await.unwrap();
-    assert_eq!(one.load_waiting(1).await.unwrap()[0].message.id, 1);
-    assert_eq!(other.load_waiting(9).await.unwrap()[0].message.id, 2);
+    assert_eq!(one.load_waiting(1).await.unwrap().messages[0].message.id, 1);
+    let store = base.store().clone();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let other = tokio::spawn(async move {
+        let mut other = store.begin_write().await.unwrap();
+        begun.send(()).unwrap();
+        let waiting = other.load_waiting(9).await.unwrap().messages;
+        waiting.iter().map(|inbound| inbound.message.id).collect::<Vec<_>>()
+    });
+    begins.await.unwrap();
+    one.mark_inbound(1, InboundState::Read, None, at(9)).await.unwrap();
+    one.commit().await.unwrap();
+    assert_eq!(other.await.unwrap(), [2, 3], "neither before the first nor beside it");
 }
 
 #[tokio::test]
@@ -303,7 +314,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
     for base in bases().await {
         let mut write = base.store().begin_write().await.unwrap();
         assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
-        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled { first: 1 });
         let again = write.claim_content_key(&[1; 32], 1).await.unwrap();
         assert_eq!(again, Claim::First, "it has it already");
         assert_eq!(write.claim_content_key(&[2; 32], 2).await.unwrap(), Claim::First);
@@ -311,7 +322,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
         let claim = write.claim_content_key(&[2; 32], 3).await.unwrap();
         assert_eq!(claim, Claim::Unproven { first: 2 });
         write.save_content_key(&[2; 32], 3, false).await.unwrap();
-        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled { first: 3 });
     }
 }
 
@@ -333,7 +344,44 @@ async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
         assert_eq!(store.count_waiting_inbound().await.unwrap(), 100);
         let mut write = store.begin_write().await.unwrap();
         assert_eq!(write.load_inbound(1).await.unwrap(), None);
-        assert_eq!(write.load_waiting(1_000).await.unwrap().len(), 100);
+        assert_eq!(write.load_waiting(1_000).await.unwrap().messages.len(), 100);
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_is_forgotten_when_it_is_of_no_use() {
+    for base in bases().await {
+        let store = base.store();
+        // Two years on: ids begin with 2026.
+        let now = at(2 * 366 * 24 * 60);
+        let old = now - firebell::store::KNOWN_WITHIN - TimeDelta::hours(1);
+        let known =
+            |id: &str| KnownId { message_id: id.into(), incident: Some(1), letter: None, purpose: None };
+        let mut write = store.begin_write().await.unwrap();
+        for count in 0..1_100 {
+            write.save_known_id(&known(&format!("{count}@old")), old).await.unwrap();
+        }
+        write.save_known_id(&known("1@new"), now).await.unwrap();
+        let ids = Ids::new(3);
+        let (before, after) = (ids.next(old), ids.next(now));
+        write.claim_content_key(&[1; 32], before).await.unwrap();
+        write.claim_content_key(&[2; 32], after).await.unwrap();
+        write.count_use("declare:somebody@x.example", now - TimeDelta::days(3)).await.unwrap();
+        write.count_use("declare", now).await.unwrap();
+        write.claim_held_report("held", 7, now - TimeDelta::days(3)).await.unwrap();
+        let dead = Address::read("bob@x.example").unwrap();
+        write.save_dead_address(&dead, "no such user", now - TimeDelta::days(3)).await.unwrap();
+        write.commit().await.unwrap();
+        let first = Ids::before(now - firebell::store::KNOWN_WITHIN);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 1_100 + 4);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 0);
+        let mut write = store.begin_write().await.unwrap();
+        let asked = ["7@old".to_owned(), "1@new".to_owned()];
+        assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("1@new")]);
+        assert_eq!(write.claim_content_key(&[1; 32], 9).await.unwrap(), Claim::First);
+        let settled = Claim::Settled { first: after };
+        assert_eq!(write.claim_content_key(&[2; 32], 9).await.unwrap(), settled);
+        assert_eq!(write.count_use("declare", now).await.unwrap(), 2);
     }
 }
 
@@ -394,12 +442,12 @@ async fn incidents_are_listed_newest_first_and_open_ones_alone() {
             let phase = if number % 2 == 0 { Phase::Closed } else { Phase::Resolved };
             write.save_incident(&Incident { phase, ..incident(number) }, 0, 1).await.unwrap();
         }
-        let all = write.load_all_incidents().await.unwrap();
+        let all = write.load_all_incidents().await.unwrap().readable;
         assert_eq!(all.len(), 4);
         write.commit().await.unwrap();
         let mut listed = Vec::new();
         for (only_open, limit) in [(false, 3), (true, 10)] {
-            let incidents = base.store().load_incidents(only_open, limit).await.unwrap();
+            let incidents = base.store().load_incidents(only_open, limit).await.unwrap().readable;
             listed.push(incidents.iter().map(|stored| stored.incident.number).collect::<Vec<_>>());
         }
         assert_eq!(listed, [vec![4, 3, 2], vec![3, 1]]);
@@ -480,7 +528,7 @@ async fn deadline_rows_are_replaced_as_a_whole() {
         assert_eq!(store.earliest_deadline().await.unwrap(), Some(at(2)));
         let due = store.load_due_deadlines(at(3), 10).await.unwrap();
         assert_eq!(due.iter().map(|due| due.incident).collect::<Vec<_>>(), [8, 7]);
-        assert_eq!((due[1].kind, due[1].wake_at), (DeadlineKind::Update, at(3)));
+        assert_eq!((due[1].kind, due[1].wake_at), (Some(DeadlineKind::Update), at(3)));
         assert_eq!(store.load_due_deadlines(at(9), 1).await.unwrap().len(), 1);
         let mut write = store.begin_write().await.unwrap();
         write.replace_deadlines(7, &[]).await.unwrap();
@@ -502,7 +550,7 @@ async fn a_message_id_stays_with_whom_it_was_first_known() {
         let endless = "x".repeat(50_000);
         let mut write = base.store().begin_write().await.unwrap();
         for known in [known("a@x", 1), known("b@x", 2), known("a@x", 3), known(&endless, 4)] {
-            write.save_known_id(&known).await.unwrap();
+            write.save_known_id(&known, at(1)).await.unwrap();
         }
         let asked = ["b@x".to_owned(), endless, "c@x".to_owned(), "a@x".to_owned()];
         assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("b@x", 2), known("a@x", 1)]);
@@ -565,6 +613,6 @@ async fn large_messages_are_read_a_few_at_a_time() {
             (1..=4).map(|id| NewInbound { octets: vec![b'x'; 7_000_000], ..message(id) }).collect();
         store.save_inbound(&large).await.unwrap();
         let mut write = store.begin_write().await.unwrap();
-        assert_eq!(write.load_waiting(100).await.unwrap().len(), 2);
+        assert_eq!(write.load_waiting(100).await.unwrap().messages.len(), 2);
     }
 }

@@ -49,7 +49,7 @@ impl Server {
             client.send(&generator::declaration(number)).await?;
         }
         self.wait_until_read().await?;
-        let open = self.store.load_incidents(true, 100).await?.len();
+        let open = self.store.load_incidents(true, 100).await?.readable.len();
         if open as u64 == INCIDENTS { Ok(()) } else { Err(format!("{open} were declared").into()) }
     }
 

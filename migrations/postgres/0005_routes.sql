@@ -16,6 +16,6 @@ create table held_report (
 alter table inbound add column held_with bigint;
 create index inbound_held_with on inbound (held_with) where held_with is not null;
 
--- When a Message-ID was seen last, so that it is forgotten when nobody answers it any more.
+-- When a Message-ID was seen first, so that it is forgotten when nobody answers it any more.
 alter table known_id add column seen_at bigint not null default 0;
 update known_id set seen_at = cast(extract(epoch from now()) * 1000000 as bigint);

@@ -1,5 +1,7 @@
-//! `firebell check`: the configuration, and what it points at. Changes nothing but that the
-//! database is brought up to date.
+//! `firebell check`: the configuration, and what it points at.
+//!
+//! Makes nothing that is not there, because root may run it and the server as somebody else; a
+//! database that is there is brought up to date.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -31,6 +33,9 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     let found = open::read(named)?;
     let config = &found.config;
     print(&format!("ok   {}: no mistakes\n", found.path.display()))?;
+    for warning in config.warnings() {
+        print(&format!("warn {warning}\n"))?;
+    }
     let mut findings = check_folder(config);
     findings.push(check_database(config).await);
     findings.push(check_relay(config).await);
@@ -65,12 +70,17 @@ fn check_folder(config: &Config) -> Vec<Finding> {
     if config.database != Database::Sqlite {
         return Vec::new();
     }
-    let folder = &config.data_dir;
-    let outcome = match open::make_data_dir(config) {
-        Ok(()) => can_write(folder),
-        Err(failure) => Err(failure.lines.join("; ")),
-    };
-    vec![(format!("data_dir {} can be written", folder.display()), outcome)]
+    vec![check_writable("data_dir", &config.data_dir)]
+}
+
+/// A folder that is not there is made by the server, for the account that it runs as.
+fn check_writable(name: &str, folder: &Path) -> Finding {
+    let shown = folder.display();
+    if folder.exists() {
+        (format!("{name} {shown} can be written"), can_write(folder))
+    } else {
+        (format!("{name} {shown} is not there yet; the server makes it"), Ok(()))
+    }
 }
 
 fn can_write(folder: &Path) -> Result<(), String> {
@@ -81,6 +91,9 @@ fn can_write(folder: &Path) -> Result<(), String> {
 
 async fn check_database(config: &Config) -> Finding {
     let what = format!("database {}", open::database_name(config));
+    if !is_database_there(config) {
+        return (format!("{what} is not there yet; the server makes it"), Ok(()));
+    }
     let outcome = match open::open_store(config).await {
         Ok(store) => {
             let misfits = store.check_statements().await;
@@ -92,13 +105,13 @@ async fn check_database(config: &Config) -> Finding {
     (what, outcome)
 }
 
+fn is_database_there(config: &Config) -> bool {
+    config.database != Database::Sqlite || open::sqlite_file(config).exists()
+}
+
 async fn check_relay(config: &Config) -> Finding {
     match &config.relay {
-        Relay::Maildir(root) => {
-            let made = fs::create_dir_all(root).map_err(|error| error.to_string());
-            let outcome = made.and_then(|()| can_write(root));
-            (format!("maildirs below {}", root.display()), outcome)
-        }
+        Relay::Maildir(root) => check_writable("folder of maildirs", root),
         Relay::Smtp { host, port, tls, login } => {
             let outcome = match open::relay_password(config) {
                 Ok(password) => {
@@ -135,6 +148,9 @@ async fn check_mailbox(mailbox: &Mailbox) -> Finding {
 
 /// What is in the mailbox and could not be read: nobody else would ever tell.
 async fn check_unfetched(config: &Config, mailbox: &Mailbox) -> Option<Finding> {
+    if !is_database_there(config) {
+        return None;
+    }
     let store = open::open_store(config).await.ok()?;
     let missing = async {
         let cursor = store.load_mailbox_cursor(&mailbox.name()).await.ok()??;

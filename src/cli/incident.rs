@@ -85,7 +85,8 @@ pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
 
 async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Result<(), Failure> {
     let incidents = store.load_incidents(only_open, INCIDENTS_MAX).await?;
-    let heads: Vec<_> = incidents.iter().map(|stored| incident_head(&stored.incident, policy)).collect();
+    let heads: Vec<_> =
+        incidents.readable.iter().map(|stored| incident_head(&stored.incident, policy)).collect();
     if json {
         return print_json(&heads);
     }
@@ -95,7 +96,11 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
         let (key, severity, phase, title) = (&head.key, &head.severity, &head.phase, &head.title);
         let _ = writeln!(text, "{key:<9} {severity:<6} {phase:<13} {title}  ({commander})");
     }
-    if heads.is_empty() {
+    for number in &incidents.damaged {
+        let key = format!("INC-{number}");
+        let _ = writeln!(text, "{key:<9} cannot be read; the stored incident is damaged");
+    }
+    if text.is_empty() {
         text.push_str("There are no incidents.\n");
     }
     print(&text)
@@ -126,7 +131,7 @@ async fn export(
             for message in store.load_messages(incident.number).await? {
                 write_mbox(&mut octets, &message);
             }
-            print_octets(&without_tokens(&octets, policy))
+            print_octets(&policy.address.message_without_tokens(&octets))
         }
         Format::Markdown => {
             let rendered = render_incident(incident, &timeline, policy);
@@ -134,16 +139,6 @@ async fn export(
             print(&format!("{title}\n\n```\n{}```\n", ended(rendered)))
         }
     }
-}
-
-/// Messages may be in any charset, so what is no UTF-8 stays as it is.
-fn without_tokens(octets: &[u8], policy: &Policy) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(octets.len());
-    for chunk in octets.utf8_chunks() {
-        kept.extend_from_slice(policy.address.without_tokens(chunk.valid()).as_bytes());
-        kept.extend_from_slice(chunk.invalid());
-    }
-    kept
 }
 
 fn ended(mut text: String) -> String {

@@ -76,10 +76,15 @@ pub fn make_data_dir(config: &Config) -> Result<(), Failure> {
     })
 }
 
+/// Where the embedded database is.
+pub fn sqlite_file(config: &Config) -> PathBuf {
+    config.data_dir.join("firebell.db")
+}
+
 /// The URL of the database.
 pub fn database_url(config: &Config) -> Result<String, Failure> {
     match &config.database {
-        Database::Sqlite => Ok(format!("sqlite:{}", config.data_dir.join("firebell.db").display())),
+        Database::Sqlite => Ok(format!("sqlite:{}", sqlite_file(config).display())),
         Database::Postgres(url) => Ok(url.clone()),
         Database::PostgresFile(path) => {
             let text = fs::read_to_string(path).map_err(|error| {
@@ -94,7 +99,7 @@ pub fn database_url(config: &Config) -> Result<String, Failure> {
 /// What people call the database; never its password.
 pub fn database_name(config: &Config) -> String {
     match &config.database {
-        Database::Sqlite => config.data_dir.join("firebell.db").display().to_string(),
+        Database::Sqlite => sqlite_file(config).display().to_string(),
         Database::Postgres(url) => url.clone(),
         Database::PostgresFile(path) => format!("the PostgreSQL database named in {}", path.display()),
     }

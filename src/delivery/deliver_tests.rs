@@ -41,6 +41,10 @@ impl House {
     }
 
     async fn post(&self, recipients: &[&str]) -> Vec<i64> {
+        self.post_for(TimeDelta::hours(1), recipients).await
+    }
+
+    async fn post_for(&self, useful_within: TimeDelta, recipients: &[&str]) -> Vec<i64> {
         let now = self.clock.now();
         let letter = NewLetter {
             id: self.ids.next(now),
@@ -57,7 +61,7 @@ impl House {
             recipient: Address::read(recipient).unwrap(),
             token: None,
             due_at: now,
-            expires_at: now + TimeDelta::hours(1),
+            expires_at: now + useful_within,
         };
         let rows: Vec<NewOutbox> = recipients.iter().map(row).collect();
         let mut write = self.store.begin_write().await.unwrap();
@@ -93,6 +97,22 @@ impl House {
 
 fn smtp(port: u16) -> impl FnOnce(&std::path::Path) -> Relay {
     move |_| Relay::Smtp { host: "127.0.0.1".into(), port, tls: RelayTls::Plain, login: None }
+}
+
+#[tokio::test]
+async fn the_relays_own_name_of_a_mail_is_known_and_finds_it() {
+    const NAME: &str = "0102018f2c1b7d3e-5a1b2c3d-1111-2222-3333-444455556666-000000";
+    let answer = "250 Ok 0102018f2c1b7d3e-5a1b2c3d-1111-2222-3333-444455556666-000000";
+    let (port, _told) = relay(&[("DATA", "354 go"), (".\r\n", answer)]).await;
+    let house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Accepted]).await;
+    let mut write = house.store.begin_write().await.unwrap();
+    let asked = [format!("{NAME}@eu-west-1.amazonses.com")];
+    let known = write.load_known_ids(&asked).await.unwrap();
+    assert_eq!(known.first().and_then(|known| known.purpose), Some(Purpose::Note), "{known:?}");
+    drop(write);
+    house.close().await;
 }
 
 #[tokio::test]
@@ -134,9 +154,12 @@ async fn a_refusal_is_passed_on_and_a_deferral_waits_and_neither_stops_the_rest(
     let mut house = House::new(smtp(port)).await;
     let ids = house.post(&["bad@example.org", "slow@example.org", "good@example.org"]).await;
     let failure = house.failures.recv().await.unwrap();
-    assert_eq!(failure, Failure { outbox: ids[0], answer: "550 5.1.1 no such person".into() });
+    assert_eq!(
+        failure,
+        Failure { outbox: ids[0], why: Undelivered::Refused("550 5.1.1 no such person".into()) }
+    );
     let mut write = house.store.begin_write().await.unwrap();
-    assert!(write.mark_refused(failure.outbox, &failure.answer).await.unwrap());
+    assert!(write.mark_undelivered(failure.outbox, &failure.why).await.unwrap());
     write.commit().await.unwrap();
     house.settled(&[OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]).await;
     let states: Vec<OutboxState> = ids_in_order(&house, &ids).await;
@@ -197,4 +220,21 @@ async fn a_stop_gives_back_what_was_not_handed_over() {
     let now = Clock::system().now();
     let jobs = store.lease_outbox(10, now + TimeDelta::minutes(1), now).await.unwrap();
     assert_eq!(jobs.len(), 3, "another process has them at once");
+}
+
+#[tokio::test]
+async fn what_is_of_no_use_any_more_is_told_and_not_sent() {
+    let (port, told) = relay(&[]).await;
+    let mut house = House::new(smtp(port)).await;
+    let late = house.post_for(TimeDelta::zero(), &["pager@example.org"]).await;
+    let failure = house.failures.recv().await.unwrap();
+    assert_eq!(failure, Failure { outbox: late[0], why: Undelivered::Expired });
+    let mut write = house.store.begin_write().await.unwrap();
+    assert!(write.mark_undelivered(failure.outbox, &failure.why).await.unwrap());
+    write.commit().await.unwrap();
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Expired, OutboxState::Accepted]).await;
+    house.close().await;
+    let told = told.await.unwrap();
+    assert!(told.contains("alice@example.org") && !told.contains("pager@example.org"), "{told}");
 }

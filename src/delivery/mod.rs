@@ -22,8 +22,9 @@ use crate::clock::Clock;
 pub use crate::config::{Relay, RelayTls};
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
+use crate::mail::relay::ids_in_answer;
 use crate::store::Store;
-use crate::store::rows::Job;
+use crate::store::rows::{Job, Undelivered};
 use worker::{Outcome, Workers};
 
 /// Rows leased at once: enough that no connection waits for the database between two mails.
@@ -62,12 +63,11 @@ fn queued_within(relay: &Relay) -> Duration {
     lease_of(relay).to_std().unwrap_or_default().saturating_sub(longest)
 }
 
-/// A mail that the relay refused for good. Its row stays leased until somebody marks it.
+/// A mail that will not arrive. Its row stays leased until somebody marks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub outbox: i64,
-    /// What the relay said.
-    pub answer: String,
+    pub why: Undelivered,
 }
 
 /// What delivery needs to know beside the rows.
@@ -92,8 +92,8 @@ impl Settings {
 
 /// Hands over what is due, until `shutdown` becomes true and what is being sent has been sent.
 ///
-/// `waiting` wakes it when rows were committed. Refused mail goes to `failures`; should nobody take
-/// it any more, the row's lease lapses and the relay is asked again.
+/// `waiting` wakes it when rows were committed. Mail that was refused, or is of no use any more, goes
+/// to `failures`; should nobody take it any more, the row's lease lapses and the relay is asked again.
 pub async fn deliver(
     store: Store,
     settings: Arc<Settings>,
@@ -142,8 +142,10 @@ async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> R
     match store.lease_outbox(rows, now + lease_of(&settings.relay), now).await {
         Ok(jobs) if jobs.is_empty() => Rest::Work(until_due(store, &settings.clock).await),
         Ok(jobs) => {
+            // What is of no use any more asks the relay nothing.
+            let asks = probe && jobs.iter().any(|job| !job.is_expired(now));
             workers.send(jobs, probe).await;
-            if probe { Rest::Relay(PROBE_WITHIN) } else { Rest::None }
+            if asks { Rest::Relay(PROBE_WITHIN) } else { Rest::None }
         }
         Err(error) => {
             warn!("mail waits for the database: {error}");
@@ -195,7 +197,12 @@ async fn mark_all(
                 }
                 Outcome::Refused(answer) => {
                     info!(outbox.id = job.outbox, "relay refused mail {}", job.outbox);
-                    let failure = Failure { outbox: job.outbox, answer };
+                    let failure = Failure { outbox: job.outbox, why: Undelivered::Refused(answer) };
+                    let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
+                }
+                Outcome::Expired => {
+                    info!(outbox.id = job.outbox, "mail {} is of no use any more", job.outbox);
+                    let failure = Failure { outbox: job.outbox, why: Undelivered::Expired };
                     let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
                 }
             }
@@ -221,6 +228,14 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
     const ATTEMPTS_MAX: u32 = 60;
     if accepted.is_empty() {
         return;
+    }
+    let ids: Vec<(i64, String)> = accepted
+        .iter()
+        .flat_map(|(outbox, answer)| ids_in_answer(answer).into_iter().map(|id| (*outbox, id)))
+        .collect();
+    if let Err(error) = store.save_ids_of_relay(&ids, clock.now()).await {
+        // Answers are found by their address; the names of a relay are the last resort.
+        warn!("the relay's names for mail were not kept: {error}");
     }
     for attempt in 1..=ATTEMPTS_MAX {
         match store.mark_accepted(accepted, clock.now()).await {

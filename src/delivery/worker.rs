@@ -36,6 +36,8 @@ pub enum Outcome {
     Accepted(String),
     Deferred(String),
     Refused(String),
+    /// Not tried: it is of no use any more.
+    Expired,
     /// Not tried, or the relay was not there: due again after this pause, whoever tries then.
     Returned {
         pause: Duration,
@@ -136,6 +138,9 @@ impl Worker {
         let late = leased.at.elapsed() > queued_within(&self.settings.relay);
         if late || *self.shutdown.borrow() {
             return given_back();
+        }
+        if leased.job.is_expired(self.settings.clock.now()) {
+            return Outcome::Expired;
         }
         if let Some(pause) = self.breaker.pause().filter(|_| !leased.probe) {
             return Outcome::Returned { pause, answer: "the relay is not there".to_owned() };

@@ -85,7 +85,8 @@ impl Moving {
         let mut deadlines = None;
         if let Some(at) = store.earliest_deadline().await? {
             let due = store.load_due_deadlines(at, NAMED_MAX).await?;
-            let mut named: Vec<_> = due.iter().map(|due| (due.incident, due.kind)).collect();
+            let mut named: Vec<_> =
+                due.iter().filter_map(|due| Some((due.incident, due.kind?))).collect();
             named.sort_unstable();
             deadlines = Some(Next { at, what: NextIs::Deadlines(named) });
         }

@@ -168,7 +168,7 @@ async fn show_home(State(house): State<House>, Query(told): Query<Told>) -> Resu
     let frame = house.frame("Start", "/", None, &told).await?;
     let (policy, now) = (house.engine.policy(), house.engine.clock.now());
     let stored = house.engine.store.load_incidents(false, INCIDENTS_SHOWN_MAX).await?;
-    let mut incidents: Vec<_> = stored.iter().map(|stored| &stored.incident).collect();
+    let mut incidents: Vec<_> = stored.readable.iter().map(|stored| &stored.incident).collect();
     incidents.sort_by_key(|incident| std::cmp::Reverse(incident.number));
     let lines = incidents.into_iter().map(|incident| IncidentLine::new(incident, &policy, now));
     let people = house
@@ -495,7 +495,7 @@ impl House {
 
     async fn newest_incident(&self) -> Result<Option<i64>, StoreError> {
         let stored = self.engine.store.load_incidents(false, INCIDENTS_SHOWN_MAX).await?;
-        Ok(stored.iter().map(|stored| stored.incident.number).max())
+        Ok(stored.readable.iter().map(|stored| stored.incident.number).max())
     }
 
     /// Runs what reads files where it keeps nobody waiting; `None` when it failed.

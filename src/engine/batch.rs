@@ -1,18 +1,20 @@
 //! A transaction in the making: the incidents it loaded, what was decided of them, and the mails
 //! that go out with it. Nothing of it has happened before [`Batch::commit`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::reminders::{Reminding, settled};
+use super::reports::NotSent;
 use super::{Engine, Work};
 use crate::incident::Policy;
-use crate::incident::deadlines::{deadlines, missing_fields};
+use crate::incident::deadlines::deadlines;
 use crate::incident::decide::decide;
-use crate::incident::decision::{Decision, Purpose, Reminder};
+use crate::incident::decision::Decision;
 use crate::incident::event::Event;
-use crate::incident::state::{Incident, Person, Postmortem};
+use crate::incident::state::Incident;
 use crate::store::{StoreError, Write};
 
 /// A transaction.
@@ -23,7 +25,11 @@ pub(super) struct Batch {
     pub(super) now: DateTime<Utc>,
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
-    pub(super) reminders: BTreeMap<String, Vec<(i64, Person, Reminder)>>,
+    pub(super) reminders: BTreeMap<String, Reminding>,
+    /// Addresses to which nothing is sent, by their key, with the reason; loaded when first asked for.
+    pub(super) dead: Option<BTreeMap<String, String>>,
+    /// What was not sent for that reason, and is to be told.
+    pub(super) not_sent: VecDeque<NotSent>,
     /// The Message-ID of the mail that is being read: what an answer to its sender answers.
     pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
@@ -48,6 +54,8 @@ impl Batch {
             now: engine.clock.now(),
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
+            dead: None,
+            not_sent: VecDeque::new(),
             answered: None,
             sent: false,
         })
@@ -57,6 +65,7 @@ impl Batch {
     /// decision can forget one.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.flush_reminders().await?;
+        self.tell_not_sent().await?;
         let mut changed = false;
         for (number, loaded) in &self.loaded {
             if loaded.version == loaded.was {
@@ -86,8 +95,10 @@ impl Batch {
                 }
                 Ok(!events.is_empty())
             }
-            Work::Refused { outbox, answer } => self.refused(*outbox, answer).await.map(|_| true),
+            Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+            Work::Renew(number) => self.renew(*number).await,
+            Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }
     }
 
@@ -98,6 +109,18 @@ impl Batch {
         let Some(stored) = self.write.load_incident(number).await? else { return Ok(false) };
         let (was, version) = (stored.version, stored.version);
         self.loaded.insert(number, Loaded { incident: stored.incident, was, version });
+        Ok(true)
+    }
+
+    /// Makes the deadline rows of an incident anew.
+    async fn renew(&mut self, number: i64) -> Result<bool, StoreError> {
+        if !self.load(number).await? {
+            self.write.replace_deadlines(number, &[]).await?;
+            return Ok(false);
+        }
+        if let Some(loaded) = self.loaded.get_mut(&number) {
+            loaded.version += 1;
+        }
         Ok(true)
     }
 
@@ -130,9 +153,7 @@ impl Batch {
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
-        if !settled.is_empty() {
-            self.write.settle(number, &settled).await?;
-        }
+        self.settle(number, &settled).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),
             was: 0,
@@ -146,27 +167,4 @@ impl Batch {
         }
         Ok(())
     }
-}
-
-/// Mail that still waits and asks for what was done in this step: after an outage nobody is asked
-/// for it any more.
-fn settled(before: &Incident, after: &Incident, policy: &Policy) -> Vec<Purpose> {
-    let active = after.phase.is_active();
-    let mut purposes = Vec::new();
-    if before.commander() != after.commander() || (!active && before.phase.is_active()) {
-        purposes.extend([Purpose::TakeCommand, Purpose::Page]);
-    }
-    let reminded = before.updates.climb.done > 0;
-    if reminded && (!active || after.updates.climb.done == 0) {
-        purposes.push(Purpose::ReminderUpdate);
-    }
-    let missing = |incident: &Incident| !missing_fields(incident, policy).is_empty();
-    if (before.phase.is_active() && !active) || (missing(before) && !missing(after)) {
-        purposes.push(Purpose::ReminderMissing);
-    }
-    let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
-    if owed(before) && !owed(after) {
-        purposes.extend([Purpose::ReminderPostmortem, Purpose::ReminderPostmortemOwner]);
-    }
-    purposes
 }

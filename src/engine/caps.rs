@@ -114,6 +114,31 @@ impl Batch {
             "Your mail was filed without effect. {why}. It is kept in the timeline; nobody got it, and \
              none of its lines was applied. If you meant it, send it again in other words.",
         );
+        self.send_hint(number, to, hint).await
+    }
+
+    /// Tells somebody known, once a day, that the text of their mail could not be read. The answer goes
+    /// to the address on file and repeats nothing that they wrote, so it may go out without proof.
+    pub(super) async fn tell_unread(
+        &mut self,
+        number: Option<i64>,
+        to: &Person,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let told = format!("unread:{}", to.address.key());
+        if self.write.count_use_of_day(&told, self.now).await? > 1 {
+            return Ok(());
+        }
+        let Some(number) = number else { return self.send_unread(to, why).await };
+        let hint = format!(
+            "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
+             none of its lines was applied. Please send the text again, alone and without what is \
+             attached.",
+        );
+        self.send_hint(number, to, hint).await
+    }
+
+    async fn send_hint(&mut self, number: i64, to: &Person, hint: String) -> Result<(), StoreError> {
         let says = Says::Receipt { results: Vec::new(), hint: Some(hint) };
         self.send(number, &Mailing { to: vec![Recipient::Person(to.address.clone())], says }).await
     }

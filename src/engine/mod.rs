@@ -9,9 +9,11 @@
 
 mod batch;
 mod caps;
+mod damage;
 mod held;
 mod outgoing;
 mod reading;
+mod reminders;
 mod reports;
 
 use std::sync::{Arc, RwLock};
@@ -26,6 +28,7 @@ use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
+use crate::store::rows::Undelivered;
 use crate::store::{Store, StoreError};
 use batch::Batch;
 
@@ -83,25 +86,30 @@ impl Engine {
         self.renew_deadlines().await
     }
 
-    /// Makes the deadline rows of every incident what the policy in force says.
+    /// Makes the deadline rows of every incident what the policy in force says. An incident that
+    /// cannot be read keeps none, and is told of.
     ///
     /// # Errors
     ///
     /// The store's.
     pub async fn renew_deadlines(&self) -> Result<(), StoreError> {
-        let policy = self.policy();
-        let mut write = self.store.begin_write().await?;
-        for stored in write.lock_all_incidents().await? {
-            let rows = crate::incident::deadlines::deadlines(&stored.incident, &policy);
-            write.replace_deadlines(stored.incident.number, &rows).await?;
+        let mut batch = Batch::begin(self).await?;
+        let incidents = batch.write.lock_all_incidents().await?;
+        for stored in incidents.readable {
+            let rows = crate::incident::deadlines::deadlines(&stored.incident, &batch.policy);
+            batch.write.replace_deadlines(stored.incident.number, &rows).await?;
         }
-        write.commit().await
+        for number in incidents.damaged {
+            batch.set_incident_aside(number).await?;
+        }
+        batch.commit().await
     }
 
     /// Reads the messages that have waited longest; returns how many there were.
     ///
     /// What one of them breaks, it breaks alone: the others are read again without it, and after its
-    /// third failure it is set aside.
+    /// third failure it is set aside. One that cannot even be loaded is set aside at once. While the
+    /// database is away nothing is counted, and the messages wait.
     ///
     /// # Errors
     ///
@@ -132,24 +140,26 @@ impl Engine {
     async fn read_batch(&self, limit: i64) -> Result<usize, StoreError> {
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(limit).await?;
-        for inbound in &waiting {
+        for inbound in &waiting.messages {
             batch.read(&inbound.message).await?;
         }
+        for id in &waiting.damaged {
+            error!(inbound.id = id, "the stored mail {id} cannot be loaded");
+            batch.set_aside(*id, None).await?;
+        }
         batch.commit().await?;
-        Ok(waiting.len())
+        Ok(waiting.messages.len() + waiting.damaged.len())
     }
 
     async fn read_one(&self) -> Result<usize, StoreError> {
         let failure = match self.read_guarded(1).await {
             Ok(count) => return Ok(count),
-            // Another writer was faster: the message is not to blame. Nor is it when the database is
-            // away, but then its failure cannot be counted either.
-            Err(StepError::Store(StoreError::Conflict)) => return Err(StoreError::Conflict),
+            Err(StepError::Store(error)) if !error.is_lasting() => return Err(error),
             Err(failure) => failure,
         };
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(1).await?;
-        let Some(inbound) = waiting.first() else { return Ok(0) };
+        let Some(inbound) = waiting.messages.first() else { return Ok(0) };
         let id = inbound.message.id;
         let attempts = batch.write.count_attempt(id).await?;
         error!(
@@ -159,7 +169,7 @@ impl Engine {
             "mail {id} could not be read"
         );
         if attempts >= ATTEMPTS_MAX {
-            batch.set_aside(&inbound.message).await?;
+            batch.set_aside(id, inbound.message.reverse_path.as_deref()).await?;
         }
         batch.commit().await?;
         Ok(1)
@@ -167,7 +177,8 @@ impl Engine {
 
     /// Handles the deadlines that have passed; returns how many there were.
     ///
-    /// What one incident breaks, it breaks alone: the others are handled without it.
+    /// What one incident breaks, it breaks alone: the others are handled without it, and one that
+    /// cannot be read is set aside.
     ///
     /// # Errors
     ///
@@ -177,8 +188,14 @@ impl Engine {
         if due.is_empty() {
             return Ok(0);
         }
-        let events: Vec<_> =
-            due.iter().map(|deadline| (deadline.incident, Event::Passed(deadline.kind))).collect();
+        let mut events = Vec::with_capacity(due.len());
+        for deadline in &due {
+            match deadline.kind {
+                Some(kind) => events.push((deadline.incident, Event::Passed(kind))),
+                // Written by a newer version of this program, perhaps; this one has its own.
+                None => self.perform(Work::Renew(deadline.incident)).await.map(drop)?,
+            }
+        }
         if self.pass_guarded(events.clone()).await.is_err() {
             self.pass_one_by_one(events).await?;
         }
@@ -204,10 +221,13 @@ impl Engine {
                 error = &failure as &dyn std::error::Error,
                 "a deadline of incident {number} could not be handled"
             );
-            failed = Err(match failure {
-                StepError::Store(error) => error,
-                StepError::Panicked => StoreError::Damaged("incident"),
-            });
+            match failure {
+                StepError::Store(StoreError::Damaged(_)) => {
+                    self.perform(Work::SetAside(number)).await?;
+                }
+                StepError::Store(error) => failed = Err(error),
+                StepError::Panicked => failed = Err(StoreError::Damaged("incident")),
+            }
         }
         failed
     }
@@ -222,13 +242,13 @@ impl Engine {
         Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
     }
 
-    /// The relay will not take a mail: marks it, and tells whom it concerns.
+    /// A mail will not reach its recipient: marks it, and tells whom it concerns.
     ///
     /// # Errors
     ///
     /// The store's; then the row's lease lapses and the mail is tried again.
-    pub async fn refuse(&self, outbox: i64, answer: &str) -> Result<(), StoreError> {
-        self.perform(Work::Refused { outbox, answer: answer.to_owned() }).await.map(|_| ())
+    pub async fn undelivered(&self, outbox: i64, why: Undelivered) -> Result<(), StoreError> {
+        self.perform(Work::Undelivered { outbox, why }).await.map(|_| ())
     }
 
     /// Sends a digest for the period that ends at `period_at`, unless somebody did.
@@ -270,6 +290,16 @@ enum StepError {
 /// What a transaction is for, kept so that it can be run again.
 enum Work {
     Events(Vec<(i64, Event)>),
-    Refused { outbox: i64, answer: String },
-    Digest { name: String, period_at: DateTime<Utc> },
+    Undelivered {
+        outbox: i64,
+        why: Undelivered,
+    },
+    Digest {
+        name: String,
+        period_at: DateTime<Utc>,
+    },
+    /// The deadline rows of an incident are made anew.
+    Renew(i64),
+    /// An incident that cannot be read.
+    SetAside(i64),
 }

@@ -7,15 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
 use super::caps::is_answer;
-use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Reminder, Says};
+use super::reports::NotSent;
+use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
-use crate::mail::compose::{Frame, Letter, compose, fill_token, token_mark_of};
-use crate::mail::message::InboundMail;
-use crate::render;
+use crate::mail::compose::{Frame, Letter, compose, fill_token};
+use crate::render::{self, HeldReport};
 use crate::store::StoreError;
-use crate::store::rows::{KnownId, NewLetter, NewOutbox};
+use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox, Undelivered};
 
 /// The thread of an incident, for the synthetic root of its mails.
 const MAIN_THREAD: &str = "";
@@ -24,26 +24,24 @@ const MAIN_THREAD: &str = "";
 type Copies = Vec<(Address, Option<String>)>;
 
 /// A letter on its way into the store.
-struct Outgoing<'a> {
-    letter: &'a Letter,
-    incident: Option<i64>,
+pub(super) struct Outgoing<'a> {
+    pub(super) letter: &'a Letter,
+    pub(super) incident: Option<i64>,
     /// Without brackets; made from the letter's id when there is none yet.
-    message_id: Option<String>,
+    pub(super) message_id: Option<String>,
     /// The tag of the Reply-To where it is not the incident's, such as `held.7`.
-    reply_tag: Option<String>,
-    to: (String, Address),
-    copies: Copies,
+    pub(super) reply_tag: Option<String>,
+    pub(super) to: (String, Address),
+    pub(super) copies: Copies,
+    /// Of a reminder, what it asks for.
+    pub(super) asks: Vec<AskedFor>,
 }
 
 impl Batch {
     /// Stores what a mailing says for all who get it.
     pub(super) async fn send(&mut self, number: i64, mailing: &Mailing) -> Result<(), StoreError> {
         if let Says::Reminder(reminder) = &mailing.says {
-            for recipient in &mailing.to {
-                let person = self.policy.roster.person(recipient.address(), "");
-                let waiting = self.reminders.entry(recipient.address().key()).or_default();
-                waiting.push((number, person, reminder.clone()));
-            }
+            self.remind(number, &mailing.to, reminder);
             return Ok(());
         }
         let timeline = if mailing.says.shows_timeline() {
@@ -102,6 +100,7 @@ impl Batch {
             reply_tag: None,
             to,
             copies,
+            asks: Vec::new(),
         })
         .await
     }
@@ -125,59 +124,9 @@ impl Batch {
             reply_tag: None,
             to,
             copies,
+            asks: Vec::new(),
         })
         .await
-    }
-
-    /// One mail a person for all reminders of this transaction; what still waits of the same kind
-    /// is taken back, because this says it better.
-    pub(super) async fn flush_reminders(&mut self) -> Result<(), StoreError> {
-        for (_, waiting) in std::mem::take(&mut self.reminders) {
-            let Some((_, person, _)) = waiting.first().cloned() else { continue };
-            for (number, _, _) in &waiting {
-                self.write.supersede(*number, &person.address, &REMINDERS).await?;
-            }
-            self.send_reminders(&person, &waiting).await?;
-        }
-        Ok(())
-    }
-
-    async fn send_reminders(
-        &mut self,
-        person: &Person,
-        waiting: &[(i64, Person, Reminder)],
-    ) -> Result<(), StoreError> {
-        let mut items: Vec<_> = waiting
-            .iter()
-            .filter_map(|(number, _, reminder)| Some((self.incident(*number)?, reminder)))
-            .collect();
-        items.sort_by_key(|(incident, reminder)| (incident.severity, reminder.due_at));
-        let Some(first) = items.first().map(|(incident, _)| incident.number) else { return Ok(()) };
-        let mut letter = render::render_reminders(person, &items, &self.policy, self.now);
-        let mut token = None;
-        for (incident, _) in &items {
-            let own = self.engine.secret.incident_token(
-                incident.number,
-                &person.address,
-                incident.token_epoch,
-            );
-            let mark = token_mark_of(incident.number);
-            letter.text = letter.text.replace(&mark, &own);
-            letter.html = letter.html.replace(&mark, &own);
-            token.get_or_insert(own);
-        }
-        let to = (person.name.clone(), person.address.clone());
-        let copies = vec![(person.address.clone(), token)];
-        self.store(Outgoing {
-            letter: &letter,
-            incident: Some(first),
-            message_id: None,
-            reply_tag: None,
-            to,
-            copies,
-        })
-        .await?;
-        Ok(())
     }
 
     /// The thread root is known from the first mail on, so that an answer is found even when a relay
@@ -185,39 +134,18 @@ impl Batch {
     pub(super) async fn save_thread_root(&mut self, number: i64) -> Result<(), StoreError> {
         let message_id = self.engine.secret.thread_root(number, MAIN_THREAD, self.domain());
         let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
-        self.write.save_known_id(&known).await
-    }
-
-    /// A report waits: the commander on call is asked, or the operator where there is none.
-    pub(super) async fn send_held(
-        &mut self,
-        inbound: i64,
-        mail: &InboundMail,
-        from: &Person,
-    ) -> Result<(), StoreError> {
-        let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
-        let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
-        self.send_held_to(&to, inbound, mail, from).await
+        self.write.save_known_id(&known, self.now).await
     }
 
     /// Asks one person whether a held report is an incident.
-    pub(super) async fn send_held_to(
+    pub(super) async fn send_held(
         &mut self,
         to: &Address,
-        inbound: i64,
-        mail: &InboundMail,
-        from: &Person,
+        held: &HeldReport<'_>,
     ) -> Result<(), StoreError> {
-        let letter = render::render_held(
-            &self.policy,
-            inbound,
-            &mail.subject,
-            &from.address,
-            &mail.new_text,
-            self.now,
-        );
-        let token = self.engine.secret.held_token(inbound, to);
-        self.store_single(&letter, to, Some(format!("held.{inbound}")), Some(token)).await
+        let letter = render::render_held(&self.policy, held);
+        let token = self.engine.secret.held_token(held.id, to);
+        self.store_single(&letter, to, Some(format!("held.{}", held.id)), Some(token)).await
     }
 
     pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {
@@ -230,11 +158,9 @@ impl Batch {
         self.store_single(&letter, &to.address, None, None).await
     }
 
-    pub(super) async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
-        let Some(operator) = self.policy.operator.clone() else { return Ok(()) };
-        let why = "the server failed three times while reading it; its log says how";
-        let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
-        self.store_single(&letter, &operator, None, None).await
+    pub(super) async fn send_unread(&mut self, to: &Person, why: &str) -> Result<(), StoreError> {
+        let letter = render::render_unread(&self.policy, why, self.now);
+        self.store_single(&letter, &to.address, None, None).await
     }
 
     /// The digest of a period, unless it was sent.
@@ -253,7 +179,7 @@ impl Batch {
         }
         let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
         let stored = self.write.load_all_incidents().await?;
-        let incidents: Vec<_> = stored.into_iter().map(|stored| stored.incident).collect();
+        let incidents: Vec<_> = stored.readable.into_iter().map(|stored| stored.incident).collect();
         let update_due = |incident: &_| crate::incident::deadlines::update_due(incident, &policy);
         let figures = figures(&incidents, from, period_at, update_due);
         let letter = render::render_digest(&figures, &digest.name, from, period_at, &policy);
@@ -281,6 +207,7 @@ impl Batch {
             reply_tag: None,
             to,
             copies,
+            asks: Vec::new(),
         })
         .await?;
         Ok(true)
@@ -293,7 +220,7 @@ impl Batch {
         next.map_or(period_at - TimeDelta::weeks(1), |next| period_at - (next - period_at))
     }
 
-    async fn store_single(
+    pub(super) async fn store_single(
         &mut self,
         letter: &Letter,
         to: &Address,
@@ -303,12 +230,15 @@ impl Batch {
         let name = self.policy.roster.person(to, "").name;
         let copies = vec![(to.clone(), token)];
         let to = (name, to.clone());
-        self.store(Outgoing { letter, incident: None, message_id: None, reply_tag, to, copies }).await?;
+        let asks = Vec::new();
+        let outgoing =
+            Outgoing { letter, incident: None, message_id: None, reply_tag, to, copies, asks };
+        self.store(outgoing).await?;
         Ok(())
     }
 
     /// Finishes the octets and stores them with a row for each copy. Returns the Message-ID.
-    async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
+    pub(super) async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
         let id = self.engine.ids.next(self.now);
         let domain = self.domain().to_owned();
         let mut copies = Vec::with_capacity(outgoing.copies.len());
@@ -363,6 +293,12 @@ impl Batch {
             })
             .collect();
         self.write.save_outbox(&rows).await?;
+        for row in rows {
+            self.withhold(row, outgoing.incident, purpose).await?;
+        }
+        if !outgoing.asks.is_empty() {
+            self.write.save_reminders(id, &outgoing.asks).await?;
+        }
         self.sent = true;
         let known = KnownId {
             message_id: message_id.clone(),
@@ -370,8 +306,25 @@ impl Batch {
             letter: Some(id),
             purpose: Some(purpose),
         };
-        self.write.save_known_id(&known).await?;
+        self.write.save_known_id(&known, self.now).await?;
         Ok(message_id)
+    }
+
+    /// Marks a row as refused whose recipient is no mailbox, so that it is shown and not sent.
+    async fn withhold(
+        &mut self,
+        row: NewOutbox,
+        incident: Option<i64>,
+        purpose: Purpose,
+    ) -> Result<(), StoreError> {
+        let Some(reason) = self.why_dead(&row.recipient).await? else { return Ok(()) };
+        self.write
+            .mark_undelivered(row.id, &Undelivered::Refused(format!("not sent: {reason}")))
+            .await?;
+        if let Some(incident) = incident {
+            self.not_sent.push_back(NotSent { incident, to: row.recipient, purpose, reason });
+        }
+        Ok(())
     }
 
     /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty;
@@ -391,15 +344,6 @@ impl Batch {
         self.incident(number).map(crate::incident::Incident::key).unwrap_or_default()
     }
 }
-
-/// Every purpose that a newer reminder replaces.
-const REMINDERS: [Purpose; 5] = [
-    Purpose::ReminderUpdate,
-    Purpose::ReminderMissing,
-    Purpose::ReminderPostmortemOwner,
-    Purpose::ReminderPostmortem,
-    Purpose::Reminders,
-];
 
 /// What need not be sent any more, where it still waits, because this says it better.
 fn replaced_by(says: &Says) -> &'static [Purpose] {

@@ -12,11 +12,14 @@ use super::batch::Batch;
 use super::caps::is_changed;
 use crate::incident::decide::decide;
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Declared, Event, Said, Trust};
+use crate::incident::event::{Declared, Event, Said, Source, Speaker, Trust, Waits};
+use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
-use crate::mail::Address;
-use crate::mail::command::Command;
+use crate::mail::command::{Command, Line, Written};
+use crate::mail::ids::looks_ours;
+use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::mail::{Address, Origin};
 use crate::store::StoreError;
 use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
 
@@ -36,45 +39,96 @@ impl Batch {
         mail
     }
 
-    /// Reads one stored message, and does what it asks for.
+    /// Reads one stored message, and does what it asks for, in every incident that it was sent to.
     pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
         let mail = self.read_stored(message);
         self.answered.clone_from(&mail.message_id);
-        let claim = self.write.claim_content_key(&mail.content_key, message.id).await?;
-        if claim == Claim::Settled {
-            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
-        }
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
-        let found = self.find(&mail, &clues).await?;
+        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
+            self.revive(&from.address).await?;
+        }
+        let mut done = self.read_as(message, &mail, &mail.content_key, &clues).await?;
+        let mut also = clues.also.clone();
+        if let Done::Copy { of } = done {
+            // The copy before may have come by a way that did not tell where it belongs.
+            also.extend(clues.number());
+            also.retain(|number| of != Some(*number));
+        }
+        for number in also {
+            if self.load(number).await? {
+                let key = key_for(&mail.content_key, number);
+                let there = self.read_as(message, &mail, &key, &clues.of_incident(number)).await?;
+                done = done.or(there);
+            }
+        }
+        let (state, incident) = done.fate();
+        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
+            let known =
+                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            self.write.save_known_id(&known, self.now).await?;
+        }
+        info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
+        Ok(())
+    }
+
+    /// Does what a message asks for at one of the places that it was sent to, unless another copy of
+    /// it did: `key` is that of the message there.
+    async fn read_as(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        key: &[u8; 32],
+        clues: &Clues,
+    ) -> Result<Done, StoreError> {
+        let claim = self.write.claim_content_key(key, message.id).await?;
+        if let Claim::Settled { first } = claim {
+            let fate = self.write.load_fate(first).await?;
+            return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+        }
+        let policy = self.policy.clone();
+        let found = self.find(mail, clues).await?;
         let answered_text = found.answered_text.clone();
+        let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),
             by_subject_only: found.by_subject_only,
             answering: found.answering,
             answers_ours: found.answers_ours,
+            answers_another: other.as_deref(),
             answered_text: answered_text.as_deref(),
             answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
         let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
-        let by = speaker(&mail, &clues, &pointed, proof, &policy);
-        let proven = by.is_some_and(|speaker| speaker.trust == Trust::Verified);
-        if claim != Claim::First && !proven {
-            return self.write.mark_inbound(message.id, InboundState::Filed, None, self.now).await;
-        }
-        let meaning = interpret(&mail, &clues, &pointed, proof, &policy, self.now);
+        let by = speaker(mail, clues, &pointed, proof, &policy);
+        let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
+        let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
         let number = found.number;
-        let (state, incident) = self.act(message, &mail, meaning, number).await?;
-        self.write.mark_inbound(message.id, state, incident, self.now).await?;
-        self.settle_copies(claim, message.id, &mail, proven, state).await?;
-        if let Some(message_id) = &mail.message_id {
-            let known =
-                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
-            self.write.save_known_id(&known).await?;
+        if let Claim::Unproven { first } = claim {
+            let fate = self.write.load_fate(first).await?;
+            if !proven {
+                return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+            }
+            if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
+                self.write.save_content_key(key, message.id, false).await?;
+                self.confirm_report(declared, by.clone()).await?;
+                return Ok(Done::So(InboundState::Read, Some(declared)));
+            }
         }
-        info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
-        Ok(())
+        let declares = matches!(meaning, Meaning::Declare(_));
+        let (state, incident) = self.act(message, mail, meaning, number).await?;
+        if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
+            && by.known
+            && !mail.through_list
+            && mail.origin == Origin::Person
+        {
+            self.tell_unread(incident, &by.person, why).await?;
+        }
+        let may_do_more = !proven && (declares || state != InboundState::Read);
+        self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
+        Ok(Done::So(state, incident))
     }
 
     /// Remembers whether a later copy with better proof may still do what this one could not. What a
@@ -84,21 +138,44 @@ impl Batch {
         claim: Claim,
         id: i64,
         mail: &InboundMail,
-        proven: bool,
-        state: InboundState,
+        key: &[u8; 32],
+        may_do_more: bool,
     ) -> Result<(), StoreError> {
         if let Claim::Unproven { first } = claim {
             // A report that was held is not accepted a second time.
-            if let Some((_, InboundState::Held)) = self.write.load_inbound(first).await? {
+            if let Some((InboundState::Held, _)) = self.write.load_fate(first).await? {
                 self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
             }
-            return self.write.save_content_key(&mail.content_key, id, false).await;
+            return self.write.save_content_key(key, id, false).await;
         }
-        let waits = matches!(state, InboundState::Filed | InboundState::Held);
-        if waits && !proven && !mail.origin.is_automatic() && mail.unreadable.is_none() {
-            self.write.save_content_key(&mail.content_key, id, true).await?;
+        if may_do_more && !mail.origin.is_automatic() && mail.unreadable.is_none() {
+            self.write.save_content_key(key, id, true).await?;
         }
         Ok(())
+    }
+
+    /// A copy with proof of a report that had none: it is what the report waited for.
+    async fn confirm_report(&mut self, number: i64, by: Speaker) -> Result<(), StoreError> {
+        if !self.load(number).await? {
+            return Ok(());
+        }
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let declared_at = incident.declared_at;
+        let waits = incident.wide_mail == WideMail::HeldForConfirmation
+            || incident.unconfirmed.iter().any(|waiting| waiting.asked_at == declared_at);
+        if !waits || incident.reporter.address != by.person.address {
+            return Ok(());
+        }
+        let confirm = Line { typed: "confirm".to_owned(), meaning: Ok(Command::Confirm) };
+        let said = Said {
+            by,
+            written: Written { lines: vec![confirm], prose: String::new(), gave_up: false },
+            answering: Some(Purpose::Confirmation),
+            answered_at: Some(declared_at),
+            entry_authors: BTreeMap::new(),
+            source: Source { no_receipt: true, ..Source::default() },
+        };
+        self.step(number, &Event::Said(said)).await
     }
 
     async fn act(
@@ -124,8 +201,8 @@ impl Batch {
                 Ok((InboundState::Filed, number))
             }
             Meaning::Keep(_) => Ok((InboundState::Filed, None)),
-            Meaning::Hold(from) => {
-                self.hold(message, mail, &from).await?;
+            Meaning::Hold(waits) => {
+                self.hold(message, mail, waits).await?;
                 Ok((InboundState::Held, None))
             }
             Meaning::AcceptHeld { id, by } => {
@@ -144,8 +221,8 @@ impl Batch {
                 self.send_on_call(&to).await?;
                 Ok((InboundState::Read, None))
             }
-            Meaning::Bounced { outbox, reason } => {
-                let number = self.refused(outbox, &reason).await?;
+            Meaning::Bounced { outbox, reason, dead } => {
+                let number = self.bounced(outbox, &reason, &dead).await?;
                 Ok((InboundState::Filed, number))
             }
             Meaning::Delayed { outbox, reason } => {
@@ -201,11 +278,7 @@ impl Batch {
         let by_sender = self.write.count_use(&format!("declare:{sender}"), self.now).await?;
         let in_all = self.write.count_use("declare", self.now).await?;
         if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
-            let from = declared.by.person.clone();
-            // One report stands for all that a sender sends beyond the limit.
-            if self.write.count_use(&format!("held:{sender}"), self.now).await? == 1 {
-                self.hold(message, mail, &from).await?;
-            }
+            self.hold(message, mail, Waits::TooMany).await?;
             return Ok((InboundState::Held, None));
         }
         let number = self.write.next_incident_number().await?;
@@ -216,14 +289,16 @@ impl Batch {
     }
 
     /// What a message points at: by address, then by thread, then by subject.
-    async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
+    pub(super) async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
         let mut found = Found::default();
         let known = if mail.ancestors.is_empty() {
             Vec::new()
         } else {
             self.write.load_known_ids(&mail.ancestors).await?
         };
-        found.answers_ours = known.iter().any(|id| id.letter.is_some());
+        let domain = self.policy.address.address().domain();
+        found.answers_ours = known.iter().any(|id| id.letter.is_some())
+            || mail.ancestors.iter().any(|id| looks_ours(id, domain));
         if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
             found.answering = answered.purpose;
             if let Some(letter) = answered.letter {
@@ -232,11 +307,13 @@ impl Batch {
                 found.answered_text = letter.map(|letter| text_of(&letter.octets));
             }
         }
-        let by_address = match &clues.tag {
-            crate::mail::Tag::Incident { number, .. } => Some(*number),
-            _ => None,
-        };
+        let by_address = clues.number();
         let by_thread = known.iter().find_map(|id| id.incident);
+        // People's mails may be about several; ours are about one.
+        let ours = known.iter().find(|id| id.letter.is_some()).and_then(|id| id.incident);
+        found.answers_another = ours
+            .filter(|number| clues.number().is_some_and(|here| here != *number))
+            .filter(|number| clues.was_sent_to(*number));
         for (number, by_subject_only) in
             [(by_address, false), (by_thread, false), (clues.subject_number, true)]
         {
@@ -278,13 +355,38 @@ impl Batch {
     }
 }
 
+/// What was done with a message at one of the places that it was sent to.
+#[derive(Debug, Clone, Copy)]
+enum Done {
+    So(InboundState, Option<i64>),
+    /// Nothing: another copy of it did something, in this incident.
+    Copy {
+        of: Option<i64>,
+    },
+}
+
+impl Done {
+    /// The first place counts, where anything was done.
+    fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Copy { .. }) { other } else { self }
+    }
+
+    fn fate(self) -> (InboundState, Option<i64>) {
+        match self {
+            Self::So(state, incident) => (state, incident),
+            Self::Copy { .. } => (InboundState::Filed, None),
+        }
+    }
+}
+
 /// What a message was found to point at.
 #[derive(Debug, Default)]
-struct Found {
-    number: Option<i64>,
-    by_subject_only: bool,
+pub(super) struct Found {
+    pub(super) number: Option<i64>,
+    pub(super) by_subject_only: bool,
     answering: Option<Purpose>,
-    answers_ours: bool,
+    pub(super) answers_ours: bool,
+    answers_another: Option<i64>,
     answered_text: Option<String>,
     answered_at: Option<DateTime<Utc>>,
     entry_authors: BTreeMap<i64, Address>,

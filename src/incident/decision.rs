@@ -225,12 +225,7 @@ impl Says {
             Self::Page => Purpose::Page,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
-            Self::Reminder(reminder) => match reminder.owed {
-                Owed::Update { .. } => Purpose::ReminderUpdate,
-                Owed::Missing { .. } => Purpose::ReminderMissing,
-                Owed::PostmortemOwner => Purpose::ReminderPostmortemOwner,
-                Owed::Postmortem { .. } => Purpose::ReminderPostmortem,
-            },
+            Self::Reminder(reminder) => reminder.owed.purpose(),
             Self::Receipt { .. } => Purpose::Receipt,
             Self::Confirmation { .. } => Purpose::Confirmation,
             Self::Status => Purpose::Status,
@@ -305,6 +300,18 @@ pub enum Owed {
     Postmortem {
         due_at: Option<DateTime<Utc>>,
     },
+}
+
+impl Owed {
+    /// What a reminder of this alone is for.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::Update { .. } => Purpose::ReminderUpdate,
+            Self::Missing { .. } => Purpose::ReminderMissing,
+            Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
+            Self::Postmortem { .. } => Purpose::ReminderPostmortem,
+        }
+    }
 }
 
 /// A passage of a postmortem that blames or is vague, and a better wording.

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod role;
 pub mod severity;
 pub mod state;
+pub mod waiting;
 
 pub use decision::{Decision, Entry, Mailing, NewEntry, Says};
 pub use event::Event;

@@ -107,7 +107,7 @@ async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
         send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), hello, 1).await;
     }
     let mut write = house.store.begin_write().await.unwrap();
-    let waiting = write.load_waiting(10).await.unwrap();
+    let waiting = write.load_waiting(10).await.unwrap().messages;
     let trusted: Vec<_> =
         waiting.iter().map(|one| (one.message.route, one.message.network_trusted)).collect();
     assert_eq!(trusted, [(Route::Smtp, true), (Route::Lmtp, false)]);

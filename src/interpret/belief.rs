@@ -4,11 +4,11 @@
 //! nothing else in a message proves anything. Start with [`speaker`].
 
 use super::{Clues, Pointed};
-use crate::incident::Policy;
 use crate::incident::event::{Speaker, Trust};
 use crate::incident::state::Person;
+use crate::incident::{Incident, Policy};
 use crate::mail::ids::{Secret, same};
-use crate::mail::{Address, InboundMail, Tag};
+use crate::mail::{Address, InboundMail};
 
 /// Everything that decides how far a sender is believed.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +29,9 @@ pub fn speaker(
     let person = policy.roster.person(&from.address, &from.name);
     let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
     let known = policy.roster.knows(&from.address) || named;
-    let by_token = match (&clues.tag, pointed.incident) {
-        (Tag::Incident { number, token: Some(token) }, Some(incident)) if *number == incident.number => {
-            addresses_of(&from.address, policy).iter().any(|address| {
-                same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-            })
-        }
-        _ => false,
-    };
+    let theirs = addresses_of(&from.address, policy);
+    let by_token = addressed(clues, pointed)
+        .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)));
     // A network vouches for the From that its submitter wrote, and for no other field.
     let by_network = proof.network_trusted && !mail.from_rewritten;
     if !by_token && !by_network && !known {
@@ -62,22 +57,28 @@ fn token_owner(
     proof: Proof<'_>,
     policy: &Policy,
 ) -> Option<Person> {
-    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
-    else {
-        return None;
-    };
-    if *number != incident.number {
-        return None;
-    }
+    let incident = addressed(clues, pointed).filter(|_| !clues.tokens.is_empty())?;
     let roster = policy.roster.people.iter().flat_map(|member| {
         [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
     });
     let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
     let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
-    let given = |address: &&Address| {
-        same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-    };
+    let given = |address: &&Address| was_given(clues, incident, address, proof);
     roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
+}
+
+/// The incident whose address a message was sent to.
+fn addressed<'a>(clues: &Clues, pointed: &Pointed<'a>) -> Option<&'a Incident> {
+    pointed.incident.filter(|incident| clues.number() == Some(incident.number))
+}
+
+/// Whether one of the tokens that a message carries is what we gave to this address.
+fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof<'_>) -> bool {
+    if clues.tokens.is_empty() {
+        return false;
+    }
+    let given = proof.secret.incident_token(incident.number, address, incident.token_epoch);
+    clues.tokens.iter().any(|token| same(token, &given))
 }
 
 /// All addresses of the person with this one.

@@ -167,7 +167,7 @@ mod tests {
             read_attachments(&message)
         };
         let own = Attachment { name: "inner.eml".into(), size_octets: inner.len() };
-        assert_eq!(of("", inner), [own.clone()]);
+        assert_eq!(of("", inner), std::slice::from_ref(&own));
         let encoded = data_encoding::BASE64.encode(inner.as_bytes());
         assert_eq!(of("Content-Transfer-Encoding: base64\r\n", &encoded), [own]);
     }

@@ -22,8 +22,20 @@ const RECIPIENTS_MAX: usize = 1_000;
 const NAME_CHARS_MAX: usize = 200;
 
 /// Where an address can stand to which a message was sent.
-const RECIPIENT_FIELDS: [&str; 7] =
-    ["to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"];
+const RECIPIENT_FIELDS: [&str; 12] = [
+    "to",
+    "cc",
+    "resent-to",
+    "resent-cc",
+    "delivered-to",
+    "x-delivered-to",
+    "x-original-to",
+    "x-real-to",
+    "x-rcpt-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-forwarded-to",
+];
 
 /// A mailbox of a header field: display name, if any, and address (RFC 5322 section 3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +69,8 @@ pub struct InboundMail {
     /// The author stands in another field than `From`, which the list that the message came through
     /// made its own: no network vouches for such an author.
     pub from_rewritten: bool,
-    /// Every address found where a recipient can stand: To, Cc, Delivered-To, X-Original-To,
-    /// Envelope-To, X-Envelope-To, X-Forwarded-To. The envelope's own are not among them.
+    /// Every address found where a recipient can stand: To, Cc, Delivered-To and its like, and what a
+    /// server received it for. The envelope's own are not among them.
     pub recipients: Vec<Address>,
     /// Decoded, on one line, as written; `Re:` and tags included.
     pub subject: String,
@@ -99,7 +111,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
     let lines = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
-        let text = quote::whole_text(&lines);
+        let text = quote::beginning(&lines, origin::TEXT_OCTETS);
         let (message, from) = (message.as_ref(), written_from.as_ref());
         let subject = &subject;
         origin::read_origin(&Signs {
@@ -205,8 +217,17 @@ fn read_recipients(fields: &Fields) -> Vec<Address> {
     let mut seen = std::collections::HashSet::new();
     let values = RECIPIENT_FIELDS.iter().flat_map(|name| fields.all(name));
     let mailboxes = values.flat_map(header::read_mailboxes).flatten();
-    let addresses = mailboxes.map(|mailbox| mailbox.address);
+    let received_for = fields.all("received").filter_map(read_received_for);
+    let addresses = mailboxes.map(|mailbox| mailbox.address).chain(received_for);
     addresses.filter(|address| seen.insert(address.key())).take(RECIPIENTS_MAX).collect()
+}
+
+/// `for <incidents+42@example.org>;` of a Received field (RFC 5321 section 4.4): where a mailbox is
+/// read that tells of no envelope, it may be all that is left of one.
+fn read_received_for(value: &str) -> Option<Address> {
+    let mut words = value.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("for"));
+    let address = words.nth(1)?.trim_end_matches(';').trim_matches(['<', '>']);
+    Address::read(address).ok()
 }
 
 #[cfg(test)]
@@ -228,6 +249,19 @@ mod tests {
         assert_eq!(mail.subject, "Re: café");
         assert_eq!(mail.date.map(|date| date.timestamp()), Some(1_736_154_000));
         assert_eq!(mail.unreadable, None);
+    }
+
+    #[test]
+    fn a_recipient_is_found_wherever_a_server_writes_one() {
+        for field in [
+            "X-Delivered-To: incidents+7.tok@example.org",
+            "Resent-To: Incidents <incidents+7.tok@example.org>",
+            "Received: from a.example by b.example with ESMTPS id x\r\n for <incidents+7.tok@example.org>;\r\n Mon",
+        ] {
+            let mail = read_mail(format!("{field}\r\n{MAIL}").as_bytes(), false);
+            let found = mail.recipients.iter().any(|to| to.as_str() == "incidents+7.tok@example.org");
+            assert!(found, "{field}: {:?}", mail.recipients);
+        }
     }
 
     #[test]

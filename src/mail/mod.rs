@@ -15,10 +15,12 @@ pub mod key;
 mod limits;
 mod list;
 pub mod mailto;
+mod masking;
 pub mod message;
 pub mod origin;
 mod phrases;
 pub mod quote;
+pub mod relay;
 mod words;
 
 pub use address::{Address, OwnAddress, Tag};

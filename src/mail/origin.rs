@@ -5,11 +5,14 @@
 
 mod absence;
 
+use std::sync::LazyLock;
+
 use mail_parser::{Message, MimeHeaders, PartType};
 
 use super::dsn;
 use super::header::{Fields, decode};
 use super::message::Mailbox;
+use super::phrases::Phrases;
 
 /// The field that marks our own mail, whatever its value.
 pub const OWN_MARK: &str = "X-Firebell-Loop";
@@ -157,8 +160,12 @@ const REPORT_SENTENCES: &[&str] = &[
     "this message is automatically generated",
 ];
 
+static SENTENCES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(REPORT_SENTENCES));
+
 /// How far into a text the sentences of old reports are looked for, in characters.
 const SENTENCE_WITHIN_CHARS: usize = 2_000;
+/// How much of a text is looked at: that many characters, whatever their script.
+pub(super) const TEXT_OCTETS: usize = SENTENCE_WITHIN_CHARS * 4;
 
 /// What is known of a message when its origin is asked.
 pub(super) struct Signs<'a> {
@@ -167,6 +174,7 @@ pub(super) struct Signs<'a> {
     pub subject: &'a str,
     /// What the parser made of it, where it was given to the parser.
     pub message: Option<&'a Message<'a>>,
+    /// Its beginning at least, of [`TEXT_OCTETS`].
     pub text: &'a str,
     pub null_reverse_path: bool,
 }
@@ -273,7 +281,7 @@ fn has_report_sentence(text: &str) -> bool {
     let start: String = text.chars().take(SENTENCE_WITHIN_CHARS).collect();
     let own: String = start.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join(" ");
     let words = own.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-    REPORT_SENTENCES.iter().any(|sentence| words.contains(sentence))
+    SENTENCES.are_within(&words)
 }
 
 /// RFC 3834 section 5, and what answered automatically before it or without it.

@@ -19,7 +19,7 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::ids::Secret;
-use crate::store::rows::{NewInbound, Route};
+use crate::store::rows::{NewInbound, Route, Undelivered};
 use crate::store::{Store, StoreError};
 use mailbox::{Mailboxes, Reply, Sent};
 use script::{Act, Part, Script, ScriptError, Step};
@@ -181,13 +181,14 @@ impl Rehearsal {
                 let (octets, recipients) = arrival.map_err(error)?;
                 self.arrive(octets, recipients, *verified, *null_reverse_path).await?;
             }
-            Act::Replies { who, to_subject, by_thread, from } => {
+            Act::Replies { who, to_subject, by_thread, from, copying } => {
                 let policy = self.engine.policy();
                 let reply = Reply {
                     who,
                     to_subject: to_subject.as_deref(),
                     by_thread: *by_thread,
                     from: from.as_deref(),
+                    copying: copying.as_deref(),
                     body: &step.body,
                 };
                 let reply = self.mailboxes.reply(&reply, &policy, self.arrivals);
@@ -198,6 +199,11 @@ impl Rehearsal {
                 let pressed = self.mailboxes.press(who, label, &self.engine.policy(), self.arrivals);
                 let (octets, recipients) = pressed.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
+            }
+            Act::Bounces { who, reason } => {
+                let bounced = self.mailboxes.bounce(who, reason, &self.engine);
+                let (octets, recipients) = bounced.map_err(error)?;
+                self.arrive(octets, recipients, false, true).await?;
             }
             Act::Asleep => self.asleep = true,
             Act::Awake => self.asleep = false,
@@ -293,8 +299,13 @@ impl Rehearsal {
         let jobs = store.lease_outbox(ROWS_AT_ONCE, now + TimeDelta::minutes(1), now).await?;
         let mut sent: Vec<Sent> = Vec::new();
         for job in &jobs {
+            if job.is_expired(now) {
+                self.engine.undelivered(job.outbox, Undelivered::Expired).await?;
+                continue;
+            }
             if self.refused.contains(&job.recipient) {
-                self.engine.refuse(job.outbox, "550 5.1.1 no such mailbox").await?;
+                let why = Undelivered::Refused("550 5.1.1 no such mailbox".to_owned());
+                self.engine.undelivered(job.outbox, why).await?;
                 continue;
             }
             store.mark_accepted(&[(job.outbox, "250 2.0.0 rehearsed".to_owned())], now).await?;

@@ -18,7 +18,10 @@ mod wrap;
 
 use chrono::{DateTime, Utc};
 
-pub use answer::{render_guide, render_held, render_on_call, render_unreadable};
+pub use answer::{
+    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_unread,
+    render_unreadable,
+};
 pub use digest::render_digest;
 pub use reminder::render_reminders;
 

@@ -281,11 +281,14 @@ pub fn render_note(
     rows.push(fact("Phase", context.phase_line()));
     rows.push(fact("Commander", context.commander_line()));
     paper.facts(rows);
-    paper.foot(
+    paper.foot(if context.incident.commander().is_some() {
         "You get this because you work on the incident. Nothing is asked of you; a reply goes into \
          the timeline and to the other responders. No more of these? Reply with the one word \
-         `leave`.",
-    );
+         `leave`."
+    } else {
+        "You get this because you work on the incident, or are asked to take command of it. A reply \
+         goes into the timeline and to the others."
+    });
     let mut letter = context.in_thread(Purpose::Note, &paper);
     letter.display_name = context.via(by);
     letter

@@ -204,8 +204,9 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
     let zone = &policy.calendar.zone;
     let mut text = format!("{}  {}\n", incident.key(), incident.title);
     let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "{name:<14}{value}");
+        for (at, line) in value.lines().enumerate() {
+            let name = if at == 0 { name } else { "" };
+            let _ = writeln!(text, "{}", format!("{name:<14}{line}").trim_end());
         }
     };
     let assumed = if incident.severity_assumed { "  (assumed)" } else { "" };
@@ -219,6 +220,15 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
         let asked = if held.accepted_at.is_none() { "  (asked)" } else { "" };
         fact(held.role.name(), format!("{}{asked}", held.person.shown()));
     }
+    fact("Services", incident.services.join(", "));
+    let place = &incident.coordination;
+    fact("Bridge", place.bridge.clone().unwrap_or_default());
+    fact("Chat", place.chat.clone().unwrap_or_default());
+    fact("Doc", place.doc.clone().unwrap_or_default());
+    for link in &incident.links {
+        fact("Link", link.clone());
+    }
+    fact("Summary", incident.summary.clone().unwrap_or_default());
     fact("Impact", incident.impact.clone().unwrap_or_default());
     fact("Missing", missing_fields(incident, policy).join(", "));
     for owed in obligations(incident, policy) {

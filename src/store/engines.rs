@@ -30,6 +30,13 @@ const SQLITE_READERS: u32 = 4;
 /// Enough for intake, engine, deliveries and pages at once; a small server allows 100 in all.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
+/// A machine that vanishes in the middle of a transaction must not keep its locks for the hours that
+/// TCP waits: its session ends after a minute without a sign of life, or when a transaction stands
+/// still for five.
+const POSTGRES_SESSION: &str = "
+    set idle_in_transaction_session_timeout = '5min';
+    set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3";
+
 /// One statement, with the text of each engine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Statement {
@@ -137,6 +144,9 @@ impl Engine {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
+                .after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(drop) })
+                })
                 .connect(url)
                 .await
                 .map_err(StoreError::Unavailable)?;
@@ -315,7 +325,7 @@ fn bind_sqlite(values: Vec<Value>) -> Stored<SqliteArguments> {
             Value::Octets(value) => arguments.add(value),
             Value::Boolean(value) => arguments.add(value),
         };
-        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+        bound.map_err(|error| StoreError::Rejected(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
 }
@@ -329,7 +339,7 @@ fn bind_postgres(values: Vec<Value>) -> Stored<PgArguments> {
             Value::Octets(value) => arguments.add(value),
             Value::Boolean(value) => arguments.add(value),
         };
-        bound.map_err(|error| StoreError::Unavailable(sqlx::Error::Encode(error)))?;
+        bound.map_err(|error| StoreError::Rejected(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
 }
@@ -345,10 +355,41 @@ impl From<sqlx::Error> for StoreError {
             // BUSY_RECOVERY, BUSY_SNAPSHOT.
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 Some("40001" | "40P01" | "5" | "6" | "261" | "517") => Self::Conflict,
+                Some(code) if is_rejected(code) => Self::Rejected(error),
                 _ => Self::Unavailable(error),
             },
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Damaged("row"),
             _ => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Whether a code says that a value is to blame and not the database.
+fn is_rejected(code: &str) -> bool {
+    /// PostgreSQL's classes of a SQLSTATE: data exception, integrity constraint violation, program
+    /// limit exceeded.
+    const CLASSES: [&str; 3] = ["22", "23", "54"];
+    const SQLSTATE_CHARS: usize = 5;
+    /// SQLite's primary result codes, the low octet of any: TOOBIG, CONSTRAINT, MISMATCH.
+    const PRIMARY: [u32; 3] = [18, 19, 20];
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < SQLSTATE_CHARS => PRIMARY.contains(&(number & 0xff)),
+        _ => CLASSES.iter().any(|class| code.starts_with(class)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_to_blame_or_the_database() {
+        for rejected in ["22021", "23503", "54000", "18", "1811", "787"] {
+            assert!(is_rejected(rejected), "{rejected}");
+        }
+        // Disk full, no connection, shut down, no such table, I/O error, read-only, out of memory.
+        for away in ["53100", "08006", "57P01", "42P01", "13", "10", "8", "1", "7", "4618"] {
+            assert!(!is_rejected(away), "{away}");
         }
     }
 }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
+use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
-use super::rows::{Claim, Inbound, InboundState, NewInbound, Route};
+use super::rows::{Claim, Inbound, InboundState, NewInbound, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
@@ -37,12 +38,12 @@ statements! {
                substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
         from json_each($1)";
     COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    /// SQLite has one writer anyway.
+    READ_ALONE = "select 1",
+        // Until the transaction ends, however it ends. The number is ours to choose.
+        pg: "select cast(1 as bigint) from (select pg_advisory_xact_lock(73112)) as locked";
     CHOOSE_WAITING = "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1",
-        // Readers of several processes never wait for each other, and never read the same message.
-        pg: "
-        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1
-        for update skip locked";
+        select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1";
     LOAD_WAITING = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
@@ -53,6 +54,7 @@ statements! {
     LOAD_OF_INCIDENT = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    LOAD_FATE = "select state, incident from inbound where id = $1";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
     CLAIM_CONTENT_KEY = "
@@ -61,6 +63,16 @@ statements! {
         where content_key.inbound = excluded.inbound";
     LOAD_CONTENT_KEY = "select inbound, unproven from content_key where key = $1";
     SAVE_CONTENT_KEY = "update content_key set inbound = $2, unproven = $3 where key = $1";
+    /// The first report of a name and hour stands for all.
+    CLAIM_HELD = "
+        insert into held_report (name, hour, inbound) values ($1, $2, $3)
+        on conflict (name, hour) do nothing";
+    LOAD_HELD = "select inbound from held_report where name = $1 and hour = $2";
+    STANDS_FOR_OTHERS = "select count(*) from held_report where inbound = $1";
+    FORGET_HELD = "delete from held_report where inbound = $1";
+    HOLD_WITH = "update inbound set held_with = $2 where id = $1";
+    LOAD_HELD_WITH = "
+        select id from inbound where held_with = $1 and state = 'held' order by id limit $2";
     /// Never of a message that waits to be read.
     FORGET_RAW = "
         update inbound set octets = null
@@ -76,7 +88,8 @@ struct InboundRow {
     recipients: String,
     network_trusted: bool,
     route: String,
-    octets: Vec<u8>,
+    /// Null where they were forgotten, or the row is damaged.
+    octets: Option<Vec<u8>>,
     state: String,
     attempts: i64,
 }
@@ -91,9 +104,19 @@ impl InboundRow {
             recipients: read_json(&self.recipients, "message's recipients")?,
             network_trusted: self.network_trusted,
             route: read_variant(&self.route, &Route::NAMES, "message's route")?,
-            octets: unpack(&self.octets, "message")?,
+            octets: unpack(&self.octets.ok_or(StoreError::Damaged("message"))?, "message")?,
         };
         Ok((Inbound { message, attempts: self.attempts }, state))
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, row: InboundRow) {
+        let id = row.id;
+        match row.read() {
+            Ok((inbound, _)) => self.messages.push(inbound),
+            Err(_) => self.damaged.push(id),
+        }
     }
 }
 
@@ -150,25 +173,53 @@ impl Write {
         Ok(())
     }
 
-    /// The messages that have waited longest. On PostgreSQL others skip them until this commits.
-    pub async fn load_waiting(&mut self, limit: i64) -> Stored<Vec<Inbound>> {
+    /// The messages that have waited longest, in the order in which they were received.
+    ///
+    /// On PostgreSQL one process reads at a time, until this commits: of two messages to one incident
+    /// the first received is read first, whoever received them. Between two processes that is by
+    /// their clocks.
+    pub async fn load_waiting(&mut self, limit: i64) -> Stored<Waiting> {
         self.flush().await?;
+        let _: Vec<(i64,)> = self.transaction.load(READ_ALONE, vec![]).await?;
         let chosen: Vec<(i64, i64)> = self.transaction.load(CHOOSE_WAITING, vec![limit.into()]).await?;
         let mut octets = 0;
-        let ids: Vec<(i64,)> = chosen
+        let ids: Vec<i64> = chosen
             .into_iter()
             .take_while(|(_, size)| {
                 let first = octets == 0;
                 octets += size;
                 first || octets <= OCTETS_AT_ONCE_MAX
             })
-            .map(|(id, _)| (id,))
+            .map(|(id, _)| id)
             .collect();
+        let mut waiting = Waiting::default();
+        match self.load_rows(&ids).await {
+            Ok(rows) => {
+                for row in rows {
+                    waiting.add(row);
+                }
+            }
+            // One row that the driver cannot read hides the others.
+            Err(StoreError::Damaged(_)) => {
+                for id in ids {
+                    match self.load_rows(&[id]).await {
+                        Ok(rows) => rows.into_iter().for_each(|row| waiting.add(row)),
+                        Err(StoreError::Damaged(_)) => waiting.damaged.push(id),
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(waiting)
+    }
+
+    async fn load_rows(&mut self, ids: &[i64]) -> Stored<Vec<InboundRow>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let waiting: Vec<InboundRow> = self.transaction.load(LOAD_WAITING, vec![rows(&ids)]).await?;
-        waiting.into_iter().map(|row| Ok(row.read()?.0)).collect()
+        let ids: Vec<_> = ids.iter().map(|id| (id,)).collect();
+        self.transaction.load(LOAD_WAITING, vec![rows(&ids)]).await
     }
 
     /// A message and what became of it; `None` also when its octets were forgotten.
@@ -177,6 +228,14 @@ impl Write {
         let rows: Vec<InboundRow> = self.transaction.load(LOAD_ONE, vec![id.into()]).await?;
         let read = rows.into_iter().next().map(InboundRow::read).transpose()?;
         Ok(read.map(|(inbound, state)| (inbound.message, state)))
+    }
+
+    /// What became of a message, and the incident that it belongs to.
+    pub async fn load_fate(&mut self, id: i64) -> Stored<Option<(InboundState, Option<i64>)>> {
+        self.flush().await?;
+        let rows: Vec<(String, Option<i64>)> = self.transaction.load(LOAD_FATE, vec![id.into()]).await?;
+        let Some((state, incident)) = rows.into_iter().next() else { return Ok(None) };
+        Ok(Some((read_variant(&state, &InboundState::NAMES, "message's state")?, incident)))
     }
 
     /// Keeps what became of a message.
@@ -206,7 +265,49 @@ impl Write {
         let rows: Vec<(i64, bool)> =
             self.transaction.load(LOAD_CONTENT_KEY, vec![key.to_vec().into()]).await?;
         let (first, unproven) = rows.first().copied().ok_or(StoreError::Damaged("content key"))?;
-        Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled })
+        Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled { first } })
+    }
+
+    /// Claims to be the report that stands for all of a name that are held in the hour that `now` lies
+    /// in; returns the one that does.
+    pub async fn claim_held_report(
+        &mut self,
+        name: &str,
+        inbound: i64,
+        now: DateTime<Utc>,
+    ) -> Stored<i64> {
+        let hour = micros(now).div_euclid(HOUR_MICROS);
+        let name = plain(name);
+        let values = vec![name.as_str().into(), hour.into(), inbound.into()];
+        self.transaction.execute(CLAIM_HELD, values).await?;
+        let rows: Vec<(i64,)> = self.transaction.load(LOAD_HELD, vec![name.into(), hour.into()]).await?;
+        rows.first().map(|(first,)| *first).ok_or(StoreError::Damaged("held report"))
+    }
+
+    /// Whether a held report stands for others.
+    pub async fn stands_for_others(&mut self, inbound: i64) -> Stored<bool> {
+        let rows: Vec<(i64,)> = self.transaction.load(STANDS_FOR_OTHERS, vec![inbound.into()]).await?;
+        Ok(rows.first().is_some_and(|(count,)| *count > 0))
+    }
+
+    /// It stands for no others any more: the next one of its name stands for itself.
+    pub async fn forget_held_report(&mut self, inbound: i64) -> Stored<()> {
+        self.transaction.execute(FORGET_HELD, vec![inbound.into()]).await?;
+        Ok(())
+    }
+
+    /// Keeps a held report together with the one that stands for it.
+    pub async fn hold_with(&mut self, inbound: i64, first: i64) -> Stored<()> {
+        self.transaction.execute(HOLD_WITH, vec![inbound.into(), first.into()]).await?;
+        Ok(())
+    }
+
+    /// The reports that are still held together with this one, oldest first.
+    pub async fn load_held_with(&mut self, first: i64, limit: i64) -> Stored<Vec<i64>> {
+        self.flush().await?;
+        let values = vec![first.into(), limit.into()];
+        let rows: Vec<(i64,)> = self.transaction.load(LOAD_HELD_WITH, values).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Gives a content key to this message; `unproven` when it was only filed because nothing proved

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::columns::{json, micros, name, plain, read_address, read_instant, read_json, read_name};
 use super::engines::statements;
-use super::rows::{DueDeadline, StoredIncident};
+use super::rows::{DueDeadline, Incidents, StoredIncident};
 use super::{Store, StoreError, Stored, Write};
 use crate::incident::Incident;
 use crate::incident::deadlines::Deadline;
@@ -25,14 +25,15 @@ statements! {
         update incident set version = $2, is_open = $3, phase = $4, severity = $5, title = $6,
                private = $7, drill = $8, declared_at = $9, resolved_at = $10, closed_at = $11, state = $12
         where number = $1 and version = $13";
-    LOAD = "select version, state from incident where number = $1";
-    LOAD_NEWEST = "select version, state from incident order by number desc limit $1";
-    LOAD_OPEN = "select version, state from incident where is_open order by number desc limit $1";
-    LOAD_ALL = "select version, state from incident order by number";
+    LOAD = "select number, version, state from incident where number = $1";
+    LOAD_NEWEST = "select number, version, state from incident order by number desc limit $1";
+    LOAD_OPEN = "
+        select number, version, state from incident where is_open order by number desc limit $1";
+    LOAD_ALL = "select number, version, state from incident order by number";
     /// For whoever replaces what belongs to incidents without a new version of them.
-    LOCK_ALL = "select version, state from incident order by number",
+    LOCK_ALL = "select number, version, state from incident order by number",
         // Whoever changes one meanwhile waits, or has committed before it is read.
-        pg: "select version, state from incident order by number for update";
+        pg: "select number, version, state from incident order by number for update";
     LOAD_TIMELINE = "
         select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
                message_id
@@ -78,16 +79,29 @@ impl EntryRow {
     }
 }
 
-type IncidentRow = (i64, String);
+type IncidentRow = (i64, i64, String);
 
-fn read_incident((version, state): IncidentRow) -> Stored<StoredIncident> {
+fn read_incident((_, version, state): IncidentRow) -> Stored<StoredIncident> {
     Ok(StoredIncident { incident: read_json(&state, "incident")?, version })
+}
+
+/// One that is damaged keeps nobody from the others.
+fn read_incidents(rows: Vec<IncidentRow>) -> Incidents {
+    let mut incidents = Incidents::default();
+    for row in rows {
+        let number = row.0;
+        match read_incident(row) {
+            Ok(stored) => incidents.readable.push(stored),
+            Err(_) => incidents.damaged.push(number),
+        }
+    }
+    incidents
 }
 
 type DeadlineRow = (i64, String, i64);
 
 fn read_deadline((incident, kind, wake_at): DeadlineRow) -> Stored<DueDeadline> {
-    let kind = read_name(kind, "deadline's kind")?;
+    let kind = read_name(kind, "deadline's kind").ok();
     Ok(DueDeadline { incident, kind, wake_at: read_instant(wake_at)? })
 }
 
@@ -98,10 +112,9 @@ impl Store {
     }
 
     /// Newest first.
-    pub async fn load_incidents(&self, only_open: bool, limit: i64) -> Stored<Vec<StoredIncident>> {
+    pub async fn load_incidents(&self, only_open: bool, limit: i64) -> Stored<Incidents> {
         let statement = if only_open { LOAD_OPEN } else { LOAD_NEWEST };
-        let rows: Vec<IncidentRow> = self.engine.load(statement, vec![limit.into()]).await?;
-        rows.into_iter().map(read_incident).collect()
+        Ok(read_incidents(self.engine.load(statement, vec![limit.into()]).await?))
     }
 
     /// In the order of its numbers.
@@ -127,7 +140,11 @@ impl Store {
     pub async fn load_deadlines(&self, number: i64) -> Stored<Vec<Deadline>> {
         let rows: Vec<DeadlineRow> = self.engine.load(LOAD_DEADLINES, vec![number.into()]).await?;
         rows.into_iter()
-            .map(|row| read_deadline(row).map(|due| Deadline { kind: due.kind, wake_at: due.wake_at }))
+            .map(|row| {
+                let due = read_deadline(row)?;
+                let kind = due.kind.ok_or(StoreError::Damaged("deadline's kind"))?;
+                Ok(Deadline { kind, wake_at: due.wake_at })
+            })
             .collect()
     }
 }
@@ -145,15 +162,13 @@ impl Write {
     }
 
     /// Oldest first.
-    pub async fn load_all_incidents(&mut self) -> Stored<Vec<StoredIncident>> {
-        let rows: Vec<IncidentRow> = self.transaction.load(LOAD_ALL, vec![]).await?;
-        rows.into_iter().map(read_incident).collect()
+    pub async fn load_all_incidents(&mut self) -> Stored<Incidents> {
+        Ok(read_incidents(self.transaction.load(LOAD_ALL, vec![]).await?))
     }
 
     /// The same, unchanged until this commits.
-    pub async fn lock_all_incidents(&mut self) -> Stored<Vec<StoredIncident>> {
-        let rows: Vec<IncidentRow> = self.transaction.load(LOCK_ALL, vec![]).await?;
-        rows.into_iter().map(read_incident).collect()
+    pub async fn lock_all_incidents(&mut self) -> Stored<Incidents> {
+        Ok(read_incidents(self.transaction.load(LOCK_ALL, vec![]).await?))
     }
 
     /// Inserts it when `was` is 0; else replaces version `was`. [`StoreError::Conflict`] when that is

@@ -4,11 +4,13 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, and `ledgers` for the small tables; what a transaction saves waits in
-//! `pending`.
+//! `incidents`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small tables; what a
+//! transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
 
 mod columns;
+mod dead;
 mod engines;
+mod forgetting;
 mod inbound;
 mod incidents;
 mod ledgers;
@@ -16,7 +18,10 @@ mod mailboxes;
 mod octets;
 mod outbox;
 mod pending;
+mod reminders;
 pub mod rows;
+
+pub use forgetting::KNOWN_WITHIN;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +35,19 @@ pub enum StoreError {
     /// The operator's: the schema is newer than this program, or a migration failed.
     #[error("the database schema does not fit this program")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database will not take such a value: our own mistake, and the same next time.
+    #[error("the database refused a value")]
+    Rejected(#[source] sqlx::Error),
     /// What was stored cannot be read back: our own mistake or a damaged file.
     #[error("a stored {0} cannot be read")]
     Damaged(&'static str),
+}
+
+impl StoreError {
+    /// Whether the same again would fail again; otherwise the database is busy or away.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Damaged(_))
+    }
 }
 
 /// A database, opened and migrated. Clones share its connections.
@@ -69,8 +84,17 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        let all =
-            [inbound::ALL, mailboxes::ALL, incidents::ALL, outbox::ALL, ledgers::ALL, pending::ALL];
+        let all = [
+            dead::ALL,
+            forgetting::ALL,
+            inbound::ALL,
+            mailboxes::ALL,
+            incidents::ALL,
+            outbox::ALL,
+            reminders::ALL,
+            ledgers::ALL,
+            pending::ALL,
+        ];
         for statements in all {
             misfits.extend(self.engine.prepare(statements).await);
         }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::columns::{micros, name, plain, read_address, read_instant, read_name, read_variant, rows};
 use super::engines::statements;
 use super::octets::unpack;
-use super::rows::{Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState};
+use super::rows::{Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState, Undelivered};
 use super::{Store, Stored, Write};
 use crate::incident::decision::Purpose;
 use crate::mail::Address;
@@ -25,28 +25,24 @@ statements! {
     LOAD_LETTERS = "
         select id, incident, purpose, octets from letter
         where id in (select cast(value->>0 as bigint) from json_each($1))";
-    /// Leases the mail that has waited longest. What is of no use any more comes out of the queue
-    /// on the same way, so that it is neither sent nor in the way.
+    /// Leases the mail that has waited longest. What is of no use any more is leased on the same way,
+    /// so that somebody is told of it, and is no attempt.
     LEASE = "
-        update outbox set
-            state = case when expires_at <= $1 then 'expired' else state end,
-            leased_until = case when expires_at <= $1 then 0 else $2 end,
+        update outbox set leased_until = $2,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         where id in (select id from outbox where state in ('queued', 'deferred')
                      and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3)
-        returning id, letter, recipient, token, state, due_at, attempts, expires_at",
+        returning id, letter, recipient, token, due_at, attempts, expires_at",
         // Two workers never wait for each other.
         pg: "
         with due as materialized (
             select id as due_id from outbox where state in ('queued', 'deferred')
             and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3
             for update skip locked)
-        update outbox set
-            state = case when expires_at <= $1 then 'expired' else state end,
-            leased_until = case when expires_at <= $1 then 0 else $2 end,
+        update outbox set leased_until = $2,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         from due where id = due_id
-        returning id, letter, recipient, token, state, due_at, attempts, expires_at";
+        returning id, letter, recipient, token, due_at, attempts, expires_at";
     RETURN_LEASES = "
         update outbox set leased_until = 0
         where state in ('queued', 'deferred') and leased_until > 0";
@@ -66,6 +62,9 @@ statements! {
     MARK_REFUSED = "
         update outbox set state = 'refused', leased_until = 0, last_answer = $2
         where id = $1 and state <> 'refused'";
+    MARK_EXPIRED = "
+        update outbox set state = 'expired', leased_until = 0
+        where id = $1 and state in ('queued', 'deferred')";
     SUPERSEDE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred') and recipient_key = $2
@@ -81,6 +80,11 @@ statements! {
         update outbox set state = 'queued', due_at = $2, attempts = 0,
                expires_at = case when expires_at <= $2 then $3 else expires_at end
         where id = $1 and state <> 'accepted'";
+    /// What expired or was replaced stays what it is, until somebody names it.
+    RETRY_ALL = "
+        update outbox set state = 'queued', due_at = $1, attempts = 0,
+               expires_at = case when expires_at <= $1 then $2 else expires_at end
+        where state in ('queued', 'deferred', 'refused', 'held')";
     HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred')";
     LOAD_ROW = "
         select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
@@ -127,7 +131,6 @@ struct LeasedRow {
     letter: i64,
     recipient: String,
     token: Option<String>,
-    state: String,
     due_at: i64,
     attempts: i64,
     expires_at: i64,
@@ -198,7 +201,7 @@ impl Store {
         rows.into_iter().next().map(LetterRow::read).transpose()
     }
 
-    /// Leases what has waited longest and is due; marks the expired rows it meets. The attempts of a
+    /// Leases what has waited longest and is due, also what is of no use any more. The attempts of a
     /// job include this one.
     ///
     /// Safe with any number of workers on one database: one row is leased to one of them.
@@ -208,19 +211,13 @@ impl Store {
         leased_until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Stored<Vec<Job>> {
-        // Ends: each round that leases nothing marks expired rows, of which there are ever fewer.
-        loop {
-            let values = vec![micros(now).into(), micros(leased_until).into(), limit.into()];
-            let mut leased: Vec<LeasedRow> = self.engine.change(LEASE, values).await?;
-            if leased.is_empty() {
-                return Ok(Vec::new());
-            }
-            leased.retain(|row| row.state != OutboxState::Expired.name());
-            if !leased.is_empty() {
-                leased.sort_unstable_by_key(|row| (row.due_at, row.id));
-                return self.load_jobs(leased).await;
-            }
+        let values = vec![micros(now).into(), micros(leased_until).into(), limit.into()];
+        let mut leased: Vec<LeasedRow> = self.engine.change(LEASE, values).await?;
+        if leased.is_empty() {
+            return Ok(Vec::new());
         }
+        leased.sort_unstable_by_key(|row| (row.due_at, row.id));
+        self.load_jobs(leased).await
     }
 
     /// Rows whose letter is missing were never complete, and lapse with their lease.
@@ -281,6 +278,12 @@ impl Store {
             None => self.engine.load(LOAD_NEWEST, vec![limit.into()]).await?,
         };
         rows.into_iter().map(ShownRow::read).collect()
+    }
+
+    /// Has all that wait, failed or are held tried now; returns how many.
+    pub async fn retry_outbox(&self, now: DateTime<Utc>) -> Stored<u64> {
+        let values = vec![micros(now).into(), micros(now + RETRY_WITHIN).into()];
+        self.engine.execute(RETRY_ALL, values).await
     }
 
     /// Whether there was such a row to change.
@@ -364,10 +367,16 @@ impl Write {
         rows.into_iter().next().map(ShownRow::read).transpose()
     }
 
-    /// The relay will not take it, or its report says so; `false` when that was known already.
-    pub async fn mark_refused(&mut self, outbox: i64, answer: &str) -> Stored<bool> {
+    /// It will not reach its recipient; `false` when that was known already.
+    pub async fn mark_undelivered(&mut self, outbox: i64, why: &Undelivered) -> Stored<bool> {
         self.flush().await?;
-        let values = vec![outbox.into(), plain(answer).into()];
-        Ok(self.transaction.execute(MARK_REFUSED, values).await? == 1)
+        let changed = match why {
+            Undelivered::Refused(answer) => {
+                let values = vec![outbox.into(), plain(answer).into()];
+                self.transaction.execute(MARK_REFUSED, values).await?
+            }
+            Undelivered::Expired => self.transaction.execute(MARK_EXPIRED, vec![outbox.into()]).await?,
+        };
+        Ok(changed == 1)
     }
 }

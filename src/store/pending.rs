@@ -44,8 +44,9 @@ statements! {
                'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
         from json_each($1)";
     SAVE_KNOWN_IDS = "
-        insert into known_id (message_id, incident, letter, purpose)
-        select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), value->>3
+        insert into known_id (message_id, incident, letter, purpose, seen_at)
+        select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), value->>3,
+               cast(value->>4 as bigint)
         from json_each($1) where true
         on conflict (message_id) do nothing";
     DELETE_DEADLINES = "
@@ -68,8 +69,8 @@ pub(super) type EntryColumns =
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
 /// Id, letter, recipient, their key, token, due at, expires at.
 pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64);
-/// Message-ID, incident, letter, purpose.
-pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>);
+/// Message-ID, incident, letter, purpose, seen at.
+pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>, i64);
 /// Kind, when to wake.
 type DeadlineColumns = (String, i64);
 /// State, incident, read at.

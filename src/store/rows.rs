@@ -71,7 +71,15 @@ pub enum Claim {
     /// Another copy was read, and only filed because nothing proved its sender.
     Unproven { first: i64 },
     /// Another copy was read; this one can do nothing more.
-    Settled,
+    Settled { first: i64 },
+}
+
+/// Messages that wait to be read.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    pub messages: Vec<Inbound>,
+    /// Those whose rows cannot be read back.
+    pub damaged: Vec<i64>,
 }
 
 /// What became of a stored message.
@@ -97,11 +105,20 @@ pub struct StoredIncident {
     pub version: i64,
 }
 
+/// Several incidents.
+#[derive(Debug, Default)]
+pub struct Incidents {
+    pub readable: Vec<StoredIncident>,
+    /// Those whose rows cannot be read back, by number.
+    pub damaged: Vec<i64>,
+}
+
 /// A deadline whose instant has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueDeadline {
     pub incident: i64,
-    pub kind: DeadlineKind,
+    /// `None` when this program knows no such kind.
+    pub kind: Option<DeadlineKind>,
     pub wake_at: DateTime<Utc>,
 }
 
@@ -130,6 +147,23 @@ pub struct NewOutbox {
     pub due_at: DateTime<Utc>,
     /// After which it is of no use to anybody.
     pub expires_at: DateTime<Utc>,
+}
+
+/// One thing that a reminder asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedFor {
+    pub incident: i64,
+    /// The kind of thing owed.
+    pub purpose: Purpose,
+    /// It goes to somebody beyond who owes it.
+    pub escalated: bool,
+}
+
+/// One thing that a reminder in the outbox asks for; a mail may hold several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingReminder {
+    pub outbox: i64,
+    pub asked: AskedFor,
 }
 
 /// Where an outbox row stands.
@@ -165,6 +199,22 @@ pub struct Job {
     pub octets: std::sync::Arc<Vec<u8>>,
 }
 
+impl Job {
+    /// It is of no use to anybody any more.
+    pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at <= now
+    }
+}
+
+/// Why a mail will not reach its recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The relay, or a delivery report, said so in these words.
+    Refused(String),
+    /// Its use ended before the relay took it.
+    Expired,
+}
+
 /// An outbox row, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
@@ -181,6 +231,16 @@ pub struct OutboxRow {
     pub attempts: i64,
     /// What the relay said last.
     pub last_answer: String,
+}
+
+/// An address to which nothing is sent, because a delivery report said that it is no mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadAddress {
+    /// In the spelling under which all spellings are found.
+    pub address: String,
+    pub since_at: DateTime<Utc>,
+    /// What the report said.
+    pub reason: String,
 }
 
 /// A Message-ID that we sent or received.

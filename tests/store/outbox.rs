@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use firebell::incident::decision::Purpose;
 use firebell::store::Store;
-use firebell::store::rows::{NewLetter, NewOutbox, OperatorAction, OutboxState};
+use firebell::store::rows::{NewLetter, NewOutbox, OperatorAction, OutboxState, Undelivered};
 
 use crate::{address, at, bases};
 
@@ -100,18 +100,19 @@ async fn concurrent_workers_never_lease_the_same_mail() {
 }
 
 #[tokio::test]
-async fn mail_that_is_of_no_use_any_more_is_marked_and_not_leased() {
+async fn mail_that_is_of_no_use_any_more_is_leased_to_be_told_and_is_no_attempt() {
     for base in bases().await {
         let store = base.store();
-        let mut rows: Vec<_> =
-            (1..=5).map(|id| NewOutbox { expires_at: at(2), ..outbox(id, 1) }).collect();
-        rows.push(outbox(6, 1));
-        queue(store, &rows).await;
-        let jobs = store.lease_outbox(2, at(9), at(2)).await.unwrap();
-        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [6]);
-        let expired = store.load_outbox(Some(OutboxState::Expired), 10).await.unwrap();
-        assert_eq!(expired.iter().map(|row| row.id).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
-        assert_eq!(expired[0].attempts, 0);
+        queue(store, &[NewOutbox { expires_at: at(2), ..outbox(1, 1) }, outbox(2, 1)]).await;
+        let jobs = store.lease_outbox(9, at(9), at(2)).await.unwrap();
+        let leased = jobs.iter().map(|job| (job.outbox, job.is_expired(at(2)), job.attempts));
+        assert_eq!(leased.collect::<Vec<_>>(), [(1, true, 0), (2, false, 1)]);
+        let mut write = store.begin_write().await.unwrap();
+        assert!(write.mark_undelivered(1, &Undelivered::Expired).await.unwrap());
+        assert!(!write.mark_undelivered(1, &Undelivered::Expired).await.unwrap(), "told once");
+        write.commit().await.unwrap();
+        assert_eq!(state_of(store, 1).await, OutboxState::Expired);
+        assert_eq!(store.earliest_outbox().await.unwrap(), Some(at(9)));
     }
 }
 
@@ -135,8 +136,9 @@ async fn what_the_relay_said_is_kept() {
         assert_eq!((accepted[1].message_id.as_str(), accepted[1].incident), ("1@example.org", Some(7)));
         assert_eq!(accepted[1].subject, letter(1).subject);
         let mut write = store.begin_write().await.unwrap();
-        assert!(write.mark_refused(1, "5.1.1 by report").await.unwrap());
-        assert!(!write.mark_refused(1, "5.1.1 by report").await.unwrap(), "told once");
+        let why = Undelivered::Refused("5.1.1 by report".into());
+        assert!(write.mark_undelivered(1, &why).await.unwrap());
+        assert!(!write.mark_undelivered(1, &why).await.unwrap(), "told once");
         let refused = write.load_outbox_row(1).await.unwrap().unwrap();
         assert_eq!(
             (refused.state, refused.last_answer.as_str()),
@@ -176,9 +178,12 @@ async fn an_operator_holds_and_retries_what_was_not_accepted() {
         queue(store, &[outbox(1, 1), short, outbox(3, 1)]).await;
         store.mark_accepted(&[(3, String::new())], at(1)).await.unwrap();
         assert!(store.operate_outbox(1, OperatorAction::Hold, at(1)).await.unwrap());
-        assert_eq!(store.lease_outbox(9, at(2), at(4)).await.unwrap(), []);
+        let ended = store.lease_outbox(9, at(5), at(4)).await.unwrap();
+        assert_eq!(ended.iter().map(|job| job.outbox).collect::<Vec<_>>(), [2]);
+        let mut write = store.begin_write().await.unwrap();
+        assert!(write.mark_undelivered(2, &Undelivered::Expired).await.unwrap());
+        write.commit().await.unwrap();
         assert_eq!(state_of(store, 1).await, OutboxState::Held);
-        assert_eq!(state_of(store, 2).await, OutboxState::Expired);
         for id in [1, 2] {
             assert!(store.operate_outbox(id, OperatorAction::Retry, at(5)).await.unwrap());
         }
@@ -190,6 +195,25 @@ async fn an_operator_holds_and_retries_what_was_not_accepted() {
         let jobs = store.lease_outbox(9, at(9), at(5)).await.unwrap();
         assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(jobs[1].expires_at, at(5) + TimeDelta::days(1));
+    }
+}
+
+#[tokio::test]
+async fn an_operator_retries_all_that_waits_failed_or_is_held() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[1, 2, 3, 4, 5].map(|id| outbox(id, 1))).await;
+        store.mark_accepted(&[(1, String::new())], at(1)).await.unwrap();
+        store.mark_deferred(2, at(500), "451 later").await.unwrap();
+        assert!(store.operate_outbox(3, OperatorAction::Hold, at(1)).await.unwrap());
+        let mut write = store.begin_write().await.unwrap();
+        let refused = Undelivered::Refused("550 no".into());
+        assert!(write.mark_undelivered(4, &refused).await.unwrap());
+        assert!(write.mark_undelivered(5, &Undelivered::Expired).await.unwrap());
+        write.commit().await.unwrap();
+        assert_eq!(store.retry_outbox(at(2)).await.unwrap(), 3);
+        let jobs = store.lease_outbox(9, at(9), at(2)).await.unwrap();
+        assert_eq!(jobs.iter().map(|job| job.outbox).collect::<Vec<_>>(), [2, 3, 4]);
     }
 }
 

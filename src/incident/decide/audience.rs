@@ -3,7 +3,7 @@
 use super::Step;
 use crate::incident::decision::Recipient;
 use crate::incident::policy::Party;
-use crate::incident::state::{Person, WideMail};
+use crate::incident::state::{Command, Person, WideMail};
 use crate::incident::{Role, Severity};
 use crate::mail::Address;
 use crate::roster::{List, ListKind};
@@ -36,8 +36,8 @@ impl Step<'_> {
             people.push(&incident.reporter);
         }
         match &incident.command {
-            crate::incident::state::Command::Offered { to, .. } => people.extend(to),
-            crate::incident::state::Command::Held { by, offered_on, .. } => {
+            Command::Offered { to, .. } => people.extend(to),
+            Command::Held { by, offered_on, .. } => {
                 people.push(by);
                 people.extend(offered_on.iter().map(|handover| &handover.to));
             }
@@ -46,11 +46,15 @@ impl Step<'_> {
         people.into_iter().map(|person| Recipient::Person(person.address.clone())).collect()
     }
 
-    /// Those who work on it: they get notes.
+    /// Those who work on it, and while nobody commands those who were asked to: they get notes.
     pub(super) fn responders(&self, without: &Address) -> Vec<Recipient> {
-        let commander = self.incident.commander().into_iter();
+        let commanding: Vec<&Person> = match &self.incident.command {
+            Command::Offered { to, .. } => to.iter().collect(),
+            Command::Held { by, .. } => vec![by],
+        };
         let accepted = self.incident.accepted().map(|held| &held.person);
-        commander
+        commanding
+            .into_iter()
             .chain(accepted)
             .filter(|person| person.address != *without)
             .map(|person| Recipient::Person(person.address.clone()))

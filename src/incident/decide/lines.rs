@@ -216,6 +216,7 @@ impl Step<'_> {
             self.incident.updates.climb = Climb::default();
             self.follow_up = true;
             self.tell_changed_lists(&before);
+            self.owe_for_severity(said);
         } else {
             self.facts.push(format!("Severity {to}."));
         }

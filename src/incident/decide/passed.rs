@@ -13,6 +13,7 @@ use crate::incident::deadlines::{
 use crate::incident::decision::{EntryKind, OfferedBy, Owed, Recipient, Reminder, Says};
 use crate::incident::policy::Party;
 use crate::incident::state::{Command as InCommand, Handover, Person};
+use crate::incident::waiting::fields_to_ask;
 
 impl Step<'_> {
     pub(super) fn pass(&mut self, kind: DeadlineKind) {
@@ -90,10 +91,6 @@ impl Step<'_> {
         let fields = missing_fields(incident, self.policy);
         let climbing = missing_climbing(incident, self.policy);
         let Some(reached) = climbing.reached(self.now) else { return };
-        let asked: Vec<Person> = match &incident.command {
-            InCommand::Offered { to, .. } => to.clone(),
-            InCommand::Held { .. } => Vec::new(),
-        };
         self.incident.missing_chase = reached.climb;
         self.record_own(
             EntryKind::Reminder,
@@ -103,20 +100,14 @@ impl Step<'_> {
         let to: Vec<Recipient> =
             reached.to.iter().flat_map(|party| self.party(*party, &owner)).collect();
         for recipient in to {
-            // Who is asked to take command has that question in a mail of its own.
-            let commands = asked.iter().any(|person| person.address == *recipient.address());
-            let fields: Vec<&'static str> =
-                fields.iter().copied().filter(|field| *field != "commander" || !commands).collect();
+            let owed_by = self.policy.roster.person(recipient.address(), "");
+            let fields = fields_to_ask(&self.incident, &owed_by, self.policy);
             if fields.is_empty() {
                 continue;
             }
-            let reminder = Reminder {
-                owed: Owed::Missing { fields },
-                owed_by: self.policy.roster.person(recipient.address(), ""),
-                due_at: None,
-                escalated: false,
-                missing: Vec::new(),
-            };
+            let owed = Owed::Missing { fields };
+            let reminder =
+                Reminder { owed, owed_by, due_at: None, escalated: false, missing: Vec::new() };
             self.mail(vec![recipient], Says::Reminder(reminder));
         }
     }

@@ -69,7 +69,42 @@ impl Step<'_> {
         // After a reopening the clock starts anew; what was written stays.
         (postmortem.due_at, postmortem.owed_since) = (due_at, now);
         (postmortem.submitted_at, postmortem.published_at) = (None, None);
+        postmortem.waived = None;
         (postmortem.owner_climb, postmortem.climb) = (Climb::default(), Climb::default());
+    }
+
+    /// The severity was raised when all was over: what the worse one asks for is owed from now on, and
+    /// an incident that was closed without it is open until it is there.
+    pub(super) fn owe_for_severity(&mut self, said: &Said) {
+        let over = matches!(self.incident.phase, Phase::Resolved | Phase::Closed);
+        let due_at = postmortem_due(&self.incident, self.now, self.policy);
+        match &self.incident.postmortem {
+            _ if !over => return,
+            None => {
+                self.owe_postmortem(said);
+                let Some(postmortem) = &self.incident.postmortem else { return };
+                let owner = postmortem.owner.clone();
+                self.mail_person(&owner, Says::PostmortemSkeleton);
+            }
+            Some(postmortem) => {
+                let sooner = match (due_at, postmortem.due_at) {
+                    (Some(new), Some(old)) => new < old,
+                    (new, _) => new.is_some(),
+                };
+                if !postmortem.is_owed() || !sooner {
+                    return;
+                }
+                if let Some(postmortem) = &mut self.incident.postmortem {
+                    (postmortem.due_at, postmortem.owed_since) = (due_at, self.now);
+                    postmortem.climb = Climb::default();
+                }
+            }
+        }
+        if due_at.is_some() && self.incident.phase == Phase::Closed {
+            (self.incident.phase, self.incident.closed_at) = (Phase::Resolved, None);
+        }
+        let by = due_at.map_or_else(String::new, |at| format!(" by {}", self.shown(at)));
+        self.facts.push(format!("The {} is owed{by}.", self.policy.postmortem.name));
     }
 
     /// The resolution for everybody, and the skeleton for the postmortem's owner.
@@ -94,6 +129,9 @@ impl Step<'_> {
         self.incident.phase = Phase::Investigating;
         (self.incident.resolved_at, self.incident.closed_at) = (None, None);
         self.incident.outcome = None;
+        if let Some(postmortem) = &mut self.incident.postmortem {
+            postmortem.waived = None;
+        }
         if let InCommand::Offered { to, offered_at, climb, leadership_told } = &mut self.incident.command
         {
             (*offered_at, *climb, *leadership_told) = (self.now, Climb::default(), false);
@@ -347,7 +385,13 @@ impl Step<'_> {
 
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
     /// to the deputy and the next in the rotation.
-    pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, reason: &str) {
+    pub(super) fn undeliverable(
+        &mut self,
+        to: &Address,
+        purpose: Purpose,
+        reason: &str,
+        was_sent: bool,
+    ) {
         // A pager's address is its owner's.
         let person = self.policy.roster.person(to, "").address;
         let asked = match &self.incident.command {
@@ -355,7 +399,12 @@ impl Step<'_> {
             InCommand::Held { .. } => false,
         };
         let known = asked || self.incident.names(&person) || self.is_list(to);
-        self.record_own(EntryKind::State, format!("Mail to {to} could not be delivered: {reason}"));
+        if !was_sent && (!known || self.incident.unreachable.contains(to)) {
+            // Nothing new: the outbox shows it.
+            return;
+        }
+        let what = if was_sent { "could not be delivered" } else { "is not sent" };
+        self.record_own(EntryKind::State, format!("Mail to {to} {what}: {reason}"));
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
             return;
         }

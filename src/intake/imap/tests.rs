@@ -148,7 +148,7 @@ impl Place {
 
     async fn stored(&self) -> Vec<String> {
         let mut write = self.settings.store.begin_write().await.unwrap();
-        let waiting = write.load_waiting(100).await.unwrap();
+        let waiting = write.load_waiting(100).await.unwrap().messages;
         assert!(
             waiting.iter().all(|one| one.message.route == Route::Imap && !one.message.network_trusted)
         );

@@ -141,7 +141,7 @@ fn read_foreign_block(lines: &[Line], at: usize) -> Option<usize> {
     let rule = lines.get(at).filter(|line| is_rule(line))?;
     let is_long =
         rule.mark == Some(Mark::Rule) || rule.text.trim().starts_with(&"_".repeat(OUTLOOK_RULE_MIN));
-    let below = lines.iter().skip(at + 1).skip_while(|line| line.is_blank());
+    let below = lines.iter().skip(at + 1).take(BLOCK_LINES_MAX).skip_while(|line| line.is_blank());
     let fields: Vec<&Line> =
         below.take(6).take_while(|line| line.is_own() && looks_like_field(&line.text)).collect();
     let has_address = fields.first().is_some_and(|line| line.text.contains('@'));

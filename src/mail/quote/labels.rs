@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// The kinds of line in a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Label {
+pub(in crate::mail) enum Label {
     From,
     Date,
     To,
@@ -16,7 +16,7 @@ pub(super) enum Label {
 }
 
 /// Which kind of field a name is, in any of the languages.
-pub(super) fn label_of(name: &str) -> Option<Label> {
+pub(in crate::mail) fn label_of(name: &str) -> Option<Label> {
     BY_NAME.get(name).copied()
 }
 

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::super::phrases::Phrases;
+use super::author::{Author, sorted_capitals};
 use super::endings::{self, CONTACT};
 use super::notices::{self, BANNER_WORDS};
 use super::taglines::{self, MY_DEVICE, SENT_BY};
@@ -48,7 +49,7 @@ pub(super) fn elide_marked(lines: &[Line], keep: &mut [bool]) {
         }
     }
     let own = last_own_run(lines, keep);
-    let tail = Tail { lines, start: own.0, end: own.1, author: "" };
+    let tail = Tail { lines, start: own.0, end: own.1, author: &Author::default() };
     if let Some(start) = tail.delimiter() {
         keep.iter_mut().take(own.1).skip(start).for_each(|keep| *keep = false);
     }
@@ -64,7 +65,7 @@ pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
     elide_banner(lines, keep);
     elide_stranded_taglines(lines, keep);
     let own = last_own_run(lines, keep);
-    let mut end = own.1;
+    let (mut end, author) = (own.1, &Author::read(author));
     // Footer below small print below signature below the line of a phone: each uncovers the next.
     for _ in 0..6 {
         let tail = Tail { lines, start: own.0, end, author };
@@ -137,7 +138,7 @@ struct Tail<'a> {
     lines: &'a [Line],
     start: usize,
     end: usize,
-    author: &'a str,
+    author: &'a Author,
 }
 
 impl Tail<'_> {
@@ -341,16 +342,11 @@ impl Tail<'_> {
 
     /// Every word of the text is a word of the author's name.
     fn is_authors(&self, lower: &str) -> bool {
-        let author = self.author.to_lowercase();
-        let of_author: Vec<&str> =
-            author.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 1).collect();
+        let is_of_author = |word: &&str| self.author.words.iter().any(|own| own == word);
         let words: Vec<&str> =
             lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-        let own = |word: &&str| of_author.contains(word) || word.chars().count() == 1;
-        !words.is_empty()
-            && words.len() <= 4
-            && words.iter().all(own)
-            && words.iter().any(|w| of_author.contains(w))
+        let own = |word: &&str| is_of_author(word) || word.chars().count() == 1;
+        !words.is_empty() && words.len() <= 4 && words.iter().all(own) && words.iter().any(is_of_author)
     }
 
     /// `DO` or `D.O.` of Dana Okafor. `OK` is an answer, whoever gives it.
@@ -361,14 +357,7 @@ impl Tail<'_> {
         if !is_short || NO_INITIALS.contains(&letters.as_str()) {
             return false;
         }
-        let firsts =
-            self.author.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
-        let sorted = |letters: &mut dyn Iterator<Item = char>| {
-            let mut letters: Vec<char> = letters.flat_map(char::to_uppercase).collect();
-            letters.sort_unstable();
-            letters
-        };
-        sorted(&mut firsts.take(4)) == sorted(&mut letters.chars())
+        sorted_capitals(letters.chars()) == self.author.initials
     }
 
     /// A paragraph of short lines of which two at least are telephone numbers, addresses or links.

@@ -1,0 +1,60 @@
+//! What cannot be read, however often it is tried: set aside, so that nothing else waits for it, and
+//! told. Start with [`Batch::set_aside`].
+
+use tracing::error;
+
+use super::batch::Batch;
+use crate::mail::Address;
+use crate::render;
+use crate::store::StoreError;
+use crate::store::rows::InboundState;
+
+impl Batch {
+    /// Whom the server asks to look after it: the operator, else the commander on call.
+    pub(super) fn caretaker(&self) -> Option<Address> {
+        let on_call = || self.policy.roster.commander_on_call(self.now).map(|person| person.address);
+        self.policy.operator.clone().or_else(on_call)
+    }
+
+    /// Keeps a message that we cannot read, and tells the caretaker, and its sender where we know the
+    /// address that it came from.
+    pub(super) async fn set_aside(
+        &mut self,
+        inbound: i64,
+        reverse_path: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.write.mark_inbound(inbound, InboundState::SetAside, None, self.now).await?;
+        self.send_set_aside(inbound, reverse_path.unwrap_or_default()).await?;
+        // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
+        let sender = reverse_path.and_then(|path| Address::read(path).ok());
+        if let Some(sender) = sender.filter(|sender| self.policy.roster.knows(sender)) {
+            let sender = self.policy.roster.person(&sender, "");
+            self.send_unread(&sender, "the server failed at it each time").await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an incident that cannot be read out of the way of the others, and tells the caretaker.
+    pub(super) async fn set_incident_aside(&mut self, number: i64) -> Result<(), StoreError> {
+        error!(incident = number, "the stored incident {number} cannot be read");
+        self.write.replace_deadlines(number, &[]).await?;
+        self.tell_damaged(&format!("INC-{number}")).await
+    }
+
+    /// Tells the caretaker, once a day, of something stored that cannot be read.
+    pub(super) async fn tell_damaged(&mut self, what: &str) -> Result<(), StoreError> {
+        if self.write.count_use_of_day(&format!("damaged:{what}"), self.now).await? > 1 {
+            return Ok(());
+        }
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        let letter = render::render_damaged(&self.policy, what, self.now);
+        self.store_single(&letter, &to, None, None).await
+    }
+
+    async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        let why = "the server failed each time while reading it; its log says how";
+        let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
+        self.store_single(&letter, &to, None, None).await
+    }
+}
