@@ -6,6 +6,7 @@
 
 mod attribution;
 mod author;
+mod devices;
 mod endings;
 pub(super) mod html;
 mod intro;
@@ -14,6 +15,7 @@ mod languages;
 mod notices;
 mod separators;
 mod signature;
+mod tagline;
 mod taglines;
 pub(super) mod text;
 
@@ -316,6 +318,26 @@ mod tests {
     #[test]
     fn a_field_below_a_greeting_is_no_signature() {
         let text = "We are back.\n\nRegards,\nSeverity: SEV-3\n";
+        assert_eq!(new(text), text);
+    }
+
+    #[test]
+    fn that_something_was_sent_is_no_tagline() {
+        for sentence in [
+            "Habe die Mail gesendet.",
+            "Письмо на почту отправлено.",
+            "Mail gönderildi.",
+            "Bitte die App neu herunterladen.",
+            "Outlook for Android fails for everybody.",
+        ] {
+            let text = format!("It happened again.\n\n{sentence}\n");
+            assert_eq!(new(&text), text);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_tagline_is_kept_when_it_excuses_nothing() {
+        let text = "Back.\n\nSent from my phone. The disk on core1 is full, somebody must go there.\n";
         assert_eq!(new(text), text);
     }
 
