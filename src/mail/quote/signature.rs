@@ -98,6 +98,13 @@ fn elide_stranded_taglines(lines: &[Line], keep: &mut [bool]) {
     }
 }
 
+/// Takes off the lines of phones, wherever they stand: they say nothing, even alone.
+pub(super) fn elide_taglines(lines: &[Line], keep: &mut [bool]) {
+    for (line, keep) in lines.iter().zip(keep) {
+        *keep = *keep && !is_tagline(&line.text);
+    }
+}
+
 fn elide_banner(lines: &[Line], keep: &mut [bool]) {
     let Some(first) = lines.iter().zip(keep.iter()).position(|(line, keep)| *keep && !line.is_blank())
     else {
