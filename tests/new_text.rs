@@ -20,10 +20,18 @@ fn mails() -> Vec<PathBuf> {
     mails
 }
 
-/// The origin in the first line, then the new text.
+/// The origin in the first line, what it says of a meeting, why it is not read, the files that came
+/// with it; then the new text.
 fn reading(octets: &[u8]) -> String {
     let mail = read_mail(octets, false);
-    format!("{:?}\n\n{}", mail.origin, mail.new_text)
+    let mut head = vec![format!("{:?}", mail.origin)];
+    head.extend(mail.meeting.map(|meeting| format!("{}. {}", meeting.what, meeting.comment)));
+    head.extend(mail.unreadable.map(|why| format!("not read, because {why}")));
+    head.extend(mail.attachments.iter().map(|file| {
+        let kept = if file.content.is_some() { "" } else { ", not kept" };
+        format!("attached: {}, {} octets{kept}", file.name, file.size_octets)
+    }));
+    format!("{}\n\n{}", head.join("\n"), mail.new_text)
 }
 
 #[test]

@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::ids::Ids;
 use firebell::incident::deadlines::{Deadline, DeadlineKind};
-use firebell::incident::decision::{EntryKind, NewEntry, Purpose};
+use firebell::incident::decision::{Attached, EntryKind, NewEntry, Purpose};
 use firebell::incident::event::Source;
 use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, Updates, WideMail};
 use firebell::incident::{Phase, Severity};
 use firebell::mail::Address;
+use firebell::mail::attachment::{Attachment, Content};
 use firebell::store::rows::{Claim, InboundState, KnownId, NewInbound, Route};
 use firebell::store::{Store, StoreError};
 
@@ -59,6 +60,15 @@ fn address(text: &str) -> Address {
 
 fn dana() -> Person {
     Person { address: address("Dana@ops.example"), name: "Dana \u{0}Ó".into() }
+}
+
+fn file(name: &str, octets: &[u8]) -> Attachment {
+    Attachment {
+        name: name.to_owned(),
+        size_octets: octets.len(),
+        content: Some(Content::new(octets)),
+        is_inline: false,
+    }
 }
 
 fn message(id: i64) -> NewInbound {
@@ -480,7 +490,10 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
             source: Source {
                 message_id: (seq == 1).then(|| "a@b".to_owned()),
                 elided: "> cut".into(),
-                attachments: vec!["a \"b\".png".into()],
+                attachments: vec![
+                    file("a \"b\".png", b"one"),
+                    Attachment { content: None, ..file("b.png", b"two") },
+                ],
                 written_from: None,
                 no_receipt: false,
             },
@@ -500,7 +513,19 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         assert_eq!(first.text, "line\n\"quoted\" \\ \u{fffd} 🔥");
         assert_eq!((first.verified, first.kind), (true, EntryKind::FollowUp));
         assert_eq!((first.elided.as_str(), first.message_id.as_deref()), ("> cut", Some("a@b")));
-        assert_eq!(first.attachments, ["a \"b\".png"]);
+        let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        let attached = |name: &str, hash: Option<&str>| Attached {
+            name: name.to_owned(),
+            size_octets: 3,
+            hash: hash.map(str::to_owned),
+        };
+        let files = [attached("a \"b\".png", Some(one)), attached("b.png", None)];
+        assert_eq!(first.attachments, files);
+        assert_eq!(timeline[1].attachments, files);
+        let file = |position| base.store().load_file(7, 1, position);
+        assert_eq!(file(0).await.unwrap(), Some(("a \"b\".png".to_owned(), b"one".to_vec())));
+        // Of the second only the name is kept, and there is no third.
+        assert_eq!((file(1).await.unwrap(), file(2).await.unwrap()), (None, None));
         assert_eq!((timeline[1].seq, &timeline[1].author, timeline[1].verified), (2, &None, false));
         let mut write = base.store().begin_write().await.unwrap();
         write.save_entries(7, &[entry(2, None)], at(6)).await.unwrap();

@@ -7,6 +7,7 @@
 //!
 //! [`decide`]: crate::incident::decide::decide
 
+mod attachments;
 mod batch;
 mod caps;
 mod damage;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tracing::info;
 
+use super::attachments::without_tokens;
 use super::batch::Batch;
 use super::caps::is_changed;
 use crate::incident::decide::decide;
@@ -36,6 +37,7 @@ impl Batch {
         for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
             *text = self.policy.address.without_tokens(text);
         }
+        without_tokens(&mut mail.attachments, &self.policy.address);
         mail
     }
 
@@ -89,6 +91,7 @@ impl Batch {
         }
         let policy = self.policy.clone();
         let found = self.find(mail, clues).await?;
+        let mail = &*self.settle_attachments(mail, found.number).await?;
         let answered_text = found.answered_text.clone();
         let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::deadlines::DeadlineKind;
 use super::decision::Purpose;
 use super::state::Person;
-use crate::mail::Address;
 use crate::mail::command::{Line, Written};
+use crate::mail::{Address, Attachment};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +86,8 @@ pub struct Source {
     pub message_id: Option<String>,
     /// Quotation and signature that were cut off.
     pub elided: String,
-    /// Names of attached files.
-    pub attachments: Vec<String>,
+    /// The files that came with it.
+    pub attachments: Vec<Attachment>,
     /// The address that it came from, where that is not its author's: it carried the author's token.
     pub written_from: Option<Address>,
     /// No answer to the sender may go out: the message came through a list.

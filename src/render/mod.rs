@@ -13,6 +13,7 @@ mod paper;
 mod quick;
 mod reminder;
 pub mod show;
+pub mod size;
 pub mod when;
 mod wrap;
 
