@@ -15,6 +15,15 @@ use crate::store::rows::{OperatorAction, OutboxRow, OutboxState};
 /// Rows that are shown; the newest come first.
 const ROWS_MAX: i64 = 1_000;
 
+/// What somebody may have to do something about.
+const UNSETTLED: [OutboxState; 5] = [
+    OutboxState::Queued,
+    OutboxState::Deferred,
+    OutboxState::Uncertain,
+    OutboxState::Refused,
+    OutboxState::Held,
+];
+
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// What is waiting, failed or held; with --all also what was accepted, replaced or expired
@@ -89,9 +98,7 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
             if all {
                 rows = store.load_outbox(None, ROWS_MAX).await?;
             } else {
-                for state in
-                    [OutboxState::Queued, OutboxState::Deferred, OutboxState::Refused, OutboxState::Held]
-                {
+                for state in UNSETTLED {
                     rows.extend(store.load_outbox(Some(state), ROWS_MAX).await?);
                 }
             }
@@ -110,7 +117,7 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
     }
     let mut text = String::new();
     for row in rows {
-        let (id, state, to) = (row.id, state_name(row.state), &row.recipient);
+        let (id, state, to) = (row.id, row.state.name(), &row.recipient);
         let due = zone.format_full(row.due_at);
         let _ = writeln!(text, "{id}  {state}  {to}  {}", row.subject);
         let tries = row.attempts;
@@ -123,7 +130,7 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
 fn shown(row: &OutboxRow) -> RowShown {
     RowShown {
         id: row.id,
-        state: state_name(row.state),
+        state: row.state.name(),
         incident: row.incident.map(|number| format!("INC-{number}")),
         purpose: purpose_name(row),
         recipient: row.recipient.to_string(),
@@ -142,18 +149,6 @@ fn purpose_name(row: &OutboxRow) -> String {
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))
         .unwrap_or_default()
-}
-
-fn state_name(state: OutboxState) -> &'static str {
-    match state {
-        OutboxState::Queued => "queued",
-        OutboxState::Accepted => "accepted",
-        OutboxState::Deferred => "deferred",
-        OutboxState::Refused => "refused",
-        OutboxState::Expired => "expired",
-        OutboxState::Superseded => "superseded",
-        OutboxState::Held => "held",
-    }
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {

@@ -222,3 +222,15 @@ async fn what_is_of_no_use_any_more_is_told_and_not_sent() {
     let told = told.await.unwrap();
     assert!(told.contains("alice@example.org") && !told.contains("pager@example.org"), "{told}");
 }
+
+#[tokio::test]
+async fn a_mail_whose_fate_the_relay_did_not_tell_is_uncertain_and_not_sent_again_at_once() {
+    let (port, told) = relay(&[("DATA", "354 go"), (".\r\n", "")]).await;
+    let house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Uncertain]).await;
+    let row = house.store.load_outbox(None, 1).await.unwrap().remove(0);
+    assert!(row.due_at > house.clock.now() + TimeDelta::minutes(9), "{row:?}");
+    assert_eq!(told.await.unwrap().matches("\nbody\r\n.\r\n").count(), 1);
+    house.close().await;
+}

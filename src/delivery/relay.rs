@@ -20,10 +20,10 @@ use crate::mail::Address;
 /// Connecting and greeting; a relay on this machine that needs longer is not well.
 const GREETING_WITHIN: Duration = Duration::from_secs(30);
 /// From MAIL to the go-ahead for the content.
-pub(super) const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
+const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
 /// From the final dot to the answer: giving up earlier sends the mail twice (RFC 5321
 /// section 4.5.3.2.6).
-pub(super) const CONTENT_WITHIN: Duration = Duration::from_secs(600);
+const CONTENT_WITHIN: Duration = Duration::from_secs(600);
 
 /// Why the relay did not take a mail, and what may be done with the connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

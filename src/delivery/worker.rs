@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::leases::Leases;
 use super::relay::{Connection, HandoverError, Server};
-use super::{Relay, Settings, maildir, queued_within};
+use super::{Relay, Settings, maildir};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
 use crate::store::rows::Job;
@@ -35,6 +36,8 @@ const PAUSES: [Duration; 5] = [
 pub enum Outcome {
     Accepted(String),
     Deferred(String),
+    /// The connection broke behind the final dot.
+    Uncertain(String),
     Refused(String),
     /// Not tried: it is of no use any more.
     Expired,
@@ -47,7 +50,6 @@ pub enum Outcome {
 
 struct Leased {
     job: Job,
-    at: Instant,
     /// The one job that finds out whether the relay is back.
     probe: bool,
 }
@@ -57,11 +59,13 @@ pub struct Workers {
     queue: mpsc::Sender<Leased>,
     tasks: JoinSet<()>,
     pub breaker: Arc<Breaker>,
+    pub leases: Arc<Leases>,
 }
 
 impl Workers {
     pub fn start(
         settings: Arc<Settings>,
+        leases: Arc<Leases>,
         outcomes: mpsc::Sender<(Job, Outcome)>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
@@ -73,19 +77,19 @@ impl Workers {
             let worker = Worker {
                 settings: settings.clone(),
                 breaker: breaker.clone(),
+                leases: leases.clone(),
                 shutdown: shutdown.clone(),
                 connection: None,
             };
             tasks.spawn(worker.run(jobs.clone(), outcomes.clone()));
         }
-        Self { queue, tasks, breaker }
+        Self { queue, tasks, breaker, leases }
     }
 
     pub async fn send(&self, jobs: Vec<Job>, probe: bool) {
-        let at = Instant::now();
         for job in jobs {
             // Fails only when every worker is gone; the leases lapse then.
-            let _ = self.queue.send(Leased { job, at, probe }).await;
+            let _ = self.queue.send(Leased { job, probe }).await;
         }
     }
 
@@ -99,6 +103,7 @@ impl Workers {
 struct Worker {
     settings: Arc<Settings>,
     breaker: Arc<Breaker>,
+    leases: Arc<Leases>,
     shutdown: watch::Receiver<bool>,
     connection: Option<Connection>,
 }
@@ -134,9 +139,9 @@ impl Worker {
     }
 
     async fn settle(&mut self, leased: &Leased) -> Outcome {
-        // Stopping, or too late to begin what may outlast the lease.
-        let late = leased.at.elapsed() > queued_within(&self.settings.relay);
-        if late || *self.shutdown.borrow() {
+        // Stopping, or the row may be somebody else's by now.
+        let may_send = self.leases.may_send(&leased.job, self.settings.clock.machine_now());
+        if !may_send || *self.shutdown.borrow() {
             return given_back();
         }
         if leased.job.is_expired(self.settings.clock.now()) {
@@ -205,9 +210,13 @@ impl Worker {
             match handed {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 Err(HandoverError::Broken(_)) if used_before => continue,
-                Err(HandoverError::Broken(answer) | HandoverError::Uncertain(answer)) => {
+                Err(HandoverError::Broken(answer)) => {
                     self.breaker.failed();
                     return Outcome::Deferred(answer);
+                }
+                Err(HandoverError::Uncertain(answer)) => {
+                    self.breaker.failed();
+                    return Outcome::Uncertain(answer);
                 }
                 _ => {}
             }

@@ -100,7 +100,8 @@ impl InboundState {
 }
 
 impl OutboxState {
-    pub(super) const NAMES: [(Self, &'static str); 7] = [
+    pub(super) const NAMES: [(Self, &'static str); 8] = [
+        (Self::Uncertain, "uncertain"),
         (Self::Queued, "queued"),
         (Self::Accepted, "accepted"),
         (Self::Deferred, "deferred"),
@@ -116,6 +117,7 @@ impl OutboxState {
             Self::Queued => "queued",
             Self::Accepted => "accepted",
             Self::Deferred => "deferred",
+            Self::Uncertain => "uncertain",
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Superseded => "superseded",

@@ -19,6 +19,9 @@ use crate::mail::Address;
 /// How long a mail whose use had ended is tried when an operator says so.
 const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
 
+/// When a mail is due that nobody tries again: it may have arrived, and may not.
+const NEVER_MICROS: i64 = 8_000_000_000_000_000;
+
 statements! {
     LOAD_LETTER = "
         select id, message_id, incident, purpose, created_at, subject, octets from letter where id = $1";
@@ -28,64 +31,78 @@ statements! {
     /// Leases the mail that has waited longest. What is of no use any more is leased on the same way,
     /// so that somebody is told of it, and is no attempt.
     LEASE = "
-        update outbox set leased_until = $2,
+        update outbox set leased_until = $2, epoch = epoch + 1,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
-        where id in (select id from outbox where state in ('queued', 'deferred')
+        where id in (select id from outbox where state in ('queued', 'deferred', 'uncertain')
                      and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3)
-        returning id, letter, recipient, token, due_at, attempts, expires_at",
+        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch",
         // Two workers never wait for each other.
         pg: "
         with due as materialized (
-            select id as due_id from outbox where state in ('queued', 'deferred')
+            select id as due_id from outbox where state in ('queued', 'deferred', 'uncertain')
             and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3
             for update skip locked)
-        update outbox set leased_until = $2,
+        update outbox set leased_until = $2, epoch = epoch + 1,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         from due where id = due_id
-        returning id, letter, recipient, token, due_at, attempts, expires_at";
+        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch";
     RETURN_LEASES = "
         update outbox set leased_until = 0
-        where state in ('queued', 'deferred') and leased_until > 0";
+        where state in ('queued', 'deferred', 'uncertain') and leased_until > 0";
     EARLIEST = "
         select min(case when leased_until > due_at then leased_until else due_at end)
-        from outbox where state in ('queued', 'deferred')";
+        from outbox where state in ('queued', 'deferred', 'uncertain') and due_at < $1";
     /// Whatever became of the row meanwhile: the relay has the mail.
     MARK_ACCEPTED = "
         update outbox set state = 'accepted', accepted_at = $1, leased_until = 0, last_answer = value->>1
         from json_each($2) where outbox.id = cast(value->>0 as bigint) and state <> 'accepted'";
     /// Never due later than its use ends, so that the end is noticed in time.
     MARK_DEFERRED = "
-        update outbox set state = 'deferred', leased_until = 0, last_answer = $3,
+        update outbox set leased_until = 0, last_answer = $3,
+               state = case when state = 'uncertain' then state else 'deferred' end,
                due_at = case when expires_at < $2 then expires_at else $2 end
-        where id = $1 and state in ('queued', 'deferred')";
+        where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')";
+    /// The first time it is tried once more, later. The second time it is due never again.
+    MARK_UNCERTAIN = "
+        update outbox set state = 'uncertain', leased_until = 0, last_answer = $3,
+               ambiguous = ambiguous + 1,
+               due_at = case when ambiguous > 0 then $5 when expires_at < $2 then expires_at else $2 end
+        where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')
+        returning ambiguous";
+    /// What another process has leased since keeps its new lease, and is not returned.
+    RENEW_LEASES = "
+        update outbox set leased_until = $2 from json_each($1)
+        where outbox.id = cast(value->>0 as bigint) and outbox.epoch = cast(value->>1 as bigint)
+        and state in ('queued', 'deferred', 'uncertain')
+        returning outbox.id";
     /// A delivery report may refuse what the relay accepted before.
     MARK_REFUSED = "
         update outbox set state = 'refused', leased_until = 0, last_answer = $2
         where id = $1 and state <> 'refused'";
     MARK_EXPIRED = "
         update outbox set state = 'expired', leased_until = 0
-        where id = $1 and state in ('queued', 'deferred')";
+        where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     SUPERSEDE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred') and recipient_key = $2
+        where state in ('queued', 'deferred', 'uncertain') and recipient_key = $2
         and letter in (select id from letter where incident = $1
                        and purpose in (select value->>0 from json_each($3)))";
     SETTLE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred')
+        where state in ('queued', 'deferred', 'uncertain')
         and letter in (select id from letter where incident = $1
                        and purpose in (select value->>0 from json_each($2)))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
-        update outbox set state = 'queued', due_at = $2, attempts = 0,
+        update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $2 then $3 else expires_at end
         where id = $1 and state <> 'accepted'";
     /// What expired or was replaced stays what it is, until somebody names it.
     RETRY_ALL = "
-        update outbox set state = 'queued', due_at = $1, attempts = 0,
+        update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
-        where state in ('queued', 'deferred', 'refused', 'held')";
-    HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred')";
+        where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+    HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     LOAD_ROW = "
         select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
                o.due_at, o.accepted_at, o.attempts, o.last_answer
@@ -134,6 +151,7 @@ struct LeasedRow {
     due_at: i64,
     attempts: i64,
     expires_at: i64,
+    epoch: i64,
 }
 
 /// What the jobs of one letter share.
@@ -153,6 +171,7 @@ impl LeasedRow {
             recipient: read_address(&self.recipient)?,
             token: self.token,
             attempts: self.attempts,
+            epoch: self.epoch,
             expires_at: read_instant(self.expires_at)?,
             octets: Arc::clone(&letter.octets),
         })
@@ -248,7 +267,7 @@ impl Store {
 
     /// When a worker must look again: the first row to fall due, or whose lease lapses.
     pub async fn earliest_outbox(&self) -> Stored<Option<DateTime<Utc>>> {
-        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![]).await?;
+        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![NEVER_MICROS.into()]).await?;
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
     }
 
@@ -262,11 +281,39 @@ impl Store {
         Ok(())
     }
 
-    /// The relay did not take it yet; does nothing when it is out of the queue meanwhile.
-    pub async fn mark_deferred(&self, outbox: i64, due_at: DateTime<Utc>, answer: &str) -> Stored<()> {
-        let values = vec![outbox.into(), micros(due_at).into(), plain(answer).into()];
-        self.engine.execute(MARK_DEFERRED, values).await?;
+    /// The relay did not take it yet; does nothing when it is out of the queue meanwhile, or
+    /// somebody else has leased it.
+    pub async fn mark_deferred(&self, job: &Job, due_at: DateTime<Utc>, answer: &str) -> Stored<()> {
+        let (id, due_at) = (job.outbox.into(), micros(due_at).into());
+        self.engine
+            .execute(MARK_DEFERRED, vec![id, due_at, plain(answer).into(), job.epoch.into()])
+            .await?;
         Ok(())
+    }
+
+    /// The relay did not say whether it has it. Returns how often that was so; from the second time
+    /// on it is not tried again. 0 when it is out of the queue, or somebody else has leased it.
+    pub async fn mark_uncertain(&self, job: &Job, due_at: DateTime<Utc>, answer: &str) -> Stored<i64> {
+        let values = vec![
+            job.outbox.into(),
+            micros(due_at).into(),
+            plain(answer).into(),
+            job.epoch.into(),
+            NEVER_MICROS.into(),
+        ];
+        let rows: Vec<(i64,)> = self.engine.change(MARK_UNCERTAIN, values).await?;
+        Ok(rows.first().map_or(0, |(ambiguous,)| *ambiguous))
+    }
+
+    /// Renews leases, each named by row and epoch; returns those that are still ours.
+    pub async fn renew_leases(
+        &self,
+        held: &[(i64, i64)],
+        leased_until: DateTime<Utc>,
+    ) -> Stored<Vec<i64>> {
+        let values = vec![rows(held), micros(leased_until).into()];
+        let kept: Vec<(i64,)> = self.engine.change(RENEW_LEASES, values).await?;
+        Ok(kept.into_iter().map(|(id,)| id).collect())
     }
 
     /// Newest first.
@@ -375,6 +422,8 @@ impl Write {
                 let values = vec![outbox.into(), plain(answer).into()];
                 self.transaction.execute(MARK_REFUSED, values).await?
             }
+            // Marked when it happened.
+            Undelivered::Uncertain => 1,
             Undelivered::Expired => self.transaction.execute(MARK_EXPIRED, vec![outbox.into()]).await?,
         };
         Ok(changed == 1)
