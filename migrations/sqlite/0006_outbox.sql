@@ -26,3 +26,6 @@ create index outbox_due on outbox (due_at, id) where state in ('queued', 'deferr
 drop index outbox_recipient;
 create index outbox_recipient on outbox (recipient_key)
     where state in ('queued', 'deferred', 'uncertain');
+
+-- What was said between us and the relay when it last did not take the mail.
+alter table outbox add column dialogue text not null default '';

@@ -9,6 +9,7 @@ use super::Failure;
 use super::failure::{NOINPUT, print, print_json};
 use super::open::{Found, open_store};
 use crate::clock::Clock;
+use crate::mail::Address;
 use crate::roster::zone::Zone;
 use crate::store::rows::{OperatorAction, OutboxRow, OutboxState};
 
@@ -43,6 +44,24 @@ pub enum Command {
         /// All that wait, failed or are held
         #[arg(long, conflicts_with = "id")]
         all: bool,
+    },
+    /// One mail: where it stands, and what was said between us and the relay
+    Show {
+        /// As `outbox list` shows it
+        id: i64,
+    },
+    /// Send a mail to another address of the same person; it proves to us that they are who they are
+    Readdress {
+        /// As `outbox list` shows it
+        id: i64,
+        /// Where it goes now
+        #[arg(value_parser = read_address)]
+        address: Address,
+    },
+    /// Never send a mail
+    Cancel {
+        /// As `outbox list` shows it
+        id: i64,
     },
     /// Keep a mail back until `outbox retry`
     Hold {
@@ -89,6 +108,21 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
             let retried = store.retry_outbox(now).await?;
             print(&format!("{retried} mails are tried again within half a minute\n"))
         }
+        Command::Show { id } => match store.load_outbox_row(id).await? {
+            Some((row, dialogue)) => {
+                print(&described(&row, &dialogue, &found.config.policy().calendar.zone))
+            }
+            None => Err(Failure::new(NOINPUT, format!("mail {id} is not in the outbox"))),
+        },
+        Command::Readdress { id, address } => {
+            let done = format!("goes to {address} within half a minute");
+            let not = "is not there, is out already, or is being handed over at this moment";
+            operate(id, OperatorAction::Readdress(address), &done, not).await
+        }
+        Command::Cancel { id } => {
+            let not = "is not there, or the relay has it already";
+            operate(id, OperatorAction::Cancel, "is not sent any more", not).await
+        }
         Command::Hold { id } => {
             let not = "does not wait to be sent";
             operate(id, OperatorAction::Hold, "is held back until `firebell outbox retry`", not).await
@@ -111,6 +145,10 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
     }
 }
 
+fn read_address(text: &str) -> Result<Address, String> {
+    Address::read(text).map_err(|error| error.to_string())
+}
+
 fn table(rows: &[OutboxRow], zone: &Zone) -> String {
     if rows.is_empty() {
         return "Nothing waits, failed or is held.\n".to_owned();
@@ -123,6 +161,36 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
         let tries = row.attempts;
         let answer = if row.last_answer.is_empty() { "" } else { ": " };
         let _ = writeln!(text, "    due {due}, tried {tries} times{answer}{}", row.last_answer);
+    }
+    text
+}
+
+fn described(row: &OutboxRow, dialogue: &str, zone: &Zone) -> String {
+    let mut text = String::new();
+    let incident = row.incident.map(|number| format!("INC-{number}")).unwrap_or_default();
+    let accepted = row.accepted_at.map(|at| zone.format_full(at)).unwrap_or_default();
+    for (name, value) in [
+        ("Mail", row.id.to_string()),
+        ("State", row.state.name().to_owned()),
+        ("To", row.recipient.to_string()),
+        ("Subject", row.subject.clone()),
+        ("For", purpose_name(row)),
+        ("Incident", incident),
+        ("Message-ID", row.message_id.clone()),
+        ("Written", zone.format_full(row.created_at)),
+        ("Tried", format!("{} times", row.attempts)),
+        ("Accepted", accepted),
+        ("Last answer", row.last_answer.clone()),
+    ] {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name:<13}{value}");
+        }
+    }
+    if !dialogue.is_empty() {
+        let _ = write!(text, "\nWhen the relay last did not take it\n");
+        for line in dialogue.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     text
 }

@@ -148,6 +148,18 @@ async fn a_refusal_is_passed_on_and_a_deferral_waits_and_neither_stops_the_rest(
     house.settled(&[OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]).await;
     let states: Vec<OutboxState> = ids_in_order(&house, &ids).await;
     assert_eq!(states, [OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]);
+    let (_, dialogue) = house.store.load_outbox_row(ids[1]).await.unwrap().unwrap();
+    let mac = Secret::new(&[7; 32]).bounce_mac(ids[1]);
+    assert_eq!(
+        dialogue,
+        format!(
+            "> MAIL FROM:<incidents+bounce.{}.{mac}@example.org>\n< 250 2.0.0 ok\n\
+             > RCPT TO:<slow@example.org>\n< 450 4.2.0 later",
+            ids[1]
+        )
+    );
+    let (_, nothing) = house.store.load_outbox_row(ids[2]).await.unwrap().unwrap();
+    assert_eq!(nothing, "");
     house.close().await;
 }
 

@@ -26,7 +26,7 @@ use crate::mail::ids::Secret;
 use crate::store::Store;
 use crate::store::rows::{Job, Undelivered};
 use leases::{LEASE, Leases, RENEW_EVERY};
-use worker::{Outcome, Workers};
+use worker::{Outcome, Settled, Workers};
 
 /// Rows leased at once: enough that no connection waits for the database between two mails.
 const LEASE_ROWS_MAX: i64 = 256;
@@ -189,14 +189,15 @@ struct Marker {
 
 impl Marker {
     /// Acceptances that come together share a commit.
-    async fn run(self, mut outcomes: mpsc::Receiver<(Job, Outcome)>) {
+    async fn run(self, mut outcomes: mpsc::Receiver<Settled>) {
         let mut group = Vec::with_capacity(OUTCOMES_MAX);
         while outcomes.recv_many(&mut group, OUTCOMES_MAX).await > 0 {
             gather(&mut outcomes, &mut group).await;
             let mut accepted = Vec::new();
             let mut done = Vec::with_capacity(group.len());
-            for (job, outcome) in group.drain(..) {
+            for Settled { job, outcome, dialogue } in group.drain(..) {
                 done.push(job.outbox);
+                self.keep(job.outbox, &dialogue).await;
                 match outcome {
                     Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
                     other => self.mark(&job, other).await,
@@ -240,6 +241,16 @@ impl Marker {
         }
     }
 
+    /// For people who look why a mail is not out yet; a mail goes its way without it.
+    async fn keep(&self, outbox: i64, dialogue: &str) {
+        if dialogue.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.save_dialogue(outbox, dialogue).await {
+            warn!(outbox.id = outbox, "what the relay said was not kept: {error}");
+        }
+    }
+
     async fn fail(&self, outbox: i64, why: Undelivered) {
         let _ = self.failures.send_timeout(Failure { outbox, why }, FAILURE_WITHIN).await;
     }
@@ -256,7 +267,7 @@ impl Marker {
 }
 
 /// Waits a moment for others, when some have come already.
-async fn gather(outcomes: &mut mpsc::Receiver<(Job, Outcome)>, group: &mut Vec<(Job, Outcome)>) {
+async fn gather(outcomes: &mut mpsc::Receiver<Settled>, group: &mut Vec<Settled>) {
     let until = tokio::time::Instant::now() + MARK_WITHIN;
     while group.len() < OUTCOMES_MAX {
         match tokio::time::timeout_at(until, outcomes.recv()).await {

@@ -48,6 +48,13 @@ pub enum Outcome {
     },
 }
 
+/// A job, what became of it, and what was said about it when the relay did not take it.
+pub struct Settled {
+    pub job: Job,
+    pub outcome: Outcome,
+    pub dialogue: String,
+}
+
 struct Leased {
     job: Job,
     /// The one job that finds out whether the relay is back.
@@ -66,7 +73,7 @@ impl Workers {
     pub fn start(
         settings: Arc<Settings>,
         leases: Arc<Leases>,
-        outcomes: mpsc::Sender<(Job, Outcome)>,
+        outcomes: mpsc::Sender<Settled>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -80,6 +87,7 @@ impl Workers {
                 leases: leases.clone(),
                 shutdown: shutdown.clone(),
                 connection: None,
+                dialogue: String::new(),
             };
             tasks.spawn(worker.run(jobs.clone(), outcomes.clone()));
         }
@@ -106,14 +114,12 @@ struct Worker {
     leases: Arc<Leases>,
     shutdown: watch::Receiver<bool>,
     connection: Option<Connection>,
+    /// With the relay, of a mail that it did not take.
+    dialogue: String,
 }
 
 impl Worker {
-    async fn run(
-        mut self,
-        jobs: Arc<Shared<mpsc::Receiver<Leased>>>,
-        outcomes: mpsc::Sender<(Job, Outcome)>,
-    ) {
+    async fn run(mut self, jobs: Arc<Shared<mpsc::Receiver<Leased>>>, outcomes: mpsc::Sender<Settled>) {
         loop {
             let next = async { jobs.lock().await.recv().await };
             let leased = match timeout(IDLE_WITHIN, next).await {
@@ -124,8 +130,10 @@ impl Worker {
                     continue;
                 }
             };
+            self.dialogue.clear();
             let outcome = self.settle(&leased).await;
-            if outcomes.send((leased.job, outcome)).await.is_err() {
+            let dialogue = std::mem::take(&mut self.dialogue);
+            if outcomes.send(Settled { job: leased.job, outcome, dialogue }).await.is_err() {
                 break;
             }
         }
@@ -207,6 +215,9 @@ impl Worker {
                 },
             };
             let handed = connection.hand_over(reverse_path, &job.recipient, octets).await;
+            if handed.is_err() {
+                self.dialogue = connection.dialogue();
+            }
             match handed {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 Err(HandoverError::Broken(_)) if used_before => continue,

@@ -100,7 +100,8 @@ impl InboundState {
 }
 
 impl OutboxState {
-    pub(super) const NAMES: [(Self, &'static str); 8] = [
+    pub(super) const NAMES: [(Self, &'static str); 9] = [
+        (Self::Cancelled, "cancelled"),
         (Self::Uncertain, "uncertain"),
         (Self::Queued, "queued"),
         (Self::Accepted, "accepted"),
@@ -122,6 +123,7 @@ impl OutboxState {
             Self::Expired => "expired",
             Self::Superseded => "superseded",
             Self::Held => "held",
+            Self::Cancelled => "cancelled",
         }
     }
 }

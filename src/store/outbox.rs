@@ -96,12 +96,24 @@ statements! {
     RETRY = "
         update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $2 then $3 else expires_at end
-        where id = $1 and state <> 'accepted'";
+        where id = $1 and state not in ('accepted', 'cancelled')";
     /// What expired or was replaced stays what it is, until somebody names it.
     RETRY_ALL = "
         update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
         where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+    SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
+    LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
+    CANCEL = "
+        update outbox set state = 'cancelled'
+        where id = $1 and state not in ('accepted', 'cancelled')";
+    /// Not while it is being handed over to the old address. Whoever had it leased before is not
+    /// heard any more.
+    READDRESS = "
+        update outbox set state = 'queued', recipient = $4, recipient_key = $5, due_at = $2,
+               attempts = 0, ambiguous = 0, epoch = epoch + 1,
+               expires_at = case when expires_at <= $2 then $3 else expires_at end
+        where id = $1 and leased_until <= $2 and state not in ('accepted', 'cancelled')";
     HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     LOAD_ROW = "
         select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
@@ -316,6 +328,22 @@ impl Store {
         Ok(kept.into_iter().map(|(id,)| id).collect())
     }
 
+    /// Keeps what was said between us and the relay about a mail that it did not take.
+    pub async fn save_dialogue(&self, outbox: i64, dialogue: &str) -> Stored<()> {
+        self.engine.execute(SAVE_DIALOGUE, vec![outbox.into(), plain(dialogue).into()]).await?;
+        Ok(())
+    }
+
+    /// One row, with what was said between us and the relay when it last did not take the mail.
+    pub async fn load_outbox_row(&self, outbox: i64) -> Stored<Option<(OutboxRow, String)>> {
+        let rows: Vec<ShownRow> = self.engine.load(LOAD_ROW, vec![outbox.into()]).await?;
+        let said: Vec<(String,)> = self.engine.load(LOAD_DIALOGUE, vec![outbox.into()]).await?;
+        let Some((row, (dialogue,))) = rows.into_iter().next().zip(said.into_iter().next()) else {
+            return Ok(None);
+        };
+        Ok(Some((row.read()?, dialogue)))
+    }
+
     /// Newest first.
     pub async fn load_outbox(&self, state: Option<OutboxState>, limit: i64) -> Stored<Vec<OutboxRow>> {
         let rows: Vec<ShownRow> = match state {
@@ -346,6 +374,17 @@ impl Store {
                 self.engine.execute(RETRY, values).await?
             }
             OperatorAction::Hold => self.engine.execute(HOLD, vec![outbox.into()]).await?,
+            OperatorAction::Cancel => self.engine.execute(CANCEL, vec![outbox.into()]).await?,
+            OperatorAction::Readdress(to) => {
+                let values = vec![
+                    outbox.into(),
+                    micros(now).into(),
+                    micros(now + RETRY_WITHIN).into(),
+                    to.as_str().into(),
+                    to.key().into(),
+                ];
+                self.engine.execute(READDRESS, values).await?
+            }
         };
         Ok(changed == 1)
     }

@@ -185,6 +185,8 @@ pub enum OutboxState {
     Superseded,
     /// An operator stopped it.
     Held,
+    /// An operator took it out for good.
+    Cancelled,
 }
 
 /// A leased letter to one recipient, ready to be handed over.
@@ -251,9 +253,13 @@ pub struct KnownId {
 }
 
 /// A change to the outbox by the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorAction {
-    /// Try now, whatever its state, unless it was accepted.
+    /// Try now, whatever its state, unless it was accepted or cancelled.
     Retry,
     Hold,
+    /// Never send it.
+    Cancel,
+    /// Send it to another address of the same person: it proves them to us.
+    Readdress(Address),
 }

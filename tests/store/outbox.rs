@@ -239,6 +239,31 @@ async fn an_uncertain_mail_is_tried_once_more_and_then_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn an_operator_readdresses_and_cancels_what_is_not_out() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1), outbox(3, 1)]).await;
+        store.mark_accepted(&[(3, String::new())], at(1)).await.unwrap();
+        let to = |text| OperatorAction::Readdress(address(text));
+        assert!(!store.operate_outbox(3, to("new@ops.example"), at(1)).await.unwrap());
+        assert_eq!(store.lease_outbox(1, at(5), at(1)).await.unwrap()[0].outbox, 1);
+        assert!(!store.operate_outbox(1, to("new@ops.example"), at(2)).await.unwrap(), "under way");
+        assert!(store.operate_outbox(1, to("New@ops.example"), at(5)).await.unwrap());
+        for (id, done) in [(2, true), (2, false), (3, false), (9, false)] {
+            assert_eq!(store.operate_outbox(id, OperatorAction::Cancel, at(5)).await.unwrap(), done);
+        }
+        assert!(!store.operate_outbox(2, OperatorAction::Retry, at(5)).await.unwrap());
+        let jobs = store.lease_outbox(9, at(9), at(5)).await.unwrap();
+        let to: Vec<_> = jobs.iter().map(|job| (job.outbox, job.recipient.as_str())).collect();
+        assert_eq!(to, [(1, "New@ops.example")]);
+        store.save_dialogue(1, "> RCPT\n< 450 no").await.unwrap();
+        let (row, dialogue) = store.load_outbox_row(1).await.unwrap().unwrap();
+        assert_eq!((row.recipient.as_str(), dialogue.as_str()), ("New@ops.example", "> RCPT\n< 450 no"));
+        assert_eq!(store.load_outbox_row(9).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn an_operator_retries_all_that_waits_failed_or_is_held() {
     for base in bases().await {
         let store = base.store();
