@@ -198,3 +198,25 @@ async fn a_set_aside_message_keeps_its_state_when_it_is_read_again() {
     assert_eq!(server.state_of(id).await, InboundState::SetAside.name());
     assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1);
 }
+
+#[tokio::test]
+async fn the_operator_is_told_once_a_day_that_mail_does_not_move() {
+    let mut server = Server::with_operator().await;
+    server.arrive("incidents@example.org", "It is down.").await;
+    server.read_all().await;
+    server.engine.clock.advance(TimeDelta::minutes(15));
+    server.engine.watch_outbox().await.unwrap();
+    assert!(server.told_to(OPERATOR, Purpose::Operator).await.is_empty());
+    server.engine.clock.advance(TimeDelta::minutes(1));
+    for _ in 0..2 {
+        server.engine.watch_outbox().await.unwrap();
+        assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["Mail does not move"]);
+    }
+    let now = server.engine.clock.now();
+    for job in server.engine.store.lease_outbox(100, now + TimeDelta::minutes(1), now).await.unwrap() {
+        server.engine.store.mark_accepted(&[(job.outbox, String::new())], now).await.unwrap();
+    }
+    server.engine.clock.advance(TimeDelta::days(1));
+    server.engine.watch_outbox().await.unwrap();
+    assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1, "nothing waits");
+}

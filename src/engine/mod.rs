@@ -257,6 +257,21 @@ impl Engine {
         self.perform(Work::Digest { name: name.to_owned(), period_at }).await
     }
 
+    /// Tells the operator, once a day, when mail does not move: when the oldest that waits is older
+    /// than the configured limit.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_outbox(&self) -> Result<(), StoreError> {
+        let Some((since, count)) = self.store.waiting_outbox().await? else { return Ok(()) };
+        if self.clock.now() - since <= self.policy().stuck_after {
+            return Ok(());
+        }
+        warn!(count, "{count} mails wait for the relay, the oldest longer than it should");
+        self.perform(Work::Stuck { since, count }).await.map(drop)
+    }
+
     /// Runs a transaction, again when another writer was faster; whether it did anything.
     async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
@@ -294,6 +309,11 @@ enum Work {
     Digest {
         name: String,
         period_at: DateTime<Utc>,
+    },
+    /// Mail does not move.
+    Stuck {
+        since: DateTime<Utc>,
+        count: i64,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

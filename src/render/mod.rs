@@ -19,7 +19,8 @@ mod wrap;
 use chrono::{DateTime, Utc};
 
 pub use answer::{
-    render_damaged, render_guide, render_held, render_not_read, render_on_call, render_unreadable,
+    render_damaged, render_guide, render_held, render_not_read, render_on_call, render_stuck,
+    render_unreadable,
 };
 pub use digest::render_digest;
 pub use reminder::render_reminders;

@@ -102,6 +102,11 @@ statements! {
         update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
         where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+    /// What is for the operator does not count: it tells of the others.
+    LOAD_WAITING_SINCE = "
+        select min(l.created_at), count(*) from outbox o join letter l on l.id = o.letter
+        where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
+        and l.purpose <> 'operator'";
     SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
     LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
     CANCEL = "
@@ -281,6 +286,14 @@ impl Store {
     pub async fn earliest_outbox(&self) -> Stored<Option<DateTime<Utc>>> {
         let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![NEVER_MICROS.into()]).await?;
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
+    }
+
+    /// Since when the oldest mail waits that is to go out, and how many wait; `None` when none does.
+    pub async fn waiting_outbox(&self) -> Stored<Option<(DateTime<Utc>, i64)>> {
+        let rows: Vec<(Option<i64>, i64)> =
+            self.engine.load(LOAD_WAITING_SINCE, vec![NEVER_MICROS.into()]).await?;
+        let Some((Some(since), count)) = rows.first().copied() else { return Ok(None) };
+        Ok(Some((read_instant(since)?, count)))
     }
 
     /// The relay has these mails, and what it said of each.
