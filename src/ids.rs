@@ -43,6 +43,11 @@ impl Ids {
         }
     }
 
+    /// An id smaller than any that was made at `at` or later.
+    pub fn before(at: DateTime<Utc>) -> i64 {
+        (at.timestamp_millis() - EPOCH_MILLIS).max(0) << (COUNTER_BITS + INSTANCE_BITS)
+    }
+
     fn with_instance(&self, tick: i64) -> i64 {
         let millis = tick >> COUNTER_BITS;
         (((millis << INSTANCE_BITS) | self.instance) << COUNTER_BITS) | (tick & COUNTER_MASK)

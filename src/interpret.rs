@@ -4,20 +4,28 @@
 //! Here stand the rules of who is believed and of what belongs to which incident; what follows from
 //! it is decided by `incident`.
 
+mod belief;
+mod clues;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust};
+use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
-use crate::mail::command::{Command, Grammar, Line, UNTITLED, read_commands, read_subject};
+use crate::mail::command::{
+    Command, Grammar, Line, Misread, UNTITLED, Written, is_forwarded, read_commands, read_subject,
+};
 use crate::mail::dsn::Outcome;
-use crate::mail::ids::{Secret, same};
+use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
+use belief::addresses_of;
+pub use belief::{Proof, speaker};
+pub use clues::{Clues, clues};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
 const HOPS_MAX: usize = 51;
@@ -25,17 +33,6 @@ const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in
 
 /// A title beyond this is a text, which the timeline keeps.
 const TITLE_CHARS_MAX: usize = 500;
-
-/// What a message points at, before anything is loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clues {
-    /// The most telling of our addresses that it was sent to.
-    pub tag: Tag,
-    /// A reverse-path of ours: a delivery report.
-    pub bounce: Option<(i64, String)>,
-    /// `42` of `[INC-42]` in the subject.
-    pub subject_number: Option<i64>,
-}
 
 /// What was found of what a message points at.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +45,8 @@ pub struct Pointed<'a> {
     pub answering: Option<Purpose>,
     /// It answers some mail of ours, whether or not that had an incident.
     pub answers_ours: bool,
+    /// It was sent to several incidents, and answers a mail about this other one of them.
+    pub answers_another: Option<&'a str>,
     /// The facts that the answered mail stated.
     pub answered_text: Option<&'a str>,
     /// When the answered mail was written.
@@ -64,8 +63,8 @@ pub enum Meaning {
     File(Filed),
     /// Kept as a message only, and why: nobody is told.
     Keep(&'static str),
-    /// A stranger's report, for a known person to accept.
-    Hold(Person),
+    /// Waits for somebody known to accept it.
+    Hold(Waits),
     /// Somebody known accepts a held report.
     AcceptHeld {
         id: i64,
@@ -80,64 +79,18 @@ pub enum Meaning {
     Guide(Person),
     /// The sender gets the list of who is on call.
     OnCall(Person),
-    /// A delivery report for an outbox row of ours: the mail will not arrive.
+    /// A delivery report for an outbox row of ours: the mail will not arrive. `dead` are the addresses
+    /// of which it says that they are no mailboxes.
     Bounced {
         outbox: i64,
         reason: String,
+        dead: Vec<Address>,
     },
     /// A delivery report for an outbox row of ours: the mail is late, and is tried again.
     Delayed {
         outbox: i64,
         reason: String,
     },
-}
-
-/// Reads where a message was sent to. The envelope's recipients count before the header's.
-pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues {
-    let tags = |addresses: &[Address]| -> Vec<Tag> {
-        addresses.iter().filter_map(|address| policy.address.tag_of(address)).collect()
-    };
-    // Only the envelope says that a report came back: a person's header may repeat any address.
-    let sent_to = tags(envelope);
-    let mut all = sent_to.clone();
-    all.extend(tags(&mail.recipients));
-    let bounce = sent_to.iter().find_map(|tag| match tag {
-        Tag::Bounce { outbox, mac } => Some((*outbox, mac.clone())),
-        _ => None,
-    });
-    let tag = all.into_iter().min_by_key(telling).unwrap_or(Tag::Plain);
-    Clues { tag, bounce, subject_number: subject_number(&mail.subject) }
-}
-
-/// The smaller the more it says of what the sender wants.
-fn telling(tag: &Tag) -> u8 {
-    match tag {
-        Tag::Incident { token: Some(_), .. } => 0,
-        Tag::Held { .. } | Tag::Digest { .. } => 1,
-        Tag::Incident { token: None, .. } => 2,
-        Tag::Private => 3,
-        Tag::Drill => 4,
-        Tag::Alert => 5,
-        Tag::OnCall | Tag::Help => 6,
-        Tag::Plain => 7,
-        Tag::Bounce { .. } => 8,
-        Tag::Unknown(_) => 9,
-    }
-}
-
-/// `42` of the first `[INC-42]`.
-fn subject_number(subject: &str) -> Option<i64> {
-    let upper = subject.to_ascii_uppercase();
-    let rest = upper.split("[INC-").nth(1)?;
-    let (digits, _) = rest.split_once(']')?;
-    digits.parse().ok().filter(|number| *number > 0)
-}
-
-/// Everything that decides how far a sender is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Proof<'a> {
-    pub network_trusted: bool,
-    pub secret: &'a Secret,
 }
 
 /// What a message asks for.
@@ -160,56 +113,95 @@ pub fn interpret(
     }
     if let Some(report) = unread_report(mail, clues, pointed, policy) {
         let speaker = speaker(mail, clues, pointed, proof, policy);
-        return speaker.map_or(Meaning::Keep("not from exactly one sender"), |speaker| {
+        return speaker.map_or(Meaning::Hold(Waits::Unsigned), |speaker| {
             declare(&report, &clues.tag, speaker, policy, now)
         });
     }
-    if mail.origin.is_automatic() || mail.unreadable.is_some() {
+    if let (Some(why), Some(_), false) = (mail.unreadable, pointed.incident, mail.origin.is_automatic())
+    {
+        let why = format!("Could not be read, because {why}");
+        return Meaning::File(filed(mail, policy, &why));
+    }
+    if mail.origin.is_automatic() {
         return match pointed.incident {
-            Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
-            None => Meaning::Keep(automatic(mail)),
+            Some(_) => Meaning::File(filed(mail, policy, &automatic(mail))),
+            None => Meaning::Keep("nobody's report"),
         };
     }
-    let Some(from) = &mail.from else {
-        return match pointed.incident {
-            Some(_) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
-            None => Meaning::Keep("not from exactly one sender"),
+    let speaker = speaker(mail, clues, pointed, proof, policy);
+    let (Some(from), Some(speaker)) = (&mail.from, speaker) else {
+        return match (pointed.incident, &clues.tag) {
+            (Some(_), _) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
+            (None, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Unsigned),
+            (None, _) => Meaning::Keep("not from exactly one sender"),
         };
     };
     if policy.address.tag_of(&from.address).is_some() {
         return Meaning::Keep("from our own address");
     }
-    let speaker = speaker(mail, clues, pointed, proof, policy);
-    let Some(speaker) = speaker else { return Meaning::Keep("not from exactly one sender") };
     match (pointed.incident, &clues.tag) {
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
         (Some(incident), _)
             if !pointed.by_subject_only || speaker.known || incident.names(&from.address) =>
         {
-            let grammar = grammar(policy, pointed.answered_text);
+            let mut written =
+                read_commands(&mail.new_text, &grammar(policy, pointed.answered_text), now);
+            if let Some(other) = pointed.answers_another {
+                written = counting_elsewhere(written, mail, other, speaker.trust);
+            }
             let own = policy.roster.person(&from.address, "").address;
+            let mut said = source(mail);
+            if speaker.trust == Trust::Stranger {
+                name_files_only(&mut said);
+            }
             let written_from = (own != speaker.person.address).then(|| from.address.clone());
             Meaning::Say(Box::new(Said {
                 by: speaker,
-                written: read_commands(&mail.new_text, &grammar, now),
+                written,
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
-                source: Source { written_from, ..source(mail) },
+                source: Source { written_from, ..said },
             }))
         }
-        (Some(_), _) => Meaning::Keep("a stranger's mail with an incident's tag"),
+        (Some(incident), _) => Meaning::Hold(Waits::Names(incident.number)),
         (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
         (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
-        (None, Tag::Plain | Tag::Drill | Tag::Private)
-            if !pointed.answers_ours && clues.subject_number.is_none() =>
-        {
+        (None, Tag::Plain | Tag::Drill | Tag::Private) if !answers_something(mail, clues, pointed) => {
             declare(mail, &clues.tag, speaker, policy, now)
         }
-        (None, _) if speaker.trust == Trust::Verified && !mail.through_list => {
+        (None, _)
+            if speaker.trust == Trust::Verified && !mail.through_list && mail.unreadable.is_none() =>
+        {
             Meaning::Guide(speaker.person)
         }
+        (None, _) if speaker.known => Meaning::Hold(Waits::Nowhere),
+        (None, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Stranger),
         (None, _) => Meaning::Keep("belongs to no incident"),
+    }
+}
+
+/// Whether a mail answers a mail of ours, or one about an incident that we do not have: it may not
+/// declare one by accident. A tag in the subject of a mail that answers nothing is somebody else's.
+fn answers_something(mail: &InboundMail, clues: &Clues, pointed: &Pointed<'_>) -> bool {
+    let answers = !mail.ancestors.is_empty() && !is_forwarded(&mail.subject);
+    pointed.answers_ours || (clues.subject_number.is_some() && answers)
+}
+
+/// What a mail to several incidents says to one whose mail it does not answer: its lines refer to the
+/// mail that is answered, and its words are for everybody whom it was sent to.
+fn counting_elsewhere(written: Written, mail: &InboundMail, other: &str, trust: Trust) -> Written {
+    let why = format!("It stands in an answer to a mail about {other} and counts there alone.");
+    let misread = |line: Line| {
+        let instead = Some(line.typed.clone());
+        Line { typed: line.typed, meaning: Err(Misread { why: why.clone(), instead, field: None }) }
+    };
+    // Nobody else hears of them.
+    let told = written.lines.into_iter().filter(|_| trust == Trust::Verified);
+    Written {
+        lines: told.map(misread).collect(),
+        prose: mail.new_text.trim().to_owned(),
+        gave_up: false,
     }
 }
 
@@ -221,7 +213,11 @@ fn bounced(mail: &InboundMail, outbox: i64, proven: bool) -> Meaning {
     };
     let reason = if report.reason.is_empty() { mail.subject.clone() } else { report.reason.clone() };
     match report.outcome {
-        Outcome::Failed => Meaning::Bounced { outbox, reason },
+        Outcome::Failed => {
+            let dead = report.recipients.iter().filter(|recipient| recipient.is_dead);
+            let dead = dead.map(|recipient| recipient.address.clone()).collect();
+            Meaning::Bounced { outbox, reason, dead }
+        }
         Outcome::Delayed => Meaning::Delayed { outbox, reason },
         Outcome::Delivered => Meaning::Keep("a report of success"),
     }
@@ -237,8 +233,7 @@ fn unread_report(
     let why = mail.unreadable.filter(|_| mail.origin == Origin::Person)?;
     let from = mail.from.as_ref().filter(|from| policy.address.tag_of(&from.address).is_none())?;
     let declares = pointed.incident.is_none()
-        && !pointed.answers_ours
-        && clues.subject_number.is_none()
+        && !answers_something(mail, clues, pointed)
         && matches!(clues.tag, Tag::Plain | Tag::Drill | Tag::Private);
     declares.then(|| InboundMail {
         from: Some(from.clone()),
@@ -253,7 +248,7 @@ fn unread_report(
 /// How a known sender's report of their own becomes an incident.
 fn declare(mail: &InboundMail, tag: &Tag, by: Speaker, policy: &Policy, now: DateTime<Utc>) -> Meaning {
     if by.trust == Trust::Stranger && policy.declare_from == DeclareFrom::Known {
-        return Meaning::Hold(by.person);
+        return Meaning::Hold(Waits::Stranger);
     }
     Meaning::Declare(Box::new(declaration(mail, tag, by, None, policy, now)))
 }
@@ -305,78 +300,6 @@ fn first_statement(prose: &str) -> Option<&str> {
     if first.ends_with([',', '!']) { Some(lines.next().unwrap_or(first)) } else { Some(first) }
 }
 
-/// The speaker that a message's From names, as far as it is believed.
-pub fn speaker(
-    mail: &InboundMail,
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Speaker> {
-    let from = mail.from.as_ref()?;
-    let person = policy.roster.person(&from.address, &from.name);
-    let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
-    let known = policy.roster.knows(&from.address) || named;
-    let by_token = match (&clues.tag, pointed.incident) {
-        (Tag::Incident { number, token: Some(token) }, Some(incident)) if *number == incident.number => {
-            addresses_of(&from.address, policy).iter().any(|address| {
-                same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-            })
-        }
-        _ => false,
-    };
-    if !by_token && !proof.network_trusted && !known {
-        // Passed on: whoever it was sent to is asked whether this is theirs.
-        if let Some(owner) = token_owner(clues, pointed, proof, policy) {
-            return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
-        }
-    }
-    let trust = if by_token || proof.network_trusted {
-        Trust::Verified
-    } else if known {
-        Trust::Unverified
-    } else {
-        Trust::Stranger
-    };
-    Some(Speaker { person, trust, known })
-}
-
-/// To whom the token was given that a message carries, among those who can have got one.
-fn token_owner(
-    clues: &Clues,
-    pointed: &Pointed<'_>,
-    proof: Proof<'_>,
-    policy: &Policy,
-) -> Option<Person> {
-    let (Tag::Incident { number, token: Some(token) }, Some(incident)) = (&clues.tag, pointed.incident)
-    else {
-        return None;
-    };
-    if *number != incident.number {
-        return None;
-    }
-    let roster = policy.roster.people.iter().flat_map(|member| {
-        [Some(&member.address), member.pager.as_ref()].into_iter().flatten().chain(&member.also)
-    });
-    let here = incident.roles.iter().map(|held| &held.person).chain(incident.commander());
-    let here = here.chain(Some(&incident.reporter)).map(|person| &person.address);
-    let given = |address: &&Address| {
-        same(token, &proof.secret.incident_token(*number, address, incident.token_epoch))
-    };
-    roster.chain(here).find(given).map(|address| policy.roster.person(address, ""))
-}
-
-/// All addresses of the person with this one.
-fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
-    let mut all = vec![address.clone()];
-    if let Some(member) = policy.roster.member(address) {
-        all.push(member.address.clone());
-        all.extend(member.also.iter().cloned());
-        all.extend(member.pager.clone());
-    }
-    all
-}
-
 fn accept_held(
     id: i64,
     token: &str,
@@ -412,7 +335,7 @@ fn source(mail: &InboundMail) -> Source {
     Source {
         message_id: mail.message_id.clone(),
         elided: mail.elided.clone(),
-        attachments: mail.attachments.iter().map(|attachment| attachment.name.clone()).collect(),
+        attachments: mail.attachments.clone(),
         written_from: None,
         no_receipt: mail.through_list,
     }
@@ -420,22 +343,45 @@ fn source(mail: &InboundMail) -> Source {
 
 /// A message as something that is kept without effect, and why.
 pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+    let mut source = source(mail);
+    if mail.origin.is_automatic() {
+        name_files_only(&mut source);
+    }
+    // Programmes write a comment into the text as well, or not.
+    let comment = mail.meeting.as_ref().map(|meeting| meeting.comment.trim()).unwrap_or_default();
+    let text = if mail.new_text.contains(comment) {
+        mail.new_text.clone()
+    } else {
+        format!("{comment}\n\n{}", mail.new_text)
+    };
     Filed {
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
-        text: mail.new_text.clone(),
-        source: source(mail),
+        text,
+        source,
     }
 }
 
-fn automatic(mail: &InboundMail) -> &'static str {
-    match mail.origin {
-        Origin::Person => mail.unreadable.unwrap_or("Could not be read"),
+/// What machines and strangers send along is theirs to keep: the raw message has it for a while, and
+/// nobody fills an incident with it.
+fn name_files_only(source: &mut Source) {
+    for attachment in &mut source.attachments {
+        attachment.content = None;
+    }
+}
+
+fn automatic(mail: &InboundMail) -> String {
+    let why = match mail.origin {
+        Origin::Person => "Could not be read",
         Origin::AutoReply => "Automatic reply",
         Origin::DeliveryReport => "Delivery report",
         Origin::ReadReceipt => "Read receipt",
         Origin::Complaint => "Complaint",
-        Origin::MeetingReply => "Answer to a meeting",
+        Origin::Meeting => match &mail.meeting {
+            Some(meeting) => return meeting.what.clone(),
+            None => "Answer to a meeting",
+        },
         Origin::Own => "Our own mail",
-    }
+    };
+    why.to_owned()
 }

@@ -351,6 +351,9 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     let id = sent[0]["id"].to_string();
     assert_eq!(place.run(&["outbox", "retry", &id]).code, 66);
     assert_eq!(place.run(&["outbox", "list"]).out, "Nothing waits, failed or is held.\n");
+    assert_eq!(place.run(&["outbox", "dead"]).out, "Mail is sent to everybody.\n");
+    assert_eq!(place.run(&["outbox", "revive", "bob@example.org"]).code, 66);
+    assert_eq!(place.run(&["outbox", "revive", "bob"]).code, 65);
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert!(checked.out.contains("a Firebell server listens there"), "{checked:?}");
@@ -497,4 +500,33 @@ fn a_rehearsal_prints_the_conversation_and_leaves_nothing_behind() {
     assert!(!place.path("state").exists() && !place.path("mail").exists());
     place.write("talk.txt", "2026-11-20 09:00 alice dances\n");
     assert_eq!(place.run(&["rehearse", "talk.txt"]).code, 65);
+}
+
+#[test]
+fn files_that_came_by_mail_are_exported_and_overwrite_nothing() {
+    let place = Place::configured();
+    let report = "From: Bob <bob@example.org>\nTo: incidents@example.org\nSubject: SEV1 down\n\
+        Message-ID: <files@example.org>\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nSee the log.\n--b\n\
+        Content-Disposition: attachment; filename=\"../proxy.log\"\n\n502\n--b--\n";
+    let stored = place
+        .run_with(&["ingest", "--from", "bob@example.org", "--to", "incidents@example.org"], report);
+    assert_eq!((stored.code, stored.err.as_str()), (0, ""));
+    let server = Server::start(&place, 1);
+    place.json_once(&["incident", "list", "--json"], |list| list[0]["key"] == "INC-1");
+    let shown = place.run(&["incident", "show", "INC-1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.out).unwrap();
+    let file = &shown["timeline"][0]["attachments"][0];
+    assert_eq!((&file["name"], &file["size_octets"]), (&"proxy.log".into(), &3.into()));
+    // `printf 502 | sha256sum`
+    let hash = "5344c4110f483793dc352c388e67776724c36b4bea3ffda6cab7c75b9c65aceb";
+    assert_eq!(file["sha256"], hash);
+    let folder = place.folder.path().join("files");
+    let export = ["incident", "export", "INC-1", "--files", folder.to_str().unwrap()];
+    let exported = place.run(&export);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    assert!(exported.out.contains("[proxy.log, 3 octets]"), "{exported:?}");
+    assert_eq!(fs::read_to_string(folder.join("1-1 proxy.log")).unwrap(), "502");
+    assert_eq!(place.run(&export).code, 73);
+    server.signal("TERM");
 }

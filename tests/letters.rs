@@ -12,7 +12,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use firebell::incident::decision::{Change, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording};
-use firebell::incident::event::{LineResult, Outcome};
+use firebell::incident::event::{LineResult, Outcome, Waits};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
@@ -21,8 +21,8 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    render_digest, render_guide, render_held, render_mailing, render_on_call, render_reminders,
-    render_unreadable,
+    HeldReport, render_digest, render_guide, render_held, render_mailing, render_on_call,
+    render_reminders, render_unread, render_unreadable,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -212,14 +212,33 @@ fn answers() -> Vec<(&'static str, Letter)> {
     };
     let lines = vec!["Severity: SEV-1".to_owned(), "Phase: identified".to_owned()];
     let stranger = address("someone@elsewhere.example");
-    let text = "Your checkout rejects all our cards.\nPlease look at it.";
+    let held = HeldReport {
+        id: 7,
+        from: Some(&stranger),
+        subject: "Checkout down?",
+        text: "Your checkout rejects all our cards.\nPlease look at it.",
+        unread: None,
+        received_at: at(13, 40),
+        waits: Waits::Stranger,
+        together: false,
+    };
+    let many = HeldReport { waits: Waits::TooMany, ..held };
+    let nowhere =
+        HeldReport { waits: Waits::Nowhere, unread: Some("its header is longer than 100 KiB"), ..held };
+    let named = HeldReport { waits: Waits::Names(42), together: true, ..held };
+    let unsigned = HeldReport { waits: Waits::Unsigned, from: None, ..held };
     vec![
         ("receipt", said(receipt, &commanded(), at(13, 40))),
         ("receipt-hint", said(hint, &commanded(), at(13, 40))),
         ("confirmation", said(Says::Confirmation { lines }, &commanded(), at(13, 40))),
         ("guide-incident", said(Says::Guide, &commanded(), at(13, 40))),
         ("guide", render_guide(&policy(), at(13, 40))),
-        ("held", render_held(&policy(), 7, "Checkout down?", &stranger, text, at(13, 40))),
+        ("held", render_held(&policy(), &held)),
+        ("held-many", render_held(&policy(), &many)),
+        ("held-nowhere", render_held(&policy(), &nowhere)),
+        ("held-named", render_held(&policy(), &named)),
+        ("held-unsigned", render_held(&policy(), &unsigned)),
+        ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), at(13, 40))),
         (
             "operator",

@@ -16,7 +16,7 @@ use firebell::mail::Address;
 use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{Job, NewInbound, Route};
+use firebell::store::rows::{Job, NewInbound, OutboxState, Route};
 
 /// What a day may bring about between two servers that believe each other and know no signs.
 const BETWEEN_A_DAY: usize = 30;
@@ -355,6 +355,68 @@ async fn a_report_on_our_reverse_path_is_told_when_final_and_a_line_when_not() {
     let told = side.work().await;
     assert_eq!(told.len(), 1, "the commander hears of it");
     assert_eq!(told[0].0.purpose, Purpose::Undeliverable);
+}
+
+#[tokio::test]
+async fn an_answer_by_the_relays_name_of_a_mail_finds_its_incident() {
+    let mut side = Side::start("one.example", "").await;
+    let alice = "alice@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    let sent = side.work().await;
+    let names = [(sent[0].0.outbox, "0102-000000@email.amazonses.com".to_owned())];
+    side.engine.store.save_ids_of_relay(&names, side.engine.clock.now()).await.unwrap();
+    let answer = "Subject: Re: checkout\r\nIn-Reply-To: <0102-000000@eu-west-1.amazonses.com>";
+    side.hear(alice, "incidents@one.example", answer, "The database is back.").await;
+    let timeline = side.engine.store.load_timeline(1).await.unwrap();
+    assert!(timeline.iter().any(|entry| entry.text == "The database is back."), "{timeline:?}");
+    // Ours by its form, though it was forgotten.
+    let answer = "Subject: Re: checkout\r\nIn-Reply-To: <abcdefghijklmnopqrstuvwxyz@one.example>";
+    side.hear(alice, "incidents@one.example", answer, "What is this about?").await;
+    assert!(side.engine.store.load_incident(2).await.unwrap().is_none(), "an answer declares nothing");
+}
+
+#[tokio::test]
+async fn a_report_that_comes_without_an_envelope_is_found_by_its_own_header() {
+    let mut side = Side::start("one.example", "").await;
+    let alice = "alice@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    let row = side.work().await[0].0.outbox;
+    let mac = Secret::new(&[7; 32]).bounce_mac(row);
+    let octets = format!(
+        "From: MAILER-DAEMON@away.example\r\nTo: incidents+bounce.{row}.{mac}@one.example\r\n\
+         Subject: Undelivered Mail\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n\r\n\
+         --r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n\
+         Final-Recipient: rfc822; {alice}\r\nAction: failed\r\nStatus: 5.2.2\r\n--r--\r\n"
+    );
+    side.arrive(&Address::read("incidents@one.example").unwrap(), octets.into_bytes()).await;
+    while side.engine.read_waiting().await.unwrap() > 0 {}
+    let refused = side.engine.store.load_outbox(Some(OutboxState::Refused), 10).await.unwrap();
+    assert_eq!(refused.iter().map(|row| row.id).collect::<Vec<_>>(), [row]);
+}
+
+#[tokio::test]
+async fn a_dead_member_of_an_alias_ends_no_mail_to_the_others() {
+    let mut side = Side::start("one.example", "").await;
+    let alice = "alice@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: checkout is down", "It answers 503.").await;
+    let sent = side.work().await;
+    let row = sent.iter().find(|(job, _)| job.recipient.as_str() == alice).unwrap().0.outbox;
+    let mac = Secret::new(&[7; 32]).bounce_mac(row);
+    // The report is about bob@one.example, to whom the mail was passed on.
+    let path = format!("incidents+bounce.{row}.{mac}@one.example");
+    side.report(&path, "Action: failed\r\nStatus: 5.1.1").await;
+    let now = side.engine.clock.now();
+    assert!(side.engine.store.load_dead_addresses(now).await.unwrap().is_empty());
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    let away = format!("{}\r\nOriginal-Recipient: rfc822; {alice}", "Action: failed\r\nStatus: 5.1.1");
+    let other = sent.iter().rev().find(|(job, _)| job.recipient.as_str() == alice).unwrap().0.outbox;
+    let mac = Secret::new(&[7; 32]).bounce_mac(other);
+    side.report(&format!("incidents+bounce.{other}.{mac}@one.example"), &away).await;
+    let dead = side.engine.store.load_dead_addresses(now).await.unwrap();
+    assert_eq!(dead.len(), 1, "whom we wrote to is none: {dead:?}");
+    let later = now + TimeDelta::days(2);
+    assert!(side.engine.store.load_dead_addresses(later).await.unwrap().is_empty(), "for a day");
 }
 
 #[tokio::test]

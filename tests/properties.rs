@@ -163,6 +163,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             to: person(*who).address,
             purpose: Purpose::FollowUp,
             reason: "550".to_owned(),
+            was_sent: who.is_multiple_of(2),
         },
         Act::Wait(_) => return None,
     })
@@ -346,8 +347,11 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     let token = Secret::new(&[1; 32]).incident_token(1, &alice, 0);
     let reply = format!(
         "From: bob@example.org\nTo: incidents+1@example.org\nSubject: Re: [INC-1] down\n\
-         Message-ID: <2@x.example>\n\nI wrote to incidents+1.{token}@example.org too.\n\n\
-         On Wed, Alice wrote:\n> mail incidents+1.{token}@example.org\n"
+         Message-ID: <2@x.example>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n\
+         I wrote to incidents+1.{token}@example.org too.\n\n\
+         On Wed, Alice wrote:\n> mail incidents+1.{token}@example.org\n--b\n\
+         Content-Type: message/rfc822\n\nReply-To: incidents+1.{token}@example.org\n\
+         Subject: caf\u{e9} incidents+1.{token}@example.org\n\nx\n--b--\n"
     );
     engine.store.save_inbound(&[message(1, report), message(2, &reply)]).await.expect("stored");
     while engine.read_waiting().await.expect("read") > 0 {}
@@ -355,6 +359,16 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     let note = timeline.iter().find(|entry| entry.text.contains("I wrote to")).expect("the note");
     assert!(note.text.contains("incidents+1@example.org"), "{}", note.text);
     assert!(note.elided.contains("incidents+1@example.org"), "{}", note.elided);
+    // The file stays when the message is forgotten.
+    let forgotten = engine.store.forget_raw(engine.clock.now() + TimeDelta::days(1)).await;
+    assert_eq!(forgotten.expect("forgotten"), 2);
+    let file = engine.store.load_file(1, note.seq, 0).await.expect("loaded");
+    let (name, octets) = file.expect("a file");
+    assert_eq!(name, "café incidents+1@example.org.eml");
+    assert_eq!(
+        String::from_utf8_lossy(&octets),
+        "Reply-To: incidents+1@example.org\r\nSubject: café incidents+1@example.org\r\n\r\nx"
+    );
     assert!(!format!("{timeline:?}").contains(&token));
 }
 

@@ -12,12 +12,14 @@ mod postgres;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::ids::Ids;
 use firebell::incident::deadlines::{Deadline, DeadlineKind};
-use firebell::incident::decision::{EntryKind, NewEntry, Purpose};
+use firebell::incident::decision::{Attached, EntryKind, NewEntry, Purpose};
 use firebell::incident::event::Source;
 use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, Updates, WideMail};
 use firebell::incident::{Phase, Severity};
 use firebell::mail::Address;
+use firebell::mail::attachment::{Attachment, Content};
 use firebell::store::rows::{Claim, InboundState, KnownId, NewInbound, Route};
 use firebell::store::{Store, StoreError};
 
@@ -58,6 +60,15 @@ fn address(text: &str) -> Address {
 
 fn dana() -> Person {
     Person { address: address("Dana@ops.example"), name: "Dana \u{0}Ó".into() }
+}
+
+fn file(name: &str, octets: &[u8]) -> Attachment {
+    Attachment {
+        name: name.to_owned(),
+        size_octets: octets.len(),
+        content: Some(Content::new(octets)),
+        is_inline: false,
+    }
 }
 
 fn message(id: i64) -> NewInbound {
@@ -313,7 +324,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
     for base in bases().await {
         let mut write = base.store().begin_write().await.unwrap();
         assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
-        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[1; 32], 2).await.unwrap(), Claim::Settled { first: 1 });
         let again = write.claim_content_key(&[1; 32], 1).await.unwrap();
         assert_eq!(again, Claim::First, "it has it already");
         assert_eq!(write.claim_content_key(&[2; 32], 2).await.unwrap(), Claim::First);
@@ -321,7 +332,7 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
         let claim = write.claim_content_key(&[2; 32], 3).await.unwrap();
         assert_eq!(claim, Claim::Unproven { first: 2 });
         write.save_content_key(&[2; 32], 3, false).await.unwrap();
-        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled);
+        assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled { first: 3 });
     }
 }
 
@@ -344,6 +355,43 @@ async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
         let mut write = store.begin_write().await.unwrap();
         assert_eq!(write.load_inbound(1).await.unwrap(), None);
         assert_eq!(write.load_waiting(1_000).await.unwrap().messages.len(), 100);
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_is_forgotten_when_it_is_of_no_use() {
+    for base in bases().await {
+        let store = base.store();
+        // Two years on: ids begin with 2026.
+        let now = at(2 * 366 * 24 * 60);
+        let old = now - firebell::store::KNOWN_WITHIN - TimeDelta::hours(1);
+        let known =
+            |id: &str| KnownId { message_id: id.into(), incident: Some(1), letter: None, purpose: None };
+        let mut write = store.begin_write().await.unwrap();
+        for count in 0..1_100 {
+            write.save_known_id(&known(&format!("{count}@old")), old).await.unwrap();
+        }
+        write.save_known_id(&known("1@new"), now).await.unwrap();
+        let ids = Ids::new(3);
+        let (before, after) = (ids.next(old), ids.next(now));
+        write.claim_content_key(&[1; 32], before).await.unwrap();
+        write.claim_content_key(&[2; 32], after).await.unwrap();
+        write.count_use("declare:somebody@x.example", now - TimeDelta::days(3)).await.unwrap();
+        write.count_use("declare", now).await.unwrap();
+        write.claim_held_report("held", 7, now - TimeDelta::days(3)).await.unwrap();
+        let dead = Address::read("bob@x.example").unwrap();
+        write.save_dead_address(&dead, "no such user", now - TimeDelta::days(3)).await.unwrap();
+        write.commit().await.unwrap();
+        let first = Ids::before(now - firebell::store::KNOWN_WITHIN);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 1_100 + 4);
+        assert_eq!(store.forget_known(first, now).await.unwrap(), 0);
+        let mut write = store.begin_write().await.unwrap();
+        let asked = ["7@old".to_owned(), "1@new".to_owned()];
+        assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("1@new")]);
+        assert_eq!(write.claim_content_key(&[1; 32], 9).await.unwrap(), Claim::First);
+        let settled = Claim::Settled { first: after };
+        assert_eq!(write.claim_content_key(&[2; 32], 9).await.unwrap(), settled);
+        assert_eq!(write.count_use("declare", now).await.unwrap(), 2);
     }
 }
 
@@ -442,7 +490,10 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
             source: Source {
                 message_id: (seq == 1).then(|| "a@b".to_owned()),
                 elided: "> cut".into(),
-                attachments: vec!["a \"b\".png".into()],
+                attachments: vec![
+                    file("a \"b\".png", b"one"),
+                    Attachment { content: None, ..file("b.png", b"two") },
+                ],
                 written_from: None,
                 no_receipt: false,
             },
@@ -462,7 +513,19 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         assert_eq!(first.text, "line\n\"quoted\" \\ \u{fffd} 🔥");
         assert_eq!((first.verified, first.kind), (true, EntryKind::FollowUp));
         assert_eq!((first.elided.as_str(), first.message_id.as_deref()), ("> cut", Some("a@b")));
-        assert_eq!(first.attachments, ["a \"b\".png"]);
+        let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        let attached = |name: &str, hash: Option<&str>| Attached {
+            name: name.to_owned(),
+            size_octets: 3,
+            hash: hash.map(str::to_owned),
+        };
+        let files = [attached("a \"b\".png", Some(one)), attached("b.png", None)];
+        assert_eq!(first.attachments, files);
+        assert_eq!(timeline[1].attachments, files);
+        let file = |position| base.store().load_file(7, 1, position);
+        assert_eq!(file(0).await.unwrap(), Some(("a \"b\".png".to_owned(), b"one".to_vec())));
+        // Of the second only the name is kept, and there is no third.
+        assert_eq!((file(1).await.unwrap(), file(2).await.unwrap()), (None, None));
         assert_eq!((timeline[1].seq, &timeline[1].author, timeline[1].verified), (2, &None, false));
         let mut write = base.store().begin_write().await.unwrap();
         write.save_entries(7, &[entry(2, None)], at(6)).await.unwrap();
@@ -512,7 +575,7 @@ async fn a_message_id_stays_with_whom_it_was_first_known() {
         let endless = "x".repeat(50_000);
         let mut write = base.store().begin_write().await.unwrap();
         for known in [known("a@x", 1), known("b@x", 2), known("a@x", 3), known(&endless, 4)] {
-            write.save_known_id(&known).await.unwrap();
+            write.save_known_id(&known, at(1)).await.unwrap();
         }
         let asked = ["b@x".to_owned(), endless, "c@x".to_owned(), "a@x".to_owned()];
         assert_eq!(write.load_known_ids(&asked).await.unwrap(), [known("b@x", 2), known("a@x", 1)]);

@@ -9,6 +9,7 @@ mod disk;
 mod generator;
 mod handover;
 mod pipeline;
+mod reading;
 mod server;
 mod sink;
 
@@ -21,6 +22,11 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    if reading::read_worst_if_asked()? {
+        return Ok(());
+    }
+    reading::measure();
+    reading::measure_worst()?;
     // On the disk that the build is on; a folder in memory would know no `fdatasync`.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path();

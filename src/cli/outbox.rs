@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::Failure;
-use super::failure::{NOINPUT, print, print_json};
+use super::failure::{DATAERR, NOINPUT, print, print_json};
 use super::open::{Found, open_store};
 use crate::clock::Clock;
 use crate::mail::Address;
@@ -62,6 +62,14 @@ pub enum Command {
     Cancel {
         /// As `outbox list` shows it
         id: i64,
+    },
+    /// Addresses to which nothing is sent for a day, because a delivery report said that there is no such
+    /// mailbox
+    Dead,
+    /// Send to such an address again
+    Revive {
+        /// As `outbox dead` shows it
+        address: String,
     },
     /// Keep a mail back until `outbox retry`
     Hold {
@@ -126,6 +134,26 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
         Command::Hold { id } => {
             let not = "does not wait to be sent";
             operate(id, OperatorAction::Hold, "is held back until `firebell outbox retry`", not).await
+        }
+        Command::Dead => {
+            let zone = &found.config.policy().calendar.zone;
+            let mut text = String::new();
+            for dead in store.load_dead_addresses(now).await? {
+                let since = zone.format_full(dead.since_at);
+                let _ = writeln!(text, "{}  since {since}\n    {}", dead.address, dead.reason);
+            }
+            let nobody = "Mail is sent to everybody.\n";
+            print(if text.is_empty() { nobody } else { &text })
+        }
+        Command::Revive { address } => {
+            let given = Address::read(&address)
+                .map_err(|error| Failure::new(DATAERR, format!("`{address}` {error}")))?;
+            if store.forget_dead_address(&given).await? {
+                print(&format!("mail is sent to {given} again; `outbox retry` sends what was not\n"))
+            } else {
+                let line = format!("mail is sent to {given} already; `firebell outbox dead` shows all");
+                Err(Failure::new(NOINPUT, line))
+            }
         }
         Command::List { all, json } => {
             let mut rows = Vec::new();

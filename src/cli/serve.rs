@@ -18,12 +18,13 @@ use crate::app::{App, Parts, local_address};
 use crate::config::{Config, Listen};
 use crate::delivery;
 use crate::engine::Engine;
+use crate::ids::Ids;
 use crate::intake::imap;
 use crate::intake::smtp::{self, Listener, Protocol};
-use crate::store::Store;
+use crate::store::{KNOWN_WITHIN, Store};
 use crate::web;
 
-/// Raw messages are looked through for old ones so often.
+/// What is kept for a time is looked through for what is too old so often.
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs until a signal.
@@ -88,7 +89,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         app.spawn(imap::run(settings, app.stopping()));
         ready.push_str(&format!("reading the mailbox {}\n", mailbox.name()));
     }
-    app.spawn(forget_raw(engine.clone(), config.keep_raw, app.stopping()));
+    app.spawn(forget_old(engine.clone(), config.keep_raw, app.stopping()));
     print(&ready)?;
     info!("started");
     let ended = wait(&mut app, &mut signals, &engine, &found).await;
@@ -213,8 +214,8 @@ fn ready_line(listener: &Listener, protocol: Protocol, place: &Listen) -> String
     }
 }
 
-/// Once a day deletes the octets of messages that were kept long enough.
-async fn forget_raw(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiver<bool>) {
+/// Once a day deletes what was kept long enough: octets of messages, and what is known of them.
+async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiver<bool>) {
     let mut days = tokio::time::interval(FORGET_EVERY);
     loop {
         tokio::select! {
@@ -226,6 +227,14 @@ async fn forget_raw(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiv
             Ok(count) => info!(count, "the octets of {count} old messages were deleted"),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "old messages are kept for another day")
+            }
+        }
+        let now = engine.clock.now();
+        match engine.store.forget_known(Ids::before(now - KNOWN_WITHIN), now).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "{count} rows that are of no use any more were deleted"),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "old rows are kept for another day")
             }
         }
     }

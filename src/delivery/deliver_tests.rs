@@ -100,6 +100,22 @@ fn smtp(port: u16) -> impl FnOnce(&std::path::Path) -> Relay {
 }
 
 #[tokio::test]
+async fn the_relays_own_name_of_a_mail_is_known_and_finds_it() {
+    const NAME: &str = "0102018f2c1b7d3e-5a1b2c3d-1111-2222-3333-444455556666-000000";
+    let answer = "250 Ok 0102018f2c1b7d3e-5a1b2c3d-1111-2222-3333-444455556666-000000";
+    let (port, _told) = relay(&[("DATA", "354 go"), (".\r\n", answer)]).await;
+    let house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Accepted]).await;
+    let mut write = house.store.begin_write().await.unwrap();
+    let asked = [format!("{NAME}@eu-west-1.amazonses.com")];
+    let known = write.load_known_ids(&asked).await.unwrap();
+    assert_eq!(known.first().and_then(|known| known.purpose), Some(Purpose::Note), "{known:?}");
+    drop(write);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn mail_is_accepted_on_one_connection_and_marked_with_the_answer() {
     let (port, told) = relay(&[("DATA", "354 go"), (".\r\n", "250 2.0.0 queued")]).await;
     let house = House::new(smtp(port)).await;

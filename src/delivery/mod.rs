@@ -23,6 +23,7 @@ use crate::clock::Clock;
 pub use crate::config::{Relay, RelayTls};
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
+use crate::mail::relay::ids_in_answer;
 use crate::store::Store;
 use crate::store::rows::{Job, Undelivered};
 use leases::{LEASE, Leases, RENEW_EVERY};
@@ -283,6 +284,14 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
     const ATTEMPTS_MAX: u32 = 60;
     if accepted.is_empty() {
         return;
+    }
+    let ids: Vec<(i64, String)> = accepted
+        .iter()
+        .flat_map(|(outbox, answer)| ids_in_answer(answer).into_iter().map(|id| (*outbox, id)))
+        .collect();
+    if let Err(error) = store.save_ids_of_relay(&ids, clock.now()).await {
+        // Answers are found by their address; the names of a relay are the last resort.
+        warn!("the relay's names for mail were not kept: {error}");
     }
     for attempt in 1..=ATTEMPTS_MAX {
         match store.mark_accepted(accepted, clock.now()).await {

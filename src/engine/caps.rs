@@ -12,6 +12,7 @@ use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Trust};
 use crate::incident::state::{Incident, Person};
 use crate::mail::Address;
+use crate::mail::attachment::Content;
 use crate::store::StoreError;
 
 /// Automatic answers a day to one address: more than a person needs, and few for a machine.
@@ -34,7 +35,7 @@ const SAME_WORDS: i64 = 1;
 const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
 
 /// Whether a mail is an answer that goes out because somebody wrote, and for no other reason.
-fn is_answer(purpose: Purpose) -> bool {
+pub(super) fn is_answer(purpose: Purpose) -> bool {
     // A held report goes to the commander on call and has a limit of its own: strangers must not use
     // up the answers that the commander gets.
     matches!(purpose, Purpose::Receipt | Purpose::Confirmation | Purpose::Status | Purpose::Guide)
@@ -114,20 +115,48 @@ impl Batch {
             "Your mail was filed without effect. {why}. It is kept in the timeline; nobody got it, and \
              none of its lines was applied. If you meant it, send it again in other words.",
         );
+        self.send_hint(number, to, hint).await
+    }
+
+    /// Tells somebody known, once a day, that the text of their mail could not be read. The answer goes
+    /// to the address on file and repeats nothing that they wrote, so it may go out without proof.
+    pub(super) async fn tell_unread(
+        &mut self,
+        number: Option<i64>,
+        to: &Person,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let told = format!("unread:{}", to.address.key());
+        if self.write.count_use_of_day(&told, self.now).await? > 1 {
+            return Ok(());
+        }
+        let Some(number) = number else { return self.send_unread(to, why).await };
+        let hint = format!(
+            "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
+             none of its lines was applied. Please send the text again, as plain text and without what is \
+             attached.",
+        );
+        self.send_hint(number, to, hint).await
+    }
+
+    async fn send_hint(&mut self, number: i64, to: &Person, hint: String) -> Result<(), StoreError> {
         let says = Says::Receipt { results: Vec::new(), hint: Some(hint) };
         self.send(number, &Mailing { to: vec![Recipient::Person(to.address.clone())], says }).await
     }
 
     /// Whether somebody repeats themselves in an incident as only a machine does.
     pub(super) async fn is_repeated(&mut self, number: i64, said: &Said) -> Result<bool, StoreError> {
-        // Lines without words are typed again for another task or another offer.
         let words: Vec<String> = said.written.prose.split_whitespace().map(str::to_lowercase).collect();
-        if words.is_empty() {
+        // The same words about another file are something new.
+        let contents = said.source.attachments.iter().filter_map(|file| file.content.as_ref());
+        let files: Vec<String> = contents.map(Content::hash).collect();
+        // Lines without words are typed again for another task or another offer.
+        if words.is_empty() && files.is_empty() {
             return Ok(false);
         }
         let most = if words.len() < SHORT_WORDS { SAME_SHORT_WORDS } else { SAME_WORDS };
         let lines = said.written.lines.iter().map(|line| line.typed.to_lowercase());
-        let text = lines.chain([words.join(" ")]).collect::<Vec<_>>().join("\n");
+        let text = lines.chain([words.join(" ")]).chain(files).collect::<Vec<_>>().join("\n");
         let hash = digest(&SHA256, text.as_bytes());
         let hash: String = hash.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect();
         let sender = said.by.person.address.key();

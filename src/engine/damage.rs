@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use tracing::error;
 
 use super::batch::Batch;
-use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::render;
 use crate::store::StoreError;
@@ -31,7 +30,8 @@ impl Batch {
         // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
         let sender = reverse_path.and_then(|path| Address::read(path).ok());
         if let Some(sender) = sender.filter(|sender| self.policy.roster.knows(sender)) {
-            self.send_not_read(&sender).await?;
+            let sender = self.policy.roster.person(&sender, "");
+            self.send_unread(&sender, "the server failed at it each time").await?;
         }
         Ok(())
     }
@@ -73,11 +73,5 @@ impl Batch {
         let why = "the server failed each time while reading it; its log says how";
         let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
         self.store_single(&letter, &to, None, None).await
-    }
-
-    async fn send_not_read(&mut self, to: &Address) -> Result<(), StoreError> {
-        let Person { address, .. } = self.policy.roster.person(to, "");
-        let letter = render::render_not_read(&self.policy, self.now);
-        self.store_single(&letter, &address, None, None).await
     }
 }

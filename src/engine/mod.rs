@@ -7,11 +7,15 @@
 //!
 //! [`decide`]: crate::incident::decide::decide
 
+mod attachments;
 mod batch;
 mod caps;
 mod damage;
+mod held;
 mod outgoing;
+mod reading;
 mod reminders;
+mod reports;
 
 use std::sync::{Arc, RwLock};
 

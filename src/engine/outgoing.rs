@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
+use super::caps::is_answer;
+use super::reports::NotSent;
 use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
 use crate::mail::compose::{Frame, Letter, compose, fill_token};
-use crate::mail::message::InboundMail;
-use crate::render;
+use crate::render::{self, HeldReport};
 use crate::store::StoreError;
-use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox};
+use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox, Undelivered};
 
 /// The thread of an incident, for the synthetic root of its mails.
 const MAIN_THREAD: &str = "";
@@ -133,39 +134,18 @@ impl Batch {
     pub(super) async fn save_thread_root(&mut self, number: i64) -> Result<(), StoreError> {
         let message_id = self.engine.secret.thread_root(number, MAIN_THREAD, self.domain());
         let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
-        self.write.save_known_id(&known).await
-    }
-
-    /// A report waits: the commander on call is asked, or the operator where there is none.
-    pub(super) async fn send_held(
-        &mut self,
-        inbound: i64,
-        mail: &InboundMail,
-        from: &Person,
-    ) -> Result<(), StoreError> {
-        let on_call = self.policy.roster.commander_on_call(self.now).map(|person| person.address);
-        let Some(to) = on_call.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
-        self.send_held_to(&to, inbound, mail, from).await
+        self.write.save_known_id(&known, self.now).await
     }
 
     /// Asks one person whether a held report is an incident.
-    pub(super) async fn send_held_to(
+    pub(super) async fn send_held(
         &mut self,
         to: &Address,
-        inbound: i64,
-        mail: &InboundMail,
-        from: &Person,
+        held: &HeldReport<'_>,
     ) -> Result<(), StoreError> {
-        let letter = render::render_held(
-            &self.policy,
-            inbound,
-            &mail.subject,
-            &from.address,
-            &mail.new_text,
-            self.now,
-        );
-        let token = self.engine.secret.held_token(inbound, to);
-        self.store_single(&letter, to, Some(format!("held.{inbound}")), Some(token)).await
+        let letter = render::render_held(&self.policy, held);
+        let token = self.engine.secret.held_token(held.id, to);
+        self.store_single(&letter, to, Some(format!("held.{}", held.id)), Some(token)).await
     }
 
     pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {
@@ -175,6 +155,11 @@ impl Batch {
 
     pub(super) async fn send_on_call(&mut self, to: &Person) -> Result<(), StoreError> {
         let letter = render::render_on_call(&self.policy, self.now);
+        self.store_single(&letter, &to.address, None, None).await
+    }
+
+    pub(super) async fn send_unread(&mut self, to: &Person, why: &str) -> Result<(), StoreError> {
+        let letter = render::render_unread(&self.policy, why, self.now);
         self.store_single(&letter, &to.address, None, None).await
     }
 
@@ -267,7 +252,7 @@ impl Batch {
         if copies.is_empty() {
             return Ok(message_id);
         }
-        let references = self.references(outgoing.incident, outgoing.letter.duty.as_deref());
+        let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
             own: &self.policy.address,
             incident: outgoing.incident,
@@ -308,6 +293,9 @@ impl Batch {
             })
             .collect();
         self.write.save_outbox(&rows).await?;
+        for row in rows {
+            self.withhold(row, outgoing.incident, purpose).await?;
+        }
         if !outgoing.asks.is_empty() {
             self.write.save_reminders(id, &outgoing.asks).await?;
         }
@@ -318,15 +306,34 @@ impl Batch {
             letter: Some(id),
             purpose: Some(purpose),
         };
-        self.write.save_known_id(&known).await?;
+        self.write.save_known_id(&known, self.now).await?;
         Ok(message_id)
     }
 
-    /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty.
-    fn references(&self, incident: Option<i64>, duty: Option<&str>) -> Vec<String> {
-        let thread = duty.unwrap_or(MAIN_THREAD);
+    /// Marks a row as refused whose recipient is no mailbox, so that it is shown and not sent.
+    async fn withhold(
+        &mut self,
+        row: NewOutbox,
+        incident: Option<i64>,
+        purpose: Purpose,
+    ) -> Result<(), StoreError> {
+        let Some(reason) = self.why_dead(&row.recipient).await? else { return Ok(()) };
+        self.write
+            .mark_undelivered(row.id, &Undelivered::Refused(format!("not sent: {reason}")))
+            .await?;
+        if let Some(incident) = incident {
+            self.not_sent.push_back(NotSent { incident, to: row.recipient, purpose, reason });
+        }
+        Ok(())
+    }
+
+    /// The root of the thread, or of the duty's own thread, so that muting the first mutes no duty;
+    /// then the mail that an automatic answer answers (RFC 3834 section 3.1.6).
+    fn references(&self, incident: Option<i64>, letter: &Letter) -> Vec<String> {
+        let thread = letter.duty.as_deref().unwrap_or(MAIN_THREAD);
         let root = |number| self.engine.secret.thread_root(number, thread, self.domain());
-        incident.map(root).into_iter().collect()
+        let answered = self.answered.clone().filter(|_| is_answer(letter.purpose));
+        incident.map(root).into_iter().chain(answered).collect()
     }
 
     fn domain(&self) -> &str {

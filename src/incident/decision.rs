@@ -47,8 +47,21 @@ pub struct Entry {
     pub text: String,
     /// What was cut off the message.
     pub elided: String,
-    pub attachments: Vec<String>,
+    pub attachments: Vec<Attached>,
     pub message_id: Option<String>,
+}
+
+/// A file of a timeline entry, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attached {
+    /// Safe to show and to save under.
+    pub name: String,
+    /// 0 where nobody counted.
+    pub size_octets: i64,
+    /// The SHA-256 of what it holds in lower-case hexadecimal digits; `None` when only its name is
+    /// kept.
+    #[serde(rename = "sha256")]
+    pub hash: Option<String>,
 }
 
 /// What a timeline entry is. The names are part of the interface.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::deadlines::DeadlineKind;
 use super::decision::Purpose;
 use super::state::Person;
-use crate::mail::Address;
 use crate::mail::command::{Line, Written};
+use crate::mail::{Address, Attachment};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +22,9 @@ pub enum Event {
     Filed(Filed),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
-    /// A mail of ours cannot reach somebody.
-    Undeliverable { to: Address, purpose: Purpose, reason: String },
+    /// A mail of ours cannot reach somebody; it was sent, or it was not because the address is known to
+    /// be no mailbox.
+    Undeliverable { to: Address, purpose: Purpose, reason: String, was_sent: bool },
 }
 
 /// How far we believe that somebody is who they say.
@@ -85,8 +86,8 @@ pub struct Source {
     pub message_id: Option<String>,
     /// Quotation and signature that were cut off.
     pub elided: String,
-    /// Names of attached files.
-    pub attachments: Vec<String>,
+    /// The files that came with it.
+    pub attachments: Vec<Attachment>,
     /// The address that it came from, where that is not its author's: it carried the author's token.
     pub written_from: Option<Address>,
     /// No answer to the sender may go out: the message came through a list.
@@ -101,6 +102,22 @@ pub struct Filed {
     pub why: String,
     pub text: String,
     pub source: Source,
+}
+
+/// Why a report waits for somebody known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Nobody knows its sender.
+    Stranger,
+    /// It has not exactly one author (RFC 5322 section 3.6.2 allows several).
+    Unsigned,
+    /// Somebody known sent more than people declare in an hour.
+    TooMany,
+    /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
+    /// exist, and nothing proves who they are: they cannot be asked what they meant.
+    Nowhere,
+    /// A stranger names an incident in the subject, where anybody could.
+    Names(i64),
 }
 
 /// What became of one line of a mail, for its receipt.

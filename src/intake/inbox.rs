@@ -65,6 +65,24 @@ impl Inbox {
         inbox
     }
 
+    /// An inbox in front of no store: what it is given arrives at the receiver, and every message
+    /// is answered with `outcome`. To try what is said on the wire without a database; must be
+    /// called within a tokio runtime.
+    pub fn in_memory(
+        outcome: Result<(), NotStored>,
+        clock: Clock,
+    ) -> (Self, mpsc::UnboundedReceiver<NewInbound>) {
+        let (queue, mut waiting) = mpsc::channel::<Waiting>(QUEUE_MAX);
+        let (taken, messages) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(one) = waiting.recv().await {
+                let _ = taken.send(one.message);
+                let _ = one.answer.send(outcome);
+            }
+        });
+        (Self { queue, arrivals: Arc::default(), ids: Ids::new(0), clock }, messages)
+    }
+
     /// Wakes whoever reads stored messages, after each commit.
     pub fn arrivals(&self) -> Arc<Notify> {
         self.arrivals.clone()
@@ -142,26 +160,6 @@ fn groups(waiting: impl Iterator<Item = Waiting>) -> Vec<Vec<Waiting>> {
         }
     }
     groups
-}
-
-#[cfg(test)]
-impl Inbox {
-    /// An inbox in front of no store: what it is given arrives at the receiver, and every message
-    /// is answered with `outcome`. For tests of the wire alone.
-    pub(crate) fn in_memory(
-        outcome: Result<(), NotStored>,
-        clock: Clock,
-    ) -> (Self, mpsc::UnboundedReceiver<NewInbound>) {
-        let (queue, mut waiting) = mpsc::channel::<Waiting>(QUEUE_MAX);
-        let (taken, messages) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Some(one) = waiting.recv().await {
-                let _ = taken.send(one.message);
-                let _ = one.answer.send(outcome);
-            }
-        });
-        (Self { queue, arrivals: Arc::default(), ids: Ids::new(0), clock }, messages)
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use smtp_proto::request::receiver::{DummyLineReceiver, RequestReceiver};
 use smtp_proto::{Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -30,6 +29,8 @@ pub struct Peer {
     pub network_trusted: bool,
 }
 
+/// Octets of a command, its line end included: eight times what RFC 5321 section 4.5.3.1.4 asks for.
+const LINE_OCTETS_MAX: usize = 4_096;
 /// Octets read at once.
 const INPUT_OCTETS: usize = 16 * 1024;
 
@@ -56,6 +57,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         stop_at: None,
         command_due_at: Instant::now() + settings.limits.command_within,
         out: Vec::with_capacity(512),
+        line: Vec::new(),
         mode: Mode::Commands,
         hello: None,
         transaction: None,
@@ -78,6 +80,8 @@ struct Session<'a, S> {
     command_due_at: Instant,
     /// Answers not yet written: all of a pipelined group go out at once (RFC 2920 section 3.2).
     out: Vec<u8>,
+    /// What came of the next command; of one that is too long, enough to see that.
+    line: Vec<u8>,
     mode: Mode,
     /// What the client calls itself.
     hello: Option<Hello>,
@@ -104,8 +108,6 @@ struct Transaction {
 /// How the next octets are understood.
 enum Mode {
     Commands,
-    /// The rest of a line that was too long to be a command.
-    LongLine,
     Content(Box<Incoming>),
 }
 
@@ -126,14 +128,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     async fn run(&mut self) -> io::Result<()> {
         let kind = if self.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
         self.reply(&format!("220 {} {kind} Firebell", self.settings.host));
-        let mut requests = RequestReceiver::default();
         let mut buffer = vec![0; INPUT_OCTETS];
         while !self.ended {
             self.flush().await?;
             match self.read(&mut buffer).await? {
                 Input::Octets(count) => {
                     let input = buffer.get(..count).unwrap_or_default();
-                    self.take(input, &mut requests).await;
+                    self.take(input).await;
                 }
                 Input::Closed => return Ok(()),
                 Input::TooSlow => self.end("421 4.4.2 Too slow, closing the connection"),
@@ -173,13 +174,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 let span = limits.slow_start + Duration::from_secs(earned);
                 incoming.started_at + span.min(limits.content_within)
             }
-            Mode::Commands | Mode::LongLine => self.command_due_at,
+            Mode::Commands => self.command_due_at,
         };
         self.stop_at.map_or(due_at, |stop_at| due_at.min(stop_at))
     }
 
     /// Works through all that was read: part of a command, several commands, part of a message.
-    async fn take(&mut self, mut input: &[u8], requests: &mut RequestReceiver) {
+    async fn take(&mut self, mut input: &[u8]) {
         while !input.is_empty() && !self.ended {
             if let Mode::Content(incoming) = &mut self.mode {
                 match incoming.reader.take(input) {
@@ -193,23 +194,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                     }
                 }
             } else {
-                input = self.take_line(input, requests);
+                input = self.take_line(input);
             }
         }
     }
 
     /// Takes one line, or the part of it that is there; returns what stands behind it.
-    fn take_line<'i>(&mut self, input: &'i [u8], requests: &mut RequestReceiver) -> &'i [u8] {
-        let mut rest = input.iter();
-        if matches!(self.mode, Mode::LongLine) {
-            if DummyLineReceiver::default().ingest(&mut rest) {
-                self.mode = Mode::Commands;
-            }
-            return rest.as_slice();
+    ///
+    /// The parser is given whole lines only: of a broken one it would go on into the next, and how
+    /// far depends on how the octets came.
+    fn take_line<'i>(&mut self, input: &'i [u8]) -> &'i [u8] {
+        let end = input.iter().position(|octet| *octet == b'\n').map_or(input.len(), |at| at + 1);
+        let (part, rest) = input.split_at(end);
+        let room = (LINE_OCTETS_MAX + 1).saturating_sub(self.line.len());
+        self.line.extend(part.iter().take(room));
+        if !part.ends_with(b"\n") {
+            return rest;
         }
-        let request = match requests.ingest(&mut rest) {
-            Err(Error::NeedsMoreData { .. }) => return rest.as_slice(),
-            request => request.map(Request::into_owned),
+        let line = std::mem::take(&mut self.line);
+        let request = match line.len() {
+            0..=LINE_OCTETS_MAX => Request::parse(&mut line.iter()).map(Request::into_owned),
+            _ => Err(Error::ResponseTooLong),
         };
         self.command_due_at = Instant::now() + self.settings.limits.command_within;
         match request {
@@ -219,13 +224,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if self.errors >= self.settings.limits.errors && !self.ended {
             self.end("421 4.7.0 Too many errors, closing the connection");
         }
-        rest.as_slice()
+        rest
     }
 
     fn refuse_syntax(&mut self, error: &Error) {
-        if matches!(error, Error::ResponseTooLong) {
-            self.mode = Mode::LongLine;
-        }
         self.refuse(match error {
             Error::ResponseTooLong => "500 5.5.6 Line too long",
             Error::UnknownCommand => "500 5.5.1 Unknown command",

@@ -96,6 +96,15 @@ async fn a_pipelined_session_stores_its_messages_each() {
 }
 
 #[tokio::test]
+async fn a_broken_command_takes_nothing_of_the_next_however_it_comes() {
+    let wire = b"EHLO x\r\nRCPT TO\r\nNOOP\r\nMAIL FROM\r\nRSET\r\nMAIL\r\nVRFY x\r\n\r\nQUIT\r\n";
+    for size in 1..wire.len() {
+        let talk = talk_with(settings(), Protocol::Smtp, &wire.chunks(size).collect::<Vec<_>>()).await;
+        assert_eq!(talk.codes(), "220 250 501 250 501 250 501 252 500 221", "segments of {size} octets");
+    }
+}
+
+#[tokio::test]
 async fn octets_may_come_one_by_one() {
     let wire = format!("{BEGIN}Subject: slow\r\n\r\n..\r\n.\r\nQUIT\r\n");
     let segments: Vec<&[u8]> = wire.as_bytes().chunks(1).collect();

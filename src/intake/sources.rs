@@ -170,7 +170,7 @@ fn read_mbox(
             && let Some(mut found) = current.take()
         {
             // The empty line before the next `From ` belongs to the mbox.
-            if found.octets.ends_with(b"\r\n\r\n") {
+            if found.octets.ends_with(b"\r\n\r\n") || found.octets == b"\r\n" {
                 found.octets.truncate(found.octets.len() - 2);
             }
             if !take(found) {

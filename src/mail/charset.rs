@@ -27,6 +27,8 @@ const UNRELIABLE: &[&str] = &[
 ];
 /// Single octets for every character: whatever reads as UTF-8 in them was meant so.
 const WESTERN: &[&str] = &["iso-8859-1", "latin1", "iso8859-1", "windows-1252", "cp1252", "iso-8859-15"];
+/// RFC 2152.
+const UTF_7: &[&str] = &["utf-7", "utf7", "unicode-1-1-utf-7", "csutf7"];
 /// Where in an HTML part its own label stands, if anywhere (HTML 13.2.3.2 looks at 1,024 octets).
 const LABEL_WITHIN: usize = 1_024;
 
@@ -38,6 +40,11 @@ pub(super) fn read_text<'a>(
 ) -> Cow<'a, str> {
     let label = part.content_type().and_then(|kind| kind.attribute("charset"));
     let label = label.unwrap_or_default().trim().to_ascii_lowercase();
+    if UTF_7.contains(&label.as_str()) {
+        let octets = transfer_decoded(message, part).map(|octets| with_ends_of_shifts(&octets));
+        let text = octets.and_then(|octets| decode(b"utf-7", &octets));
+        return text.map_or(Cow::Borrowed(decoded), Cow::Owned);
+    }
     let is_unreliable = UNRELIABLE.contains(&label.as_str());
     let is_broken = decoded.contains('\u{fffd}');
     let may_be_wrong = is_unreliable && (!decoded.is_ascii() || decoded.contains('\u{1b}'))
@@ -52,8 +59,32 @@ pub(super) fn read_text<'a>(
     }
 }
 
+/// UTF-7 with the hyphen that may end a shift wherever one ends: the parser drops whatever stands in
+/// its place, keeps it behind a plus, and forgets a shift at the end of the text.
+fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
+    let mut ended = Vec::with_capacity(octets.len() + 16);
+    let mut rest = octets;
+    while let Some(at) = rest.iter().position(|octet| *octet == b'+') {
+        let (before, shift) = rest.split_at(at + 1);
+        let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+        let end = shift.iter().position(|octet| !is_base64(octet)).unwrap_or(shift.len());
+        let (shifted, behind) = shift.split_at(end);
+        let hyphen = behind.strip_prefix(b"-");
+        ended.extend_from_slice(before);
+        // What is no shift is a plus.
+        ended.extend_from_slice(if shifted.is_empty() { b"ACs" } else { shifted });
+        ended.push(b'-');
+        rest = hyphen.unwrap_or(behind);
+    }
+    ended.extend_from_slice(rest);
+    ended
+}
+
 /// The octets of a part without their transfer encoding.
-fn transfer_decoded<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<Cow<'a, [u8]>> {
+pub(super) fn transfer_decoded<'a>(
+    message: &'a Message<'_>,
+    part: &MessagePart<'_>,
+) -> Option<Cow<'a, [u8]>> {
     let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
     let raw = message.raw_message.get(start..end)?;
     match part.encoding {
@@ -63,7 +94,8 @@ fn transfer_decoded<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Opt
     }
 }
 
-fn mend(octets: &[u8], is_unreliable: bool) -> Option<String> {
+/// Octets in a charset that nobody named, or named without looking.
+pub(super) fn mend(octets: &[u8], is_unreliable: bool) -> Option<String> {
     if is_unreliable && octets.windows(2).any(|pair| pair == b"\x1b$") {
         return decode(b"iso-2022-jp", octets);
     }
@@ -115,6 +147,19 @@ mod tests {
         assert_eq!(text("Content-Type: text/plain; charset=us-ascii", b"caf\xc3\xa9"), "café");
         assert_eq!(text("Content-Type: text/plain; charset=utf-8", b"caf\xe9"), "café");
         assert_eq!(text("Content-Type: text/plain; charset=utf-8", b"\xc3\xa9 \xe5"), "é \u{fffd}");
+    }
+
+    #[test]
+    fn a_shift_of_utf_7_ends_where_it_ends() {
+        for (octets, shown) in [
+            ("caf+AOk is", "café is"),
+            ("caf+AOk-is", "caféis"),
+            ("caf+AOk", "café"),
+            ("1 +- 1 + 1", "1 + 1 + 1"),
+            ("+AOk-+AOk.\r\n", "éé.\r\n"),
+        ] {
+            assert_eq!(text("Content-Type: text/plain; charset=UTF-7", octets.as_bytes()), shown);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! decided by the reverse-path it came to; nothing here is proof of anything. Start with
 //! [`Report`]; the fields of RFC 3464 are read here, the words of systems without them in `words`.
 
+mod dead;
 mod words;
 
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
@@ -40,6 +41,8 @@ pub struct Reported {
     pub outcome: Outcome,
     /// One line; empty when the report gives none.
     pub reason: String,
+    /// There is no such mailbox: every further mail would fail, too.
+    pub is_dead: bool,
 }
 
 /// A delivery report.
@@ -65,7 +68,7 @@ pub(super) fn read_report(octets: &[u8], message: Option<&Message<'_>>, clues: C
     }
     let mut recipients = Vec::new();
     for group in groups {
-        add(&mut recipients, group.address, group.outcome, group.reason);
+        add(&mut recipients, group);
     }
     let said = text.outcome(clues.subject);
     let by_words: Vec<Address> =
@@ -73,7 +76,9 @@ pub(super) fn read_report(octets: &[u8], message: Option<&Message<'_>>, clues: C
     let said_reason = text.reason(by_words.first());
     if recipients.is_empty() {
         for address in by_words {
-            add(&mut recipients, Some(address), said, said_reason.clone());
+            let is_dead = said == Outcome::Failed && dead::is_dead("", &said_reason);
+            let reason = said_reason.clone();
+            add(&mut recipients, Group { address: Some(address), outcome: said, reason, is_dead });
         }
     }
     let worst = recipients.iter().max_by_key(|recipient| recipient.outcome);
@@ -129,6 +134,7 @@ struct Group {
     address: Option<Address>,
     outcome: Outcome,
     reason: String,
+    is_dead: bool,
 }
 
 /// Of the outermost report only: what it quotes may hold reports of its own.
@@ -194,7 +200,8 @@ fn read_group(text: &str) -> Option<Group> {
         () if fields.has("disposition") => "the recipient's own filter refused it".to_owned(),
         () => words::of_status(status),
     };
-    Some(Group { address, outcome, reason: short(&reason) })
+    let is_dead = outcome == Outcome::Failed && dead::is_dead(status, &reason);
+    Some(Group { address, outcome, reason: short(&reason), is_dead })
 }
 
 /// `rfc822; bob@ops.example` (RFC 3464 section 2.3.1); older systems leave out the type.
@@ -220,12 +227,12 @@ fn failed_recipients(octets: &[u8]) -> Vec<Address> {
     all.filter_map(words::first_address).take(RECIPIENTS_MAX).collect()
 }
 
-fn add(recipients: &mut Vec<Reported>, address: Option<Address>, outcome: Outcome, reason: String) {
-    let Some(address) = address else { return };
+fn add(recipients: &mut Vec<Reported>, group: Group) {
+    let Group { address: Some(address), outcome, reason, is_dead } = group else { return };
     if recipients.len() < RECIPIENTS_MAX
         && !recipients.iter().any(|recipient| recipient.address == address)
     {
-        recipients.push(Reported { address, outcome, reason });
+        recipients.push(Reported { address, outcome, reason, is_dead });
     }
 }
 

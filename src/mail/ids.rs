@@ -77,6 +77,16 @@ impl Secret {
     }
 }
 
+/// Whether a Message-ID, without brackets, has the form of ours: what answers it answers us, though we
+/// may know it no more. Whoever imitates it only hinders their own mail.
+pub fn looks_ours(message_id: &str, domain: &str) -> bool {
+    message_id.rsplit_once('@').is_some_and(|(left, right)| {
+        right.eq_ignore_ascii_case(domain)
+            && left.len() == MESSAGE_ID_CHARS
+            && left.bytes().all(|octet| matches!(octet, b'a'..=b'z' | b'2'..=b'7'))
+    })
+}
+
 /// Whether two identifiers are the same, in a time that tells nothing of where they differ.
 pub fn same(given: &str, expected: &str) -> bool {
     let given = given.to_ascii_lowercase();

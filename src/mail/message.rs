@@ -5,14 +5,14 @@
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
 use chrono::{DateTime, Utc};
-
 use mail_parser::{Message, MessageParser};
-use ring::digest::{Context, SHA256};
 
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
+use super::key::{Content, Text, content_key, raw_body};
+use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Origin, body, limits, quote};
+use super::{Address, Attachment, Origin, attachment, body, limits, list, meeting, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -23,10 +23,20 @@ const RECIPIENTS_MAX: usize = 1_000;
 const NAME_CHARS_MAX: usize = 200;
 
 /// Where an address can stand to which a message was sent.
-const RECIPIENT_FIELDS: [&str; 7] =
-    ["to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to"];
-/// The fields that its author made and no route changes.
-const KEY_FIELDS: [&str; 7] = ["from", "date", "subject", "to", "cc", "in-reply-to", "references"];
+const RECIPIENT_FIELDS: [&str; 12] = [
+    "to",
+    "cc",
+    "resent-to",
+    "resent-cc",
+    "delivered-to",
+    "x-delivered-to",
+    "x-original-to",
+    "x-real-to",
+    "x-rcpt-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-forwarded-to",
+];
 
 /// A mailbox of a header field: display name, if any, and address (RFC 5322 section 3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +45,6 @@ pub struct Mailbox {
     pub name: String,
     /// The addr-spec.
     pub address: Address,
-}
-
-/// A file that came with a message. Its octets stay in the raw message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// A name safe to show and to save under: no path, no control characters.
-    pub name: String,
-    /// Its size after decoding, in octets.
-    pub size_octets: usize,
 }
 
 /// What was read from the octets of a message.
@@ -55,10 +56,13 @@ pub struct InboundMail {
     /// without brackets.
     pub ancestors: Vec<String>,
     /// The only mailbox of the only `From`; `None` when there is none or more than one, and then
-    /// the message verifies nobody.
+    /// the message verifies nobody. Where a list put itself into `From`, the author of the post.
     pub from: Option<Mailbox>,
-    /// Every address found where a recipient can stand: To, Cc, Delivered-To, X-Original-To,
-    /// Envelope-To, X-Envelope-To, X-Forwarded-To. The envelope's own are not among them.
+    /// The author stands in another field than `From`, which the list that the message came through
+    /// made its own: no network vouches for such an author.
+    pub from_rewritten: bool,
+    /// Every address found where a recipient can stand: To, Cc, Delivered-To and its like, and what a
+    /// server received it for. The envelope's own are not among them.
     pub recipients: Vec<Address>,
     /// Decoded, on one line, as written; `Re:` and tags included.
     pub subject: String,
@@ -75,10 +79,12 @@ pub struct InboundMail {
     /// The files that came with it.
     pub attachments: Vec<Attachment>,
     /// SHA-256 by which a second copy of the same message is known: over Message-ID and content,
-    /// not over what a route adds.
+    /// not over what a route or a list adds.
     pub content_key: [u8; 32],
     /// What it says of the delivery of another mail, where it is a delivery report.
     pub report: Option<Report>,
+    /// What it says of a meeting, where it is an invitation or an answer to one.
+    pub meeting: Option<Meeting>,
     /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
     pub hops: usize,
     /// Why the body was not read; what the header alone tells is there nevertheless.
@@ -91,13 +97,18 @@ pub struct InboundMail {
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let fields = Fields::read(octets);
-    let (message, unreadable) = parse(octets);
-    let from = read_from(&fields);
+    let parsed = parse(octets);
+    let opened = parsed.0.as_ref().and_then(wrapped::open);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
+    let written_from = read_from(&fields);
+    let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
+    let from_rewritten = author_of_post.is_some();
+    let from = author_of_post.or_else(|| written_from.clone());
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
     let lines = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
-        let text = quote::whole_text(&lines);
-        let (message, from) = (message.as_ref(), from.as_ref());
+        let text = quote::beginning(&lines, origin::TEXT_OCTETS);
+        let (message, from) = (message.as_ref(), written_from.as_ref());
         let subject = &subject;
         origin::read_origin(&Signs {
             fields: &fields,
@@ -112,22 +123,49 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         let reporter = from.as_ref().map(|from| &from.address);
         dsn::read_report(octets, message.as_ref(), dsn::Clues { subject: &subject, reporter })
     });
-    let author = fields.first("from").map(header::read_display_name).unwrap_or_default();
-    let quote::Split { new_text, elided } = quote::split(lines, &author);
+    let meeting = message.as_ref().filter(|_| origin == Origin::Meeting);
+    let meeting = meeting.and_then(|message| meeting::read_meeting(message, from.as_ref()));
+    let author = match &from {
+        Some(author) if from_rewritten => author.name.clone(),
+        _ => fields.first("from").map(header::read_display_name).unwrap_or_default(),
+    };
+    let quote::Split { mut new_text, mut elided } = quote::split(lines, &author);
+    let is_sealed = message.as_ref().is_some_and(|message| wrapped::is_sealed(message, &new_text));
+    let unreadable = unreadable.or(is_sealed.then_some("it is encrypted"));
+    if is_sealed {
+        elided.insert_str(0, &std::mem::take(&mut new_text));
+    }
+    let message_id = read_message_id(&fields);
+    let attachments = message.as_ref().map(|message| attachment::read_attachments(message, &author));
+    let attachments = attachments.unwrap_or_default();
+    let content_key = content_key(&Content {
+        fields: &fields,
+        message_id: message_id.as_deref(),
+        author: from.as_ref().map(|from| from.address.as_str()),
+        subject: &subject,
+        text: match &message {
+            Some(_) if new_text.trim().is_empty() => Text::Read(&elided),
+            Some(_) => Text::Read(&new_text),
+            None => Text::Raw(raw_body(octets)),
+        },
+        attachments: &attachments,
+    });
     InboundMail {
-        message_id: read_message_id(&fields),
+        message_id,
         ancestors: read_ancestors(&fields),
         recipients: read_recipients(&fields),
         date: fields.first("date").and_then(header::read_date),
-        through_list: origin::came_through_list(&fields),
-        attachments: message.as_ref().map(body::read_attachments).unwrap_or_default(),
-        content_key: content_key(&fields, message.as_ref(), octets),
+        through_list: list::came_through_list(&fields),
+        attachments,
+        content_key,
         from,
+        from_rewritten,
         subject,
         origin,
         new_text,
         elided,
         report,
+        meeting,
         hops: fields.all("received").count(),
         unreadable,
     }
@@ -136,7 +174,10 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
-    parse(octets).0.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+    let parsed = parse(octets).0;
+    let opened = parsed.as_ref().and_then(wrapped::open);
+    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
+    message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.
@@ -184,43 +225,17 @@ fn read_recipients(fields: &Fields) -> Vec<Address> {
     let mut seen = std::collections::HashSet::new();
     let values = RECIPIENT_FIELDS.iter().flat_map(|name| fields.all(name));
     let mailboxes = values.flat_map(header::read_mailboxes).flatten();
-    let addresses = mailboxes.map(|mailbox| mailbox.address);
+    let received_for = fields.all("received").filter_map(read_received_for);
+    let addresses = mailboxes.map(|mailbox| mailbox.address).chain(received_for);
     addresses.filter(|address| seen.insert(address.key())).take(RECIPIENTS_MAX).collect()
 }
 
-/// The same for every copy of a message, whatever its route added and however it ends its lines.
-fn content_key(fields: &Fields, message: Option<&Message<'_>>, octets: &[u8]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    // Each piece with its length, so that no two messages run together to the same octets.
-    let mut add = |piece: &str| {
-        context.update(&(piece.len() as u64).to_be_bytes());
-        context.update(piece.as_bytes());
-    };
-    add(&read_message_id(fields).unwrap_or_default());
-    for name in KEY_FIELDS {
-        for value in fields.all(name) {
-            add(&value.split_whitespace().collect::<Vec<_>>().join(" "));
-        }
-        add("");
-    }
-    match message {
-        Some(message) => {
-            body::decoded_texts(message).for_each(|text| add(&without_trailing_space(text)))
-        }
-        None => {
-            let body = octets.get(header::header_end(octets)..).unwrap_or_default();
-            add(&without_trailing_space(&String::from_utf8_lossy(body)));
-        }
-    }
-    let digest = context.finish();
-    let mut key = [0; 32];
-    key.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-    key
-}
-
-fn without_trailing_space(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n").trim_end().to_owned()
+/// `for <incidents+42@example.org>;` of a Received field (RFC 5321 section 4.4): where a mailbox is
+/// read that tells of no envelope, it may be all that is left of one.
+fn read_received_for(value: &str) -> Option<Address> {
+    let mut words = value.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("for"));
+    let address = words.nth(1)?.trim_end_matches(';').trim_matches(['<', '>']);
+    Address::read(address).ok()
 }
 
 #[cfg(test)]
@@ -245,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn a_recipient_is_found_wherever_a_server_writes_one() {
+        for field in [
+            "X-Delivered-To: incidents+7.tok@example.org",
+            "Resent-To: Incidents <incidents+7.tok@example.org>",
+            "Received: from a.example by b.example with ESMTPS id x\r\n for <incidents+7.tok@example.org>;\r\n Mon",
+        ] {
+            let mail = read_mail(format!("{field}\r\n{MAIL}").as_bytes(), false);
+            let found = mail.recipients.iter().any(|to| to.as_str() == "incidents+7.tok@example.org");
+            assert!(found, "{field}: {:?}", mail.recipients);
+        }
+    }
+
+    #[test]
     fn what_a_terminal_would_obey_is_no_part_of_the_text() {
         let typed = "It\u{1b}]0;title\u{7} works\u{9b}31m.\tBye\u{0}";
         let mime = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nFrom:";
@@ -266,6 +294,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_does_not_change_the_key_of_a_message() {
+        let key = read_mail(MAIL.as_bytes(), false).content_key;
+        let post = MAIL
+            .replace("From: Dana <dana@ops.example>", "From: Dana via Ops <ops@lists.example>")
+            .replace("Subject: Re: ", "Subject: [Ops] Re: ")
+            .replace(
+                "Bye\r\n",
+                "Bye\r\n_______________________________________________\r\nOps mailing list\r\n\
+                https://lists.example/listinfo/ops\r\n",
+            );
+        let post = format!(
+            "List-Id: Ops <ops.lists.example>\r\nReply-To: Dana <dana@ops.example>, ops@lists.example\r\n\
+             List-Post: <mailto:ops@lists.example>\r\n{post}"
+        );
+        let post = read_mail(post.as_bytes(), false);
+        assert_eq!(post.content_key, key);
+        assert!(post.from_rewritten && post.through_list);
+        assert_eq!(
+            post.from.map(|from| from.address),
+            read_mail(MAIL.as_bytes(), false).from.map(|from| from.address)
+        );
+    }
+
+    #[test]
     fn a_route_does_not_change_the_key_of_a_message() {
         let key = read_mail(MAIL.as_bytes(), false).content_key;
         let routed = format!("Received: from x by y\r\nDKIM-Signature: v=1\r\nX-Spam: no\r\n{MAIL}\r\n");
@@ -273,6 +325,8 @@ mod tests {
         assert_eq!(read_mail(MAIL.replace("\r\n", "\n").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("Bye", "Buy").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("m1@", "m2@").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("dana@", "eve@").as_bytes(), false).content_key, key);
+        assert_ne!(read_mail(MAIL.replace("caf", "bar").as_bytes(), false).content_key, key);
     }
 
     #[test]

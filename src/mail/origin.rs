@@ -5,11 +5,14 @@
 
 mod absence;
 
-use mail_parser::{Message, MimeHeaders, PartType};
+use std::sync::LazyLock;
 
-use super::dsn;
+use mail_parser::Message;
+
 use super::header::{Fields, decode};
 use super::message::Mailbox;
+use super::phrases::Phrases;
+use super::{dsn, meeting};
 
 /// The field that marks our own mail, whatever its value.
 pub const OWN_MARK: &str = "X-Firebell-Loop";
@@ -27,8 +30,9 @@ pub enum Origin {
     ReadReceipt,
     /// A complaint (RFC 5965).
     Complaint,
-    /// An answer to a meeting invitation (RFC 5546).
-    MeetingReply,
+    /// An invitation, or an answer to one (RFC 5546): a person sent it, by a programme that means it for
+    /// calendars.
+    Meeting,
     /// Our own mail on its way back.
     Own,
 }
@@ -157,8 +161,12 @@ const REPORT_SENTENCES: &[&str] = &[
     "this message is automatically generated",
 ];
 
+static SENTENCES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(REPORT_SENTENCES));
+
 /// How far into a text the sentences of old reports are looked for, in characters.
 const SENTENCE_WITHIN_CHARS: usize = 2_000;
+/// How much of a text is looked at: that many characters, whatever their script.
+pub(super) const TEXT_OCTETS: usize = SENTENCE_WITHIN_CHARS * 4;
 
 /// What is known of a message when its origin is asked.
 pub(super) struct Signs<'a> {
@@ -167,6 +175,7 @@ pub(super) struct Signs<'a> {
     pub subject: &'a str,
     /// What the parser made of it, where it was given to the parser.
     pub message: Option<&'a Message<'a>>,
+    /// Its beginning at least, of [`TEXT_OCTETS`].
     pub text: &'a str,
     pub null_reverse_path: bool,
 }
@@ -182,21 +191,13 @@ pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
     if let Some(report) = report_type(signs) {
         return report;
     }
-    if is_meeting_reply(signs) {
-        return Origin::MeetingReply;
+    if signs.message.is_some_and(meeting::is_meeting) {
+        return Origin::Meeting;
     }
     if is_delivery_report(signs) {
         return Origin::DeliveryReport;
     }
     if is_automatic_answer(signs) { Origin::AutoReply } else { Origin::Person }
-}
-
-/// Whether the message came through a mailing list (RFC 2919, RFC 2369, and what lists did before).
-pub(super) fn came_through_list(fields: &Fields) -> bool {
-    let by_field =
-        ["list-id", "list-post", "list-unsubscribe", "x-mailing-list", "mailing-list", "x-loop"];
-    by_field.iter().any(|name| fields.has(name))
-        || fields.all("precedence").any(|value| value.trim().eq_ignore_ascii_case("list"))
 }
 
 /// `multipart/report` (RFC 6522) says itself what it reports.
@@ -216,30 +217,6 @@ fn report_type(signs: &Signs<'_>) -> Option<Origin> {
         () if kind.starts_with("disposition-notification") => Origin::ReadReceipt,
         () if kind.starts_with("feedback-report") => Origin::Complaint,
         () => Origin::DeliveryReport,
-    })
-}
-
-/// A calendar part with a method that answers (RFC 5546 section 1.4). An invitation is a person's.
-fn is_meeting_reply(signs: &Signs<'_>) -> bool {
-    let Some(message) = signs.message else { return false };
-    message.parts.iter().any(|part| {
-        let Some(kind) = part.content_type() else { return false };
-        if !kind.ctype().eq_ignore_ascii_case("text")
-            || !kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("calendar"))
-        {
-            return false;
-        }
-        let answers = |method: &str| {
-            let method = method.trim();
-            ["reply", "counter", "declinecounter", "refresh"]
-                .iter()
-                .any(|m| method.eq_ignore_ascii_case(m))
-        };
-        let in_text = |text: &str| {
-            text.lines().take(50).any(|line| line.trim().strip_prefix("METHOD:").is_some_and(answers))
-        };
-        kind.attribute("method").is_some_and(answers)
-            || matches!(&part.body, PartType::Text(text) if in_text(text))
     })
 }
 
@@ -281,7 +258,7 @@ fn has_report_sentence(text: &str) -> bool {
     let start: String = text.chars().take(SENTENCE_WITHIN_CHARS).collect();
     let own: String = start.lines().filter(|line| !line.starts_with('>')).collect::<Vec<_>>().join(" ");
     let words = own.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-    REPORT_SENTENCES.iter().any(|sentence| words.contains(sentence))
+    SENTENCES.are_within(&words)
 }
 
 /// RFC 3834 section 5, and what answered automatically before it or without it.

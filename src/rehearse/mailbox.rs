@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::Engine;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
@@ -17,6 +18,8 @@ type Arrived = Result<(Vec<u8>, Vec<Address>), String>;
 #[derive(Debug, Default)]
 pub(super) struct Mailboxes {
     mails: BTreeMap<String, Vec<Vec<u8>>>,
+    /// The outbox row of the last mail that each got.
+    last_rows: BTreeMap<String, i64>,
 }
 
 /// A letter as a script prints it.
@@ -35,6 +38,7 @@ pub(super) struct Reply<'a> {
     pub by_thread: bool,
     /// Somebody else to whom the mail was passed on.
     pub from: Option<&'a str>,
+    pub copying: Option<&'a str>,
     pub body: &'a str,
 }
 
@@ -50,6 +54,7 @@ impl Mailboxes {
             Some(letter) => letter.recipients.push(job.recipient.to_string()),
             None => sent.push(Sent { recipients: vec![job.recipient.to_string()], text }),
         }
+        self.last_rows.insert(job.recipient.key(), job.outbox);
         self.mails.entry(job.recipient.key()).or_default().push(octets);
     }
 
@@ -97,7 +102,10 @@ impl Mailboxes {
         let quoted: String = text_of(&original).lines().map(|line| format!("> {line}\n")).collect();
         let body = format!("{body}\n\nOn Friday, Incidents wrote:\n{quoted}");
         let octets = written(&from, &to, &reply_subject(&mail), Some(&mail), &body, count);
-        Ok((octets, vec![to]))
+        let Some(copying) = reply.copying else { return Ok((octets, vec![to])) };
+        let copied = Address::read(copying).map_err(|error| format!("`{copying}` {error}"))?;
+        let octets = [format!("Cc: {copied}\r\n").as_bytes(), &octets].concat();
+        Ok((octets, vec![to, copied]))
     }
 
     /// The prefilled mail of a quick action, sent unchanged. Clients drop the thread on `mailto:`.
@@ -108,6 +116,26 @@ impl Mailboxes {
         let mailto = link.ok_or_else(|| format!("the mail has no action `{label}`"))?.mailto;
         let to = Address::read(&mailto.to).map_err(|error| format!("`{}` {error}", mailto.to))?;
         Ok((written(&from, &to, &mailto.subject, None, &mailto.body, count), vec![to]))
+    }
+
+    /// A delivery report (RFC 3464) on the last mail that `who` got, from a system behind the relay.
+    pub(super) fn bounce(&self, who: &str, reason: &str, engine: &Engine) -> Arrived {
+        let policy = engine.policy();
+        let (address, _) = self.last(who, None, &policy)?;
+        let row = *self.last_rows.get(&address.key()).ok_or("they got no mail")?;
+        let mac = engine.secret.bounce_mac(row);
+        let path = policy.address.tagged(&format!("bounce.{row}.{mac}"));
+        let status = reason.split(' ').next().unwrap_or_default();
+        let report = format!(
+            "From: Mail Delivery System <MAILER-DAEMON@relay.example>\r\nTo: {path}\r\n\
+             Subject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=report\r\n\r\n\
+             --report\r\n\r\nIt could not be delivered.\r\n\
+             --report\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; relay.example\r\n\r\n\
+             Final-Recipient: rfc822; {address}\r\nAction: failed\r\nStatus: {status}\r\n\
+             Diagnostic-Code: smtp; 550 {reason}\r\n--report--\r\n"
+        );
+        Ok((report.into_bytes(), vec![path]))
     }
 
     fn last(

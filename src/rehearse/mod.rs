@@ -181,13 +181,14 @@ impl Rehearsal {
                 let (octets, recipients) = arrival.map_err(error)?;
                 self.arrive(octets, recipients, *verified, *null_reverse_path).await?;
             }
-            Act::Replies { who, to_subject, by_thread, from } => {
+            Act::Replies { who, to_subject, by_thread, from, copying } => {
                 let policy = self.engine.policy();
                 let reply = Reply {
                     who,
                     to_subject: to_subject.as_deref(),
                     by_thread: *by_thread,
                     from: from.as_deref(),
+                    copying: copying.as_deref(),
                     body: &step.body,
                 };
                 let reply = self.mailboxes.reply(&reply, &policy, self.arrivals);
@@ -198,6 +199,11 @@ impl Rehearsal {
                 let pressed = self.mailboxes.press(who, label, &self.engine.policy(), self.arrivals);
                 let (octets, recipients) = pressed.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
+            }
+            Act::Bounces { who, reason } => {
+                let bounced = self.mailboxes.bounce(who, reason, &self.engine);
+                let (octets, recipients) = bounced.map_err(error)?;
+                self.arrive(octets, recipients, false, true).await?;
             }
             Act::Asleep => self.asleep = true,
             Act::Awake => self.asleep = false,

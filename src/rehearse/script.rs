@@ -68,11 +68,18 @@ pub enum Act {
         by_thread: bool,
         /// `from ADDRESS`: the mail was passed on, and somebody else answers it.
         from: Option<String>,
+        /// `copying ADDRESS`: the answer goes there, too.
+        copying: Option<String>,
     },
     /// Somebody presses a quick action of the last mail they got, and sends it unchanged.
     Presses {
         who: String,
         label: String,
+    },
+    /// The last mail that somebody got comes back after all, with a delivery report that says this.
+    Bounces {
+        who: String,
+        reason: String,
     },
     /// Nothing happens until then.
     Wait,
@@ -208,6 +215,10 @@ fn read_act(text: &str) -> Result<Act, String> {
             Some(label) => Ok(Act::Presses { who: (*who).to_owned(), label }),
             None => Err("which action? `alice presses \"I have command\"`".to_owned()),
         },
+        [who, "bounces"] => match quoted {
+            Some(reason) => Ok(Act::Bounces { who: (*who).to_owned(), reason }),
+            None => Err("why? `bob bounces \"5.1.1 no such user\"`".to_owned()),
+        },
         ["wait"] => Ok(Act::Wait),
         ["asleep"] => Ok(Act::Asleep),
         ["awake"] => Ok(Act::Awake),
@@ -215,24 +226,30 @@ fn read_act(text: &str) -> Result<Act, String> {
         ["relay", "up"] => Ok(Act::RelayUp),
         ["relay", "refuses", address] => Ok(Act::RelayRefuses((*address).to_owned())),
         ["show", key] => Ok(Act::Show((*key).to_owned())),
-        _ => {
-            Err(format!("`{text}` is no step; the steps are in, WHO replies, WHO presses, wait, show …"))
-        }
+        _ => Err(format!(
+            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show …"
+        )),
     }
 }
 
 fn read_replies(who: &str, options: &[&str], to_subject: Option<String>) -> Result<Act, String> {
-    let (by_thread, from) = match options {
-        [] | ["to"] => (false, None),
-        ["by", "thread"] | ["to", "by", "thread"] => (true, None),
-        ["from", address] | ["to", "from", address] => (false, Some((*address).to_owned())),
+    let (mut by_thread, mut from, mut copying) = (false, None, None);
+    // The subject that is answered was taken out behind `to`.
+    let options = options.strip_prefix(&["to"]).unwrap_or(options);
+    match options {
+        [] => {}
+        ["by", "thread"] => by_thread = true,
+        ["from", address] => from = Some((*address).to_owned()),
+        ["copying", address] => copying = Some((*address).to_owned()),
         _ => {
             return Err(
-                "an answer is `replies`, `replies by thread` or `replies from ADDRESS`".to_owned()
+                "an answer is `replies`, `replies by thread`, `replies from ADDRESS` or `replies \
+                        copying ADDRESS`"
+                    .to_owned(),
             );
         }
-    };
-    Ok(Act::Replies { who: who.to_owned(), to_subject, by_thread, from })
+    }
+    Ok(Act::Replies { who: who.to_owned(), to_subject, by_thread, from, copying })
 }
 
 fn read_in(options: &[&str]) -> Result<Act, String> {
@@ -281,6 +298,7 @@ mod tests {
             to_subject: Some("take command".into()),
             by_thread: false,
             from: None,
+            copying: None,
         };
         assert_eq!(second.act, act);
     }

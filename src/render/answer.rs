@@ -9,7 +9,7 @@ use super::quick::action;
 use super::when;
 use super::wrap::{Span, clipped, foreign_lines, one_line, own_sentence, spans};
 use crate::incident::decision::Purpose;
-use crate::incident::event::{LineResult, Outcome};
+use crate::incident::event::{LineResult, Outcome, Waits};
 use crate::incident::state::{Person, WideMail};
 use crate::incident::{Policy, Severity};
 use crate::mail::Address;
@@ -223,44 +223,90 @@ fn after_rows(policy: &Policy) -> Vec<super::paper::Fact> {
     rows
 }
 
-/// A report of somebody we do not know, for a known person to accept.
+/// A report that waits for somebody known to accept it.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldReport<'a> {
+    pub id: i64,
+    /// `None` where it has not exactly one author.
+    pub from: Option<&'a Address>,
+    pub subject: &'a str,
+    pub text: &'a str,
+    /// Why its text was not read.
+    pub unread: Option<&'static str>,
+    pub received_at: DateTime<Utc>,
+    pub waits: Waits,
+    /// It stands for all that come after it within the hour.
+    pub together: bool,
+}
+
+/// Asks somebody known whether a report is an incident.
 ///
 /// The reply goes to `incidents+held.ID.TOKEN@`, with the general mark for the token.
-pub fn render_held(
-    policy: &Policy,
-    id: i64,
-    subject: &str,
-    from: &Address,
-    text: &str,
-    now: DateTime<Utc>,
-) -> Letter {
-    let own_subject = format!("Held report: {}", clipped(subject, 100));
-    let known = policy.roster.knows(from);
-    let lead = if known {
-        "Too many reports from one sender; is this an incident?"
-    } else {
-        "A stranger reports something; is it an incident?"
+pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
+    let own_subject = format!("Held report: {}", clipped(held.subject, 100));
+    let (lead, why) = match held.waits {
+        Waits::Stranger => (
+            "A stranger reports something; is it an incident?".to_owned(),
+            "The sender is not known here and nothing proves who they are.".to_owned(),
+        ),
+        Waits::Unsigned => (
+            "A mail without one sender reports something; is it an incident?".to_owned(),
+            "It names none or several as its author, so nothing proves who wrote it; whoever accepts \
+             it reports it."
+                .to_owned(),
+        ),
+        Waits::TooMany => (
+            "Too many reports from one sender; is this an incident?".to_owned(),
+            "The sender declared so many incidents within an hour that this one waits, together with \
+             whatever else they send in that hour; you are told once."
+                .to_owned(),
+        ),
+        Waits::Nowhere => (
+            "A mail belongs to no incident; is it one?".to_owned(),
+            "It answers a mail or names an incident that is not known here, and nothing proves that \
+             it is from the person whom it names. If you know what they meant, ask them."
+                .to_owned(),
+        ),
+        Waits::Names(number) => (
+            format!("A stranger writes about INC-{number}; shall it be in the timeline?"),
+            "The sender is not known here and nothing proves who they are; anybody can write an \
+             incident's number into a subject."
+                .to_owned(),
+        ),
     };
-    let mut paper = Paper::new(lead, one_line(&policy.name));
-    // Whom we know is held only for declaring too much.
-    let why = if known {
-        "Nobody else has seen this. The sender declared so many incidents within an hour that this one \
-         waits, together with whatever else they send in that hour; you are told once."
-    } else {
-        "Nobody else has seen this. The sender is not known here and nothing proves who they are."
+    let mut paper = Paper::new(&lead, one_line(&policy.name));
+    let others = match (held.waits, held.together) {
+        (Waits::TooMany, _) | (_, false) => "",
+        (_, true) => {
+            " It is one of many: what comes after it in this hour is kept with it, and you are \
+                      told once."
+        }
+    };
+    let accepted = match held.waits {
+        Waits::Names(number) => {
+            format!("If it belongs there, accept it: it is filed in the timeline of INC-{number}.")
+        }
+        _ => "If it is an incident, accept it: it is declared in that moment, with your name beside it."
+            .to_owned(),
+    };
+    let kept_with_it = match (held.waits, held.together) {
+        (Waits::TooMany, _) | (_, true) => " What was kept with it is in its timeline then.",
+        (_, false) => "",
     };
     paper.prose(&format!(
-        "{why} If it is an incident, accept it: it is declared in that moment, with your name beside \
-         it. If not, do nothing; it stays on file and the sender hears nothing."
+        "Nobody else has seen this. {why}{others} {accepted}{kept_with_it} If not, do nothing; it stays \
+         on file and the sender hears nothing."
     ));
-    let to = policy.address.tagged(&format!("held.{id}.{TOKEN_MARK}"));
+    let to = policy.address.tagged(&format!("held.{}.{TOKEN_MARK}", held.id));
     paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
-    paper.facts(vec![
-        fact("From", from.as_str()),
-        fact("Their subject", clipped(subject, 200)),
-        fact("Received", when::full(now, policy)),
-    ]);
-    paper.words(text);
+    let mut facts = vec![
+        fact("From", held.from.map_or("not exactly one sender", Address::as_str)),
+        fact("Their subject", clipped(held.subject, 200)),
+        fact("Received", when::full(held.received_at, policy)),
+    ];
+    facts.extend(held.unread.map(|why| fact("Text", format!("could not be read: {why}"))));
+    paper.facts(facts);
+    paper.words(held.text);
     letter(Purpose::Held, "Held report", &own_subject, &paper)
 }
 
@@ -298,6 +344,20 @@ pub fn render_on_call(policy: &Policy, now: DateTime<Utc>) -> Letter {
     letter(Purpose::Guide, "Who is on call", "Who is on call", &paper)
 }
 
+/// For the sender of a message that belongs to no incident and could not be read: nothing of it is
+/// repeated.
+pub fn render_unread(policy: &Policy, why: &str, now: DateTime<Utc>) -> Letter {
+    let mut paper = Paper::new("Your mail could not be read", one_line(&policy.name));
+    paper.prose(&format!(
+        "Please send its text again, as plain text and without what is attached. It could not be read, \
+         because {why}. It is kept as it came, nothing was done with it, and nobody who works on an \
+         incident has it. To declare an incident, mail {}: a subject is enough.",
+        policy.address.address()
+    ));
+    paper.facts(vec![fact("Received", when::full(now, policy))]);
+    letter(Purpose::Receipt, &policy.name, "Your mail could not be read", &paper)
+}
+
 /// For the operator: a message was stored and could not be read.
 pub fn render_unreadable(
     policy: &Policy,
@@ -318,19 +378,6 @@ pub fn render_unreadable(
         fact("Why", clipped(why, 400)),
     ]);
     letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
-}
-
-/// For whoever sent a message that was stored and could not be read: nothing of it is repeated.
-pub fn render_not_read(policy: &Policy, now: DateTime<Utc>) -> Letter {
-    let subject = "Your message could not be read";
-    let mut paper = Paper::new(subject, one_line(&policy.name));
-    paper.prose(
-        "Please send it again in other words, as plain text if you can. Your message is kept, but \
-         Firebell failed while reading it: nothing was done with it, and nobody who works on an \
-         incident has it. If it reports an incident, mail a subject line alone; that is enough.",
-    );
-    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
-    letter(Purpose::Receipt, "Firebell", subject, &paper)
 }
 
 /// For the operator: mail does not move.

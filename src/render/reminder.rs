@@ -337,9 +337,17 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
     if reminder.escalated {
         paper.prose(&format!(
             "{} commanded {} and has not named who writes its {name}. You get this because the \
-             reminders were not answered. Please agree on somebody.",
+             reminders were not answered. Please agree on somebody{}.",
             shown(owner),
             context.key(),
+            match context.incident.commander() {
+                Some(commander) => format!(
+                    ", and ask {} to reply with `Postmortem owner: name`: the line counts from the \
+                     incident commander alone",
+                    shown(commander)
+                ),
+                None => ", and reply with `Postmortem owner: name`".to_owned(),
+            },
         ));
     } else {
         paper.prose(&format!(
@@ -352,6 +360,9 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
         "Until somebody is named, {} owes it, and is asked each business morning.",
         shown(owner)
     ));
+    if reminder.escalated && context.incident.commander().is_some() {
+        return;
+    }
     paper.actions(vec![context.action(
         &format!("To name {}", shown(owner)),
         &format!("Postmortem owner: {}", owner.address),
@@ -374,9 +385,16 @@ fn add_postmortem(
     if reminder.escalated {
         paper.prose(&format!(
             "{} owes the {name} of {}, which {due}. You get this because it is late. Please ask \
-             what is in the way, or give it to somebody else with `Postmortem owner: name`.",
+             what is in the way.{}",
             shown(&reminder.owed_by),
             context.key(),
+            match context.incident.commander() {
+                Some(commander) => format!(
+                    " {}, who commanded, can give it to somebody else or waive it.",
+                    shown(commander)
+                ),
+                None => " Or give it to somebody else with `Postmortem owner: name`.".to_owned(),
+            },
         ));
     } else {
         paper.prose(&format!(
@@ -401,7 +419,9 @@ fn add_postmortem(
         Some(_) => "Without it you are reminded again, and leadership is told when it is late. ",
         None => "Without it, the incident stays open. ",
     };
-    paper.prose(&format!("{next}If no {name} is needed, reply with `Waive postmortem: why`."));
+    if !(reminder.escalated && context.incident.commander().is_some()) {
+        paper.prose(&format!("{next}If no {name} is needed, reply with `Waive postmortem: why`."));
+    }
 }
 
 fn capital(words: &str) -> String {

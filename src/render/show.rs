@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use super::size;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
+use crate::incident::decision::Attached;
 use crate::incident::state::Person;
 use crate::incident::{Entry, Incident, Policy, Role};
 
@@ -73,16 +75,12 @@ pub struct EntryShown {
     pub kind: &'static str,
     pub text: String,
     pub message_id: Option<String>,
-    /// Of an export alone.
-    #[serde(flatten)]
-    pub beside: Option<Beside>,
-}
-
-/// What came with the text of an entry: the quotation, and the names of files.
-#[derive(Debug, Serialize)]
-pub struct Beside {
-    pub elided: String,
-    pub attachments: Vec<String>,
+    /// Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attached>,
+    /// The quotation and signature that were cut off. Of an export alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elided: Option<String>,
 }
 
 /// Something owed.
@@ -163,8 +161,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
 pub fn incident_exported(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
     let mut shown = incident_shown(incident, timeline, policy);
     for (entry, kept) in shown.timeline.iter_mut().zip(timeline) {
-        entry.beside =
-            Some(Beside { elided: kept.elided.clone(), attachments: kept.attachments.clone() });
+        entry.elided = Some(kept.elided.clone());
     }
     shown.facts = Some(Facts {
         summary: incident.summary.clone(),
@@ -186,7 +183,8 @@ fn entry_shown(entry: &Entry) -> EntryShown {
         kind: entry.kind.name(),
         text: entry.text.clone(),
         message_id: entry.message_id.clone(),
-        beside: None,
+        attachments: entry.attachments.clone(),
+        elided: None,
     }
 }
 
@@ -254,8 +252,8 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
         for line in entry.text.lines() {
             let _ = writeln!(text, "    {line}");
         }
-        for name in &entry.attachments {
-            let _ = writeln!(text, "    [{name}]");
+        for file in &entry.attachments {
+            let _ = writeln!(text, "    [{}]", size::attached(file));
         }
     }
     text.trim_end().to_owned()

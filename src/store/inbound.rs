@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
+use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
 use super::rows::{Claim, Inbound, InboundState, NewInbound, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};
@@ -53,6 +54,7 @@ statements! {
     LOAD_OF_INCIDENT = "
         select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    LOAD_FATE = "select state, incident from inbound where id = $1";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
     CLAIM_CONTENT_KEY = "
@@ -61,6 +63,16 @@ statements! {
         where content_key.inbound = excluded.inbound";
     LOAD_CONTENT_KEY = "select inbound, unproven from content_key where key = $1";
     SAVE_CONTENT_KEY = "update content_key set inbound = $2, unproven = $3 where key = $1";
+    /// The first report of a name and hour stands for all.
+    CLAIM_HELD = "
+        insert into held_report (name, hour, inbound) values ($1, $2, $3)
+        on conflict (name, hour) do nothing";
+    LOAD_HELD = "select inbound from held_report where name = $1 and hour = $2";
+    STANDS_FOR_OTHERS = "select count(*) from held_report where inbound = $1";
+    FORGET_HELD = "delete from held_report where inbound = $1";
+    HOLD_WITH = "update inbound set held_with = $2 where id = $1";
+    LOAD_HELD_WITH = "
+        select id from inbound where held_with = $1 and state = 'held' order by id limit $2";
     /// Never of a message that waits to be read.
     FORGET_RAW = "
         update inbound set octets = null
@@ -218,6 +230,14 @@ impl Write {
         Ok(read.map(|(inbound, state)| (inbound.message, state)))
     }
 
+    /// What became of a message, and the incident that it belongs to.
+    pub async fn load_fate(&mut self, id: i64) -> Stored<Option<(InboundState, Option<i64>)>> {
+        self.flush().await?;
+        let rows: Vec<(String, Option<i64>)> = self.transaction.load(LOAD_FATE, vec![id.into()]).await?;
+        let Some((state, incident)) = rows.into_iter().next() else { return Ok(None) };
+        Ok(Some((read_variant(&state, &InboundState::NAMES, "message's state")?, incident)))
+    }
+
     /// Keeps what became of a message.
     pub async fn mark_inbound(
         &mut self,
@@ -245,7 +265,49 @@ impl Write {
         let rows: Vec<(i64, bool)> =
             self.transaction.load(LOAD_CONTENT_KEY, vec![key.to_vec().into()]).await?;
         let (first, unproven) = rows.first().copied().ok_or(StoreError::Damaged("content key"))?;
-        Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled })
+        Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled { first } })
+    }
+
+    /// Claims to be the report that stands for all of a name that are held in the hour that `now` lies
+    /// in; returns the one that does.
+    pub async fn claim_held_report(
+        &mut self,
+        name: &str,
+        inbound: i64,
+        now: DateTime<Utc>,
+    ) -> Stored<i64> {
+        let hour = micros(now).div_euclid(HOUR_MICROS);
+        let name = plain(name);
+        let values = vec![name.as_str().into(), hour.into(), inbound.into()];
+        self.transaction.execute(CLAIM_HELD, values).await?;
+        let rows: Vec<(i64,)> = self.transaction.load(LOAD_HELD, vec![name.into(), hour.into()]).await?;
+        rows.first().map(|(first,)| *first).ok_or(StoreError::Damaged("held report"))
+    }
+
+    /// Whether a held report stands for others.
+    pub async fn stands_for_others(&mut self, inbound: i64) -> Stored<bool> {
+        let rows: Vec<(i64,)> = self.transaction.load(STANDS_FOR_OTHERS, vec![inbound.into()]).await?;
+        Ok(rows.first().is_some_and(|(count,)| *count > 0))
+    }
+
+    /// It stands for no others any more: the next one of its name stands for itself.
+    pub async fn forget_held_report(&mut self, inbound: i64) -> Stored<()> {
+        self.transaction.execute(FORGET_HELD, vec![inbound.into()]).await?;
+        Ok(())
+    }
+
+    /// Keeps a held report together with the one that stands for it.
+    pub async fn hold_with(&mut self, inbound: i64, first: i64) -> Stored<()> {
+        self.transaction.execute(HOLD_WITH, vec![inbound.into(), first.into()]).await?;
+        Ok(())
+    }
+
+    /// The reports that are still held together with this one, oldest first.
+    pub async fn load_held_with(&mut self, first: i64, limit: i64) -> Stored<Vec<i64>> {
+        self.flush().await?;
+        let values = vec![first.into(), limit.into()];
+        let rows: Vec<(i64,)> = self.transaction.load(LOAD_HELD_WITH, values).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Gives a content key to this message; `unproven` when it was only filed because nothing proved

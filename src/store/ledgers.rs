@@ -10,12 +10,13 @@ use super::columns::{micros, name, plain, read_instant, read_name, rows};
 use super::engines::statements;
 use super::rows::KnownId;
 use super::{Store, StoreError, Stored, Write};
+use crate::mail::relay::known_form;
 
 /// Longer than a line of a message may be (RFC 5322 section 2.1.1): no Message-ID of anybody's.
 const MESSAGE_ID_OCTETS_MAX: usize = 998;
 /// Tries at a configuration's number when other processes store theirs at the same moment.
 const NUMBER_TRIES: u32 = 5;
-const HOUR_MICROS: i64 = 3_600_000_000;
+pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_HOURS: i64 = 24;
 /// Hours of a budget that are kept: more than any clock is wrong, and no more than a few rows a name.
 const BUDGET_HOURS: i64 = 24;
@@ -26,6 +27,13 @@ statements! {
     LOAD_KNOWN_IDS = "
         select message_id, incident, letter, purpose from known_id
         where message_id in (select value->>0 from json_each($1))";
+    /// $1 holds outbox rows and what the relay calls them. Without an effect where it is our own.
+    SAVE_IDS_OF_RELAY = "
+        insert into known_id (message_id, incident, letter, purpose, seen_at)
+        select value->>1, l.incident, l.id, l.purpose, $2
+        from json_each($1) join outbox o on o.id = cast(value->>0 as bigint)
+             join letter l on l.id = o.letter where true
+        on conflict (message_id) do nothing";
     CLAIM_DIGEST = "
         insert into digest_run (name, period_at) values ($1, $2) on conflict (name, period_at) do nothing";
     LAST_DIGEST = "select max(period_at) from digest_run where name = $1";
@@ -66,6 +74,16 @@ impl Store {
         rows.into_iter().next().map(|(secret,)| secret).ok_or(StoreError::Damaged("secret"))
     }
 
+    /// Keeps the Message-IDs under which the relay passed outbox rows on: what they are answered by.
+    pub async fn save_ids_of_relay(&self, ids: &[(i64, String)], now: DateTime<Utc>) -> Stored<()> {
+        let kept: Vec<(i64, String)> =
+            ids.iter().map(|(outbox, id)| (*outbox, plain(&known_form(id)))).collect();
+        if !kept.is_empty() {
+            self.engine.execute(SAVE_IDS_OF_RELAY, vec![rows(&kept), micros(now).into()]).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps a configuration, and returns its number: a new one only when the text is not that of
     /// the last one kept. Going back to an older text is a change, too.
     pub async fn save_configuration(&self, text: &str, now: DateTime<Utc>) -> Stored<i64> {
@@ -99,8 +117,11 @@ impl Store {
 impl Write {
     /// In the order of `message_ids`; unknown ones are left out.
     pub async fn load_known_ids(&mut self, message_ids: &[String]) -> Stored<Vec<KnownId>> {
-        let wanted: Vec<(String,)> =
-            message_ids.iter().filter(|id| can_be_known(id)).map(|id| (plain(id),)).collect();
+        let wanted: Vec<(String,)> = message_ids
+            .iter()
+            .filter(|id| can_be_known(id))
+            .map(|id| (plain(&known_form(id)),))
+            .collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -110,7 +131,7 @@ impl Write {
             known.insert(row.message_id.clone(), row.read()?);
         }
         // What this transaction saved first counts, as it will in the table.
-        for (message_id, incident, letter, purpose) in &self.pending.known {
+        for (message_id, incident, letter, purpose, _) in &self.pending.known {
             if wanted.iter().any(|(id,)| id == message_id) && !known.contains_key(message_id) {
                 let (message_id, purpose) = (message_id.clone(), purpose.clone());
                 let row = KnownRow { message_id, incident: *incident, letter: *letter, purpose };
@@ -121,12 +142,13 @@ impl Write {
     }
 
     /// Does nothing when it is known already, or too long to be a Message-ID.
-    pub async fn save_known_id(&mut self, known: &KnownId) -> Stored<()> {
+    pub async fn save_known_id(&mut self, known: &KnownId, now: DateTime<Utc>) -> Stored<()> {
         if !can_be_known(&known.message_id) {
             return Ok(());
         }
         let purpose = known.purpose.map(name);
-        let columns = (plain(&known.message_id), known.incident, known.letter, purpose);
+        let message_id = plain(&known_form(&known.message_id));
+        let columns = (message_id, known.incident, known.letter, purpose, micros(now));
         self.pending.known.push(columns);
         self.flush_much().await
     }

@@ -4,11 +4,14 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, `reminders`, and `ledgers` for the small tables; what a transaction saves waits in
-//! `pending`.
+//! `incidents`, `attachments`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small tables; what a
+//! transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
 
+mod attachments;
 mod columns;
+mod dead;
 mod engines;
+mod forgetting;
 mod inbound;
 mod incidents;
 mod ledgers;
@@ -18,6 +21,8 @@ mod outbox;
 mod pending;
 mod reminders;
 pub mod rows;
+
+pub use forgetting::KNOWN_WITHIN;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +86,9 @@ impl Store {
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
         let all = [
+            attachments::ALL,
+            dead::ALL,
+            forgetting::ALL,
             inbound::ALL,
             mailboxes::ALL,
             incidents::ALL,

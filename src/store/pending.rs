@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::rows;
+use super::columns::{plain, rows};
 use super::engines::{Value, statements};
 use super::octets::Packer;
 use super::{Stored, Write};
+use crate::mail::attachment::{Attachment, Content};
 
 /// Packed octets that wait at most: bounds the memory of a transaction.
 const OCTETS_MAX: usize = 16 * 1024 * 1024;
@@ -19,10 +20,16 @@ const ROWS_MAX: usize = 10_000;
 statements! {
     SAVE_ENTRIES = "
         insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
-                           elided, attachments, message_id)
+                           elided, message_id)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
                cast(value->>3 as bigint), value->>4, value->>5, cast(value->>6 as boolean), value->>7,
-               value->>8, value->>9, value->>10, value->>11
+               value->>8, value->>9, value->>10
+        from json_each($1)";
+    SAVE_FILE = "insert into file (hash, octets) values ($1, $2) on conflict (hash) do nothing";
+    SAVE_ATTACHMENTS = "
+        insert into attachment (incident, seq, position, name, size_octets, hash)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               value->>3, cast(value->>4 as bigint), value->>5
         from json_each($1)";
     /// $1 holds the rows and $2 the packed octets of all, one behind the other.
     SAVE_LETTERS = "
@@ -44,8 +51,9 @@ statements! {
                'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
         from json_each($1)";
     SAVE_KNOWN_IDS = "
-        insert into known_id (message_id, incident, letter, purpose)
-        select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), value->>3
+        insert into known_id (message_id, incident, letter, purpose, seen_at)
+        select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), value->>3,
+               cast(value->>4 as bigint)
         from json_each($1) where true
         on conflict (message_id) do nothing";
     DELETE_DEADLINES = "
@@ -60,16 +68,17 @@ statements! {
         from json_each($1) where inbound.id = cast(value->>0 as bigint)";
 }
 
-/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided,
-/// attachments, Message-ID.
+/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided, Message-ID.
 pub(super) type EntryColumns =
-    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, String, Option<String>);
+    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, Option<String>);
+/// Incident, entry's number, position, name, size in octets, hash.
+type AttachmentColumns = (i64, i64, usize, String, usize, Option<String>);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
 /// Id, letter, recipient, their key, token, due at, expires at.
 pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64);
-/// Message-ID, incident, letter, purpose.
-pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>);
+/// Message-ID, incident, letter, purpose, seen at.
+pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>, i64);
 /// Kind, when to wake.
 type DeadlineColumns = (String, i64);
 /// State, incident, read at.
@@ -79,6 +88,10 @@ pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) entries: Vec<EntryColumns>,
+    attachments: Vec<AttachmentColumns>,
+    /// By hash: what several entries have waits once.
+    files: BTreeMap<String, Content>,
+    file_octets: usize,
     letters: Vec<LetterColumns>,
     letter_octets: Vec<u8>,
     packer: Option<Packer>,
@@ -110,8 +123,23 @@ impl Pending {
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
 
+    pub(super) fn add_attachments(&mut self, incident: i64, seq: i64, attachments: &[Attachment]) {
+        for (position, attachment) in attachments.iter().enumerate() {
+            let hash = attachment.content.as_ref().map(Content::hash);
+            let name = plain(&attachment.name);
+            let size_octets = attachment.size_octets;
+            self.attachments.push((incident, seq, position, name, size_octets, hash.clone()));
+            if let (Some(hash), Some(content)) = (hash, &attachment.content)
+                && self.files.insert(hash, content.clone()).is_none()
+            {
+                self.file_octets += content.octets().len();
+            }
+        }
+    }
+
     fn count(&self) -> usize {
         self.entries.len()
+            + self.attachments.len()
             + self.letters.len()
             + self.outbox.len()
             + self.known.len()
@@ -127,6 +155,15 @@ impl Write {
         let mut due = Vec::new();
         if !pending.entries.is_empty() {
             due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
+        }
+        for (hash, content) in std::mem::take(&mut pending.files) {
+            let mut packed = Vec::new();
+            pending.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
+            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
+        }
+        pending.file_octets = 0;
+        if !pending.attachments.is_empty() {
+            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut pending.attachments))]));
         }
         if !pending.letters.is_empty() {
             let octets = Value::from(std::mem::take(&mut pending.letter_octets));
@@ -163,7 +200,8 @@ impl Write {
 
     /// Stores what waits when it has become much.
     pub(super) async fn flush_much(&mut self) -> Stored<()> {
-        if self.pending.letter_octets.len() >= OCTETS_MAX || self.pending.count() >= ROWS_MAX {
+        let octets = self.pending.letter_octets.len() + self.pending.file_octets;
+        if octets >= OCTETS_MAX || self.pending.count() >= ROWS_MAX {
             self.flush().await?;
         }
         Ok(())

@@ -71,7 +71,7 @@ pub enum Claim {
     /// Another copy was read, and only filed because nothing proved its sender.
     Unproven { first: i64 },
     /// Another copy was read; this one can do nothing more.
-    Settled,
+    Settled { first: i64 },
 }
 
 /// Messages that wait to be read.
@@ -240,6 +240,16 @@ pub struct OutboxRow {
     pub attempts: i64,
     /// What the relay said last.
     pub last_answer: String,
+}
+
+/// An address to which nothing is sent, because a delivery report said that it is no mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadAddress {
+    /// In the spelling under which all spellings are found.
+    pub address: String,
+    pub since_at: DateTime<Utc>,
+    /// What the report said.
+    pub reason: String,
 }
 
 /// A Message-ID that we sent or received.

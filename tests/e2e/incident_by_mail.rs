@@ -2,99 +2,12 @@
 //! Postfix to Firebell's LMTP listener, by the relay into Dovecot's mailboxes, read by IMAP, and
 //! answered as mail programs answer. `incident show` is only asked whether it agrees.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use serde_json::Value;
 
+use crate::place::{DECLARATION, Place, entry};
 use crate::support::imap::Mail;
-use crate::support::lab::Lab;
-use crate::support::ports::free_port;
-use crate::support::server::{ADDRESS, Relay, Server};
-use crate::transcript::Transcript;
 
-/// The labels of a declaration, in the order that never changes.
-const DECLARATION: [&str; 6] =
-    ["1 What is wrong", "2 Severity", "3 Phase", "4 Commander", "5 Coordination", "6 Involved"];
 const FOLLOW_UP: [&str; 4] = ["1 Severity", "2 Phase", "3 Commander", "4 What changed"];
-
-/// The server between a Postfix and the mailboxes of its people.
-struct Place {
-    lab: Lab,
-    server: Server,
-    transcript: Transcript,
-}
-
-impl Place {
-    fn start(more: &str) -> Self {
-        let lmtp_port = free_port();
-        let lab = Lab::start(lmtp_port);
-        let server = Server::start(lmtp_port, &Relay::Smtp(lab.smtp_port), more);
-        Self { lab, server, transcript: Transcript::default() }
-    }
-
-    fn declare(&self, from: &str, subject: &str, text: &str) {
-        self.post(from, ADDRESS, &format!("To: {ADDRESS}\nSubject: {subject}\n"), text);
-    }
-
-    /// Answers as a mail program does: to `Reply-To`, in the thread, with the mail quoted below.
-    fn reply(&self, from: &str, to: &Mail, text: &str) {
-        let address = to.reply_to.as_deref().expect("every mail of ours can be answered");
-        let header = format!(
-            "To: {address}\nSubject: Re: {}\nIn-Reply-To: <{id}>\nReferences: <{id}>\n",
-            to.subject,
-            id = to.message_id
-        );
-        let quoted = to.text.lines().map(|line| format!("> {line}\n")).collect::<String>();
-        let text = format!("{text}\n\nOn Sat, 21 Nov 2026 at 10:00, {} wrote:\n{quoted}", to.from);
-        self.post(from, address, &header, &text);
-    }
-
-    fn post(&self, from: &str, to: &str, header: &str, text: &str) {
-        static SENT: AtomicU32 = AtomicU32::new(0);
-        let number = SENT.fetch_add(1, Ordering::Relaxed);
-        let date = chrono::Utc::now().to_rfc2822();
-        let message = format!(
-            "From: {from}@people.test\n{header}Date: {date}\nMessage-ID: <m{number}@people.test>\n\
-             MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
-        );
-        self.transcript.wrote(from, to, &message);
-        self.lab.deliver(&format!("{from}@people.test"), &[to], &message);
-    }
-
-    /// The first mail to `name` whose subject or text has `words`.
-    fn mail(&self, name: &str, words: &str) -> Mail {
-        let mut mailbox = self.lab.mailbox(name);
-        mailbox.wait_for(&format!("{words:?}"), |mail| {
-            mail.subject.contains(words) || mail.text.contains(words)
-        })
-    }
-
-    fn incident(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.server.wait_for_incident("INC-1", what, wanted)
-    }
-
-    /// Dana reports and confirms, Alice takes command; the declaration as Carol got it.
-    fn commanded_incident(&self) -> Mail {
-        self.declare("dana", "SEV-1 Checkout is failing", "Every card payment is refused since ten.");
-        let confirm = self.mail("dana", "confirm");
-        self.reply("dana", &confirm, "confirm");
-        let declaration = self.mail("carol", DECLARATION[0]);
-        let asked = self.mail("alice", "I have command");
-        self.reply("alice", &asked, "I have command");
-        self.incident("Alice to command", |incident| commander(incident) == "alice@people.test");
-        declaration
-    }
-}
-
-fn commander(incident: &Value) -> &str {
-    incident["roles"]["commander"].as_str().unwrap_or_default()
-}
-
-/// The entry of the timeline that has `words`.
-fn entry<'a>(incident: &'a Value, words: &str) -> Option<&'a Value> {
-    let entries = incident["timeline"].as_array().expect("a timeline");
-    entries.iter().find(|entry| entry["text"].as_str().unwrap_or_default().contains(words))
-}
 
 #[track_caller]
 fn assert_in_order(text: &str, labels: &[&str]) {

@@ -4,11 +4,13 @@
 //! run side by side. What a machine lacks is named in a panic; nothing passes because something is
 //! missing. Start with [`incident_by_mail`].
 
+mod clients;
 mod crash;
 mod demo;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
+mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod support;

@@ -138,7 +138,7 @@ impl Step<'_> {
             self.incident.summary = Some(kept(&words.join("\n\n")));
         }
         self.incident.thread_title = self.incident.title.clone();
-        self.record_facts(said);
+        self.record_facts(said, true);
         self.changes.clear();
         self.follow_up = false;
         self.announce = false;

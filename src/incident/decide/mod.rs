@@ -52,7 +52,9 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
-                Event::Undeliverable { to, purpose, reason } => step.undeliverable(to, *purpose, reason),
+                Event::Undeliverable { to, purpose, reason, was_sent } => {
+                    step.undeliverable(to, *purpose, reason, *was_sent);
+                }
                 Event::Declared(_) => {}
             }
             step.into_decision()

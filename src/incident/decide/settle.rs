@@ -385,7 +385,13 @@ impl Step<'_> {
 
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
     /// to the deputy and the next in the rotation.
-    pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, reason: &str) {
+    pub(super) fn undeliverable(
+        &mut self,
+        to: &Address,
+        purpose: Purpose,
+        reason: &str,
+        was_sent: bool,
+    ) {
         // A pager's address is its owner's.
         let person = self.policy.roster.person(to, "").address;
         let asked = match &self.incident.command {
@@ -393,7 +399,12 @@ impl Step<'_> {
             InCommand::Held { .. } => false,
         };
         let known = asked || self.incident.names(&person) || self.is_list(to);
-        self.record_own(EntryKind::State, format!("Mail to {to} could not be delivered: {reason}"));
+        if !was_sent && (!known || self.incident.unreachable.contains(to)) {
+            // Nothing new: the outbox shows it.
+            return;
+        }
+        let what = if was_sent { "could not be delivered" } else { "is not sent" };
+        self.record_own(EntryKind::State, format!("Mail to {to} {what}: {reason}"));
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
             return;
         }

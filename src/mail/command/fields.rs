@@ -4,6 +4,7 @@
 //! Never reads a value. [`FIELDS`] is the whole table; a name stands in it once.
 
 use crate::incident::Role;
+use crate::mail::quote::labels::{Label, label_of};
 
 /// What a field sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,8 +172,12 @@ pub(super) static FIELDS: &[Field] = &[
     later("Override", &["override"]),
 ];
 
-/// Fields of a header (RFC 5322 section 3.6), which are none of ours.
-pub(super) const HEADER_FIELDS: [&str; 6] = ["from", "to", "cc", "subject", "date", "sent"];
+/// Which field of a header (RFC 5322 section 3.6) a name is, in any of the languages that clients print
+/// it in; these are none of ours.
+pub(super) fn header_field(name: &str) -> Option<Label> {
+    let is_one = |label: &Label| *label != Label::Other;
+    label_of(name).filter(is_one).filter(|_| Field::named(name, false).is_none())
+}
 
 impl Field {
     /// The field of this name, in lower case with single spaces.
@@ -206,7 +211,11 @@ mod tests {
             for spelling in field.spellings {
                 assert!(seen.insert(*spelling), "{spelling}");
                 assert_eq!(*spelling, spelling.to_lowercase());
-                assert!(!HEADER_FIELDS.contains(spelling));
+                assert_eq!(
+                    label_of(spelling).filter(|label| *label != Label::Other),
+                    None,
+                    "{spelling}"
+                );
             }
             assert!(field.kind == Kind::Unavailable || field.example.starts_with(field.name));
         }

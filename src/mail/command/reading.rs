@@ -7,10 +7,11 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::fields::{FIELDS, Field, HEADER_FIELDS, Kind, Reach, nearest};
+use super::fields::{FIELDS, Field, Kind, Reach, header_field, nearest};
 use super::text::{Head, clean, is_blank, sentence};
 use super::values::read_value;
 use super::{Command, Grammar, Line, Misread, Written};
+use crate::mail::quote::labels::Label;
 
 /// More lines that nearly are fields than this, and the writer needs the guide.
 const NEAR_MISSES_MAX: usize = 5;
@@ -55,21 +56,19 @@ pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) 
     reader.finish()
 }
 
-/// Where a forwarded header begins: two header fields in one paragraph, as clients print them above
-/// a mail that they pass on.
+/// Where a forwarded header begins: two different header fields in one paragraph, as clients print them
+/// above a mail that they pass on, in the language of whoever uses them.
 fn forwarded_at(raw: &[&str]) -> usize {
-    let mut first: Option<(usize, String)> = None;
+    let mut first: Option<(usize, Label)> = None;
     for (at, line) in raw.iter().enumerate() {
         if is_blank(line) {
             first = None;
             continue;
         }
-        let head = Head::read(line).filter(|head| {
-            head.by_colon && head.number.is_none() && HEADER_FIELDS.contains(&head.name.as_str())
-        });
-        match (head, &first) {
-            (Some(head), Some((start, name))) if head.name != *name => return *start,
-            (Some(head), None) => first = Some((at, head.name)),
+        let head = Head::read(line).filter(|head| head.by_colon && head.number.is_none());
+        match (head.and_then(|head| header_field(&head.name)), &first) {
+            (Some(label), Some((start, other))) if label != *other => return *start,
+            (Some(label), None) => first = Some((at, label)),
             _ => {}
         }
     }
@@ -391,7 +390,7 @@ impl<'a> Reader<'a> {
         }
         let head = Head::read(line).filter(|head| head.by_colon)?;
         let is_words = head.name.chars().all(|c| c.is_alphabetic() || c == ' ');
-        if !is_words || HEADER_FIELDS.contains(&head.name.as_str()) || is_answered() {
+        if !is_words || header_field(&head.name).is_some() || is_answered() {
             return None;
         }
         let fields = FIELDS.iter().flat_map(|field| field.spellings).copied();

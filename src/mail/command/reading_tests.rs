@@ -294,6 +294,22 @@ fn below_a_forwarded_header_nothing_is_read() {
 }
 
 #[test]
+fn a_forwarded_header_is_one_in_any_language() {
+    for header in [
+        "Von: Bob <b@x.example>\nGesendet: Montag, 23. November 2026 10:00",
+        "De : Bob <b@x.example>\nObjet : caisse",
+        "**De:** Bob <b@x.example>\n**Enviado el:** lunes",
+        "От: Bob <b@x.example>\nТема: касса",
+        "差出人: Bob <b@x.example>\n件名: レジ",
+        "发件人：Bob <b@x.example>\n主题：收银台",
+    ] {
+        let written = read(&format!("Severity: 1\nfyi\n\n{header}\n\nPhase: monitoring"));
+        assert_eq!(written.lines.len(), 1, "{header}");
+    }
+    assert_eq!(commands("Von: der Datenbank\n\nack"), [Command::Ack]);
+}
+
+#[test]
 fn a_line_of_the_mail_being_answered_is_no_command() {
     let answered = Some("Facts\n  Severity:  SEV-1\n  I have command\n");
     assert!(read_answering("Severity: SEV-1", answered).lines.is_empty());

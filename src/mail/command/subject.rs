@@ -7,9 +7,9 @@ use crate::incident::Severity;
 /// A title must fit on a line of a mail and of a telephone.
 pub(super) const TITLE_CHARS_MAX: usize = 200;
 
-/// What clients of several languages put before the subject of an answer or a forwarded mail.
-const ANSWER_WORDS: [&str; 12] =
-    ["re", "fwd", "fw", "aw", "wg", "sv", "vs", "vb", "antw", "tr", "rv", "r"];
+/// What clients of several languages put before the subject of an answer, and of a forwarded mail.
+const ANSWER_WORDS: [&str; 6] = ["re", "aw", "sv", "antw", "r", "odp"];
+const FORWARD_WORDS: [&str; 7] = ["fwd", "fw", "wg", "vs", "vb", "tr", "rv"];
 
 /// Reads the severity that a subject states (`SEV1: checkout is down`) and the title without it.
 pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
@@ -23,6 +23,13 @@ pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
     let title: String = rest.chars().take(TITLE_CHARS_MAX).collect();
     let title = title.trim();
     (severity, if title.is_empty() { UNTITLED.to_owned() } else { title.to_owned() })
+}
+
+/// Whether a subject is that of a forwarded mail: its sender passes on what somebody else wrote.
+pub fn is_forwarded(subject: &str) -> bool {
+    let cleaned = clean(subject);
+    let first = cleaned.split(':').next().unwrap_or_default().trim_end();
+    FORWARD_WORDS.iter().any(|known| known.eq_ignore_ascii_case(first))
 }
 
 /// The subject without `Re:`, `Fwd:` and `[INC-42]` at its start. Every round takes a prefix off, so
@@ -42,7 +49,8 @@ fn without_answer_word(subject: &str) -> Option<&str> {
     let (word, rest) = subject.split_once(':')?;
     // `Re[2]:` counts.
     let word = word.trim_end().split_once('[').map_or(word.trim_end(), |(word, _)| word);
-    ANSWER_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)).then_some(rest)
+    let mut known = ANSWER_WORDS.iter().chain(&FORWARD_WORDS);
+    known.any(|known| known.eq_ignore_ascii_case(word)).then_some(rest)
 }
 
 fn without_tag(subject: &str) -> Option<&str> {

@@ -3,6 +3,10 @@
 //! A language is rows of the two tables. Words are the weakest sign: a subject must be one as a
 //! whole, and a text must say both that somebody is away and what that means for the reader.
 
+use std::sync::LazyLock;
+
+use super::super::phrases::Phrases;
+
 /// How subjects of automatic answers begin, in lower case.
 const SUBJECTS: &[&str] = &[
     // English
@@ -261,6 +265,11 @@ const LANGUAGES: &[Language] = &[
     },
 ];
 
+/// Most texts say nothing of it in any language.
+static AWAY: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::of(&LANGUAGES.iter().flat_map(|language| language.away).copied().collect::<Vec<_>>())
+});
+
 /// A notice says what it has to say at its beginning; quotations stand below.
 const TEXT_CHARS: usize = 800;
 
@@ -275,12 +284,14 @@ pub(super) fn is_subject(subject: &str) -> bool {
 
 /// Whether a text is that of a vacation notice.
 pub(super) fn is_text(text: &str) -> bool {
-    let own: Vec<&str> = text.lines().take_while(|line| !line.starts_with('>')).collect();
-    let start: String = own.join(" ").chars().take(TEXT_CHARS).collect();
+    let own = text.lines().take_while(|line| !line.starts_with('>'));
+    let start: String = own.flat_map(|line| line.chars().chain([' '])).take(TEXT_CHARS).collect();
     let words = start.to_lowercase().replace('\u{2019}', "'");
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
-    LANGUAGES.iter().any(|language| says(language.away) && says(language.so))
+    AWAY.are_within(&words) && {
+        let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
+        LANGUAGES.iter().any(|language| says(language.away) && says(language.so))
+    }
 }
 
 #[cfg(test)]

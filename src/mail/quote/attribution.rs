@@ -3,7 +3,15 @@
 //! Knows dates, verbs, names and addresses, and no programme. Whether lines are cut off is decided
 //! by [`super::intro`]. Start with [`judge`].
 
+use std::sync::LazyLock;
+
+use super::super::phrases::Phrases;
 use super::languages::{AUTHOR_WORDS, LANGUAGES, Language, PARTICLES};
+
+static OPENINGS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.on));
+static VERBS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.wrote));
+static DAYS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.days));
+static MONTHS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.months));
 
 /// The longest attribution seen has three addresses in it.
 pub(super) const CHARS_MAX: usize = 400;
@@ -23,8 +31,8 @@ pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
     let stem = lower.trim_end_matches([':', '：', ' ', '*', '_']);
     let has_colon = lower.len() > stem.len() && lower.contains([':', '：']);
     let has_address = lower.contains('@');
-    let ends_with_verb = verbs().any(|verb| ends_with_word(stem, verb));
-    // Most lines are none and end here; what follows looks through long tables.
+    let ends_with_verb = verb_at_end(stem).is_some();
+    // Most lines are none and end here.
     if !has_colon && !has_address && !ends_with_verb || lower.chars().count() > CHARS_MAX {
         return None;
     }
@@ -41,7 +49,7 @@ pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
         ends_with_verb,
         behind_verb: words_behind_verb(stem),
         starts_with_date: starts_with_date(&lower),
-        starts: starts_with_date(&lower) || openings().any(|on| lower.starts_with(on)),
+        starts: starts_with_date(&lower) || OPENINGS.begin(&lower),
     };
     shape.judge(is_wrapped)
 }
@@ -119,9 +127,7 @@ impl Shape<'_> {
 
     /// The verb is the end, and before it stands a name: "the alert was sent:" has none.
     fn names_before_verb(&self) -> bool {
-        let longest =
-            verbs().filter(|verb| ends_with_word(self.stem, verb)).max_by_key(|verb| verb.len());
-        let Some(verb) = longest else { return false };
+        let Some(verb) = verb_at_end(self.stem) else { return false };
         if verb.starts_with(is_caseless) {
             return true;
         }
@@ -159,17 +165,16 @@ impl Shape<'_> {
     }
 }
 
+fn of_all(column: fn(&Language) -> &'static str) -> Phrases {
+    Phrases::of(&LANGUAGES.iter().map(column).collect::<Vec<_>>())
+}
+
 /// A capital, or a script that has none; particles of names too.
 fn starts_name(word: &str) -> bool {
     let lower = word.to_lowercase();
     let word = word.trim_start_matches(['"', '\'', '(', '<', '[', '„', '“', '«', '*']);
     PARTICLES.contains(&lower.trim_end_matches([',', '.']))
         || word.chars().next().is_none_or(|c| !c.is_lowercase() && !c.is_ascii_digit())
-}
-
-/// The words of a row of the table.
-fn words(row: &'static str) -> impl Iterator<Item = &'static str> {
-    row.split('|').filter(|word| !word.is_empty())
 }
 
 fn has_figure(word: &str) -> bool {
@@ -183,22 +188,14 @@ fn is_zone(word: &str) -> bool {
         || matches!(word, "Uhr" | "kl" | "klo")
 }
 
-fn verbs() -> impl Iterator<Item = &'static str> {
-    LANGUAGES.iter().flat_map(|language: &Language| words(language.wrote))
-}
-
-pub(super) fn openings() -> impl Iterator<Item = &'static str> {
-    LANGUAGES.iter().flat_map(|language: &Language| words(language.on))
-}
-
-/// Whether a text ends with a word; in scripts without spaces, with its letters.
-fn ends_with_word(text: &str, word: &str) -> bool {
-    text.strip_suffix(word).is_some_and(|before| {
-        let last = before.chars().next_back();
-        let first = word.chars().next();
+/// The longest verb that is the last word of a text; in scripts without spaces, its last letters.
+fn verb_at_end(text: &str) -> Option<&'static str> {
+    let is_word = |verb: &&str| {
+        let last = text.strip_suffix(verb).and_then(|before| before.chars().next_back());
         last.is_none_or(|c| c.is_whitespace() || "<>()[]\"',，、;".contains(c))
-            || first.is_some_and(is_caseless)
-    })
+            || verb.starts_with(is_caseless)
+    };
+    VERBS.ending(text).filter(is_word).max_by_key(|verb| verb.len())
 }
 
 fn is_caseless(c: char) -> bool {
@@ -216,7 +213,7 @@ fn words_behind_verb(stem: &str) -> Option<usize> {
                 && after.chars().next().is_none_or(|c| !c.is_alphabetic());
         is_word.then(|| after.split_whitespace().count())
     };
-    verbs().filter_map(behind).min()
+    VERBS.within(stem).filter_map(|(_, verb)| behind(verb)).min()
 }
 
 /// A day and a time, a day and a year, or a month's name with figures.
@@ -231,20 +228,15 @@ pub(super) fn has_date(lower: &str) -> bool {
         return true;
     }
     count >= 2
-        && LANGUAGES.iter().flat_map(|language| words(language.months)).any(|month| {
-            lower.match_indices(month).any(|(at, _)| {
-                let before = lower.get(..at).and_then(|before| before.chars().next_back());
-                before.is_none_or(|c| !c.is_alphabetic() || is_caseless(c))
-            })
+        && MONTHS.within(lower).any(|(at, _)| {
+            let before = lower.get(..at).and_then(|before| before.chars().next_back());
+            before.is_none_or(|c| !c.is_alphabetic() || is_caseless(c))
         })
 }
 
 fn starts_with_date(lower: &str) -> bool {
     let first = lower.split([',', ' ', '.', '(', '\u{60c}']).find(|word| !word.is_empty());
-    lower.starts_with(|c: char| c.is_ascii_digit())
-        || first.is_some_and(|word| {
-            LANGUAGES.iter().flat_map(|language| words(language.days)).any(|day| day == word)
-        })
+    lower.starts_with(|c: char| c.is_ascii_digit()) || first.is_some_and(|word| DAYS.contains(word))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use super::{Line, Mark};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
 const OPEN_MAX: usize = 10_000;
+/// Pictures whose place is looked for; more than any mail has.
+const PICTURES_MAX: usize = 1_000;
 
 /// Classes and ids of the element in which a client writes who wrote what is quoted.
 const ATTRIBUTIONS: &[&str] =
@@ -106,15 +108,32 @@ const HEADER_BOXES: &[&str] = &[
 
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
+    read(html, false).lines
+}
+
+/// The same with a mark in place of each picture that came with the message, and the Content-IDs of
+/// these in their order.
+pub(in crate::mail) fn read_lines_with_pictures(html: &str) -> (Vec<Line>, Vec<String>) {
+    let writer = read(html, true);
+    (writer.lines, writer.pictures)
+}
+
+/// What stands in place of the picture with this number.
+pub(in crate::mail) fn picture_mark(number: usize) -> String {
+    format!("\u{fffc}{number}\u{fffc}")
+}
+
+fn read(html: &str, marks_pictures: bool) -> Writer {
     let input = BufferQueue::default();
     input.push_back(html.replace('\0', "").into());
-    let tokenizer = Tokenizer::new(Sink(RefCell::default()), TokenizerOpts::default());
+    let writer = Writer { marks_pictures, ..Writer::default() };
+    let tokenizer = Tokenizer::new(Sink(RefCell::new(writer)), TokenizerOpts::default());
     let _ = tokenizer.feed(&input);
     tokenizer.end();
     let mut writer = tokenizer.sink.0.into_inner();
     writer.close_down_to(0);
     writer.finish_line();
-    writer.lines
+    writer
 }
 
 struct Sink(RefCell<Writer>);
@@ -166,6 +185,8 @@ struct Writer {
     open_by_name: HashMap<String, usize>,
     /// Where each blockquote began, by line.
     blockquotes: Vec<usize>,
+    marks_pictures: bool,
+    pictures: Vec<String>,
 }
 
 impl Writer {
@@ -203,7 +224,7 @@ impl Writer {
                 self.finish_line();
                 self.push_line(Line { mark: Some(Mark::Rule), ..Line::plain("", self.depth) });
             }
-            "img" => {}
+            "img" => self.mark_picture(tag),
             "td" | "th" => {
                 if !self.text.is_empty() {
                     self.space = true;
@@ -233,6 +254,16 @@ impl Writer {
             _ => {}
         }
         TokenSinkResult::Continue
+    }
+
+    fn mark_picture(&mut self, tag: &Tag) {
+        let source = tag.attrs.iter().find(|attribute| &*attribute.name.local == "src");
+        let source = source.map(|attribute| attribute.value.trim()).unwrap_or_default();
+        let id = source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:"));
+        if id.is_some() && self.marks_pictures && self.pictures.len() < PICTURES_MAX {
+            self.write(&picture_mark(self.pictures.len()));
+            self.pictures.push(source[4..].to_owned());
+        }
     }
 
     fn end(&mut self, name: &str) {

@@ -3,10 +3,16 @@
 //!
 //! Start with [`find`].
 
+use std::sync::LazyLock;
+
+use super::super::phrases::Phrases;
 use super::attribution::{self, CHARS_MAX, has_date};
 use super::labels::{Label, label_of};
-use super::separators::{FORWARDS, MARKERS, ORIGINAL};
-use super::{Line, Mark, folded};
+use super::{Line, Mark, folded, separators};
+
+static ORIGINAL: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::ORIGINAL));
+static FORWARDS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::FORWARDS));
+static MARKERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::MARKERS));
 
 /// Lines over which clients wrap an attribution.
 const ATTRIBUTION_LINES_MAX: usize = 4;
@@ -135,7 +141,7 @@ fn read_foreign_block(lines: &[Line], at: usize) -> Option<usize> {
     let rule = lines.get(at).filter(|line| is_rule(line))?;
     let is_long =
         rule.mark == Some(Mark::Rule) || rule.text.trim().starts_with(&"_".repeat(OUTLOOK_RULE_MIN));
-    let below = lines.iter().skip(at + 1).skip_while(|line| line.is_blank());
+    let below = lines.iter().skip(at + 1).take(BLOCK_LINES_MAX).skip_while(|line| line.is_blank());
     let fields: Vec<&Line> =
         below.take(6).take_while(|line| line.is_own() && looks_like_field(&line.text)).collect();
     let has_address = fields.first().is_some_and(|line| line.text.contains('@'));
@@ -210,17 +216,16 @@ fn separator(text: &str) -> Separator {
     let bare = text.trim_matches(['*', ' ', '>', '|']);
     let inner = bare.trim_matches(|c: char| dash(&c) || matches!(c, ' ' | '+' | ':' | '[' | ']'));
     let dashes = bare.chars().take_while(dash).count();
-    let is_phrase = || ORIGINAL.iter().any(|phrase| inner.starts_with(phrase));
-    let is_marker = || MARKERS.iter().any(|phrase| text.contains(phrase));
+    let is_phrase = || ORIGINAL.begin(inner);
     let length = text.chars().count();
     match () {
         () if length > 200 => Separator::None,
         () if dashes >= 2 && (is_phrase() || (inner == "original" && bare.ends_with('-'))) => {
             Separator::Sure
         }
-        () if FORWARDS.contains(&bare) => Separator::Sure,
-        () if length < 120 && is_marker() => Separator::Sure,
-        () if ORIGINAL.contains(&inner) => Separator::WithBlock,
+        () if FORWARDS.contains(bare) => Separator::Sure,
+        () if length < 120 && MARKERS.are_within(text) => Separator::Sure,
+        () if ORIGINAL.contains(inner) => Separator::WithBlock,
         () => Separator::None,
     }
 }

@@ -1,9 +1,12 @@
 //! The names of the fields in a header block, in the languages of Outlook, Apple Mail, Notes and
 //! others: a table, no rules. A new language is a new entry. All in lower case.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// The kinds of line in a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Label {
+pub(in crate::mail) enum Label {
     From,
     Date,
     To,
@@ -13,13 +16,15 @@ pub(super) enum Label {
 }
 
 /// Which kind of field a name is, in any of the languages.
-pub(super) fn label_of(name: &str) -> Option<Label> {
-    if name.is_empty() {
-        return None;
-    }
-    let of = |names: &str| names.split('|').any(|known| known == name);
-    LABELS.iter().find(|(_, names)| of(names)).map(|(label, _)| *label)
+pub(in crate::mail) fn label_of(name: &str) -> Option<Label> {
+    BY_NAME.get(name).copied()
 }
+
+static BY_NAME: LazyLock<HashMap<&str, Label>> = LazyLock::new(|| {
+    let of =
+        |(label, names): &'static (Label, &'static str)| names.split('|').map(|name| (name, *label));
+    LABELS.iter().flat_map(of).collect()
+});
 
 /// `|` stands between the names.
 const LABELS: &[(Label, &str)] = &[

@@ -5,10 +5,11 @@
 //! doubt a line stays, because a lost sentence is the worst error. Start with [`split`].
 
 mod attribution;
+mod author;
 mod endings;
 pub(super) mod html;
 mod intro;
-mod labels;
+pub(super) mod labels;
 mod languages;
 mod notices;
 mod separators;
@@ -113,6 +114,7 @@ fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.trim().chars() {
         match c {
+            '!'..='_' | 'a'..='~' => folded.push(c.to_ascii_lowercase()),
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
             }
             '’' | '‘' | '´' | '`' => folded.push('\''),
@@ -139,6 +141,17 @@ fn push_figure(text: &mut String, figure: char, zero: char) {
 /// All lines, with their marks of quotation.
 pub(super) fn whole_text(lines: &[Line]) -> String {
     joined(lines.iter())
+}
+
+/// As many of the first lines as hold so many octets and say something.
+pub(super) fn beginning(lines: &[Line], octets: usize) -> String {
+    let mut length = 0;
+    let says = lines.iter().skip_while(|line| line.is_own() && line.is_blank());
+    joined(says.take_while(|line| {
+        let is_wanted = length < octets;
+        length += line.text.len() + 1;
+        is_wanted
+    }))
 }
 
 fn joined<'a>(lines: impl Iterator<Item = &'a Line>) -> String {

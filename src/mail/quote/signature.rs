@@ -3,10 +3,26 @@
 //!
 //! Works on what is left when the quotations are gone. Start with [`elide`].
 
-use super::endings::{CONTACT, GRATITUDE, LIST_FOOTERS, SIGN_OFFS};
-use super::notices::{BANNER_WORDS, BANNERS, DISCLAIMERS, SMALL_PRINT};
-use super::taglines::{ANY_DEVICES, DEVICES, MY_DEVICE, SENT_BEHIND, SENT_BY, SENT_FROM};
+use std::sync::LazyLock;
+
+use super::super::phrases::Phrases;
+use super::author::{Author, sorted_capitals};
+use super::endings::{self, CONTACT};
+use super::notices::{self, BANNER_WORDS};
+use super::taglines::{self, MY_DEVICE, SENT_BY};
 use super::{Line, Mark, folded};
+
+static SIGN_OFFS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::SIGN_OFFS));
+static GRATITUDE: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::GRATITUDE));
+static LIST_FOOTERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::LIST_FOOTERS));
+static DISCLAIMERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(notices::DISCLAIMERS));
+static SMALL_PRINT: LazyLock<[Phrases; 3]> =
+    LazyLock::new(|| notices::SMALL_PRINT.map(|row| Phrases::of(&[row])));
+static BANNERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(notices::BANNERS));
+static SENT_FROM: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::SENT_FROM));
+static SENT_BEHIND: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::SENT_BEHIND));
+static DEVICES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::DEVICES));
+static ANY_DEVICES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::ANY_DEVICES));
 
 /// Lines of a signature below its delimiter; what is longer is a text that somebody divided.
 const DELIMITED_LINES_MAX: usize = 40;
@@ -33,7 +49,7 @@ pub(super) fn elide_marked(lines: &[Line], keep: &mut [bool]) {
         }
     }
     let own = last_own_run(lines, keep);
-    let tail = Tail { lines, start: own.0, end: own.1, author: "" };
+    let tail = Tail { lines, start: own.0, end: own.1, author: &Author::default() };
     if let Some(start) = tail.delimiter() {
         keep.iter_mut().take(own.1).skip(start).for_each(|keep| *keep = false);
     }
@@ -41,8 +57,7 @@ pub(super) fn elide_marked(lines: &[Line], keep: &mut [bool]) {
 
 /// Whether a line says what only the footer of a list says.
 pub(super) fn is_list_footer(text: &str) -> bool {
-    let text = if text.len() > FOOTER_OCTETS_MAX { String::new() } else { folded(text) };
-    LIST_FOOTERS.iter().any(|phrase| text.contains(phrase))
+    text.len() <= FOOTER_OCTETS_MAX && LIST_FOOTERS.are_within(&folded(text))
 }
 
 /// Takes signatures and their like off what is kept so far.
@@ -50,7 +65,7 @@ pub(super) fn elide(lines: &[Line], author: &str, keep: &mut [bool]) {
     elide_banner(lines, keep);
     elide_stranded_taglines(lines, keep);
     let own = last_own_run(lines, keep);
-    let mut end = own.1;
+    let (mut end, author) = (own.1, &Author::read(author));
     // Footer below small print below signature below the line of a phone: each uncovers the next.
     for _ in 0..6 {
         let tail = Tail { lines, start: own.0, end, author };
@@ -100,7 +115,7 @@ fn elide_banner(lines: &[Line], keep: &mut [bool]) {
     let whole = texts.join(" ");
     let start =
         texts.first().map(|text| text.trim_start_matches(['*', '_', '-', ' ', '⚠', '\u{fe0f}', '!']));
-    let is_banner = start.is_some_and(|start| BANNERS.iter().any(|banner| start.starts_with(banner)));
+    let is_banner = start.is_some_and(|start| BANNERS.begin(start));
     if is_banner && BANNER_WORDS.iter().any(|word| whole.contains(word)) && whole.len() < 700 {
         // A gateway that forgets the blank line must not take the sender's first line along.
         let alone = texts.len() <= 3 || texts.iter().all(|text| text.len() > 40);
@@ -123,7 +138,7 @@ struct Tail<'a> {
     lines: &'a [Line],
     start: usize,
     end: usize,
-    author: &'a str,
+    author: &'a Author,
 }
 
 impl Tail<'_> {
@@ -194,8 +209,7 @@ impl Tail<'_> {
     fn begins_small_print(&self, at: usize) -> bool {
         let text = self.lower(at);
         let text = text.trim_start_matches(['*', '-', '_', ' ', '=', '#', '[', '(']);
-        DISCLAIMERS.iter().any(|phrase| text.starts_with(phrase))
-            && (at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
+        DISCLAIMERS.begin(text) && (at..self.end).map(|at| self.text(at).len()).sum::<usize>() > 60
     }
 
     /// Speaks of this message, of secrecy, and of whom it is for or what they must do.
@@ -206,8 +220,7 @@ impl Tail<'_> {
             return false;
         }
         let text = lines.iter().map(|at| self.lower(*at)).collect::<Vec<_>>().join(" ");
-        let of = |words: &str| words.split('|').any(|word| text.contains(word));
-        text.len() >= SMALL_PRINT_OCTETS_MIN && SMALL_PRINT.iter().all(|words| of(words))
+        text.len() >= SMALL_PRINT_OCTETS_MIN && SMALL_PRINT.iter().all(|words| words.are_within(&text))
     }
 
     /// Paragraphs from `at` to the end.
@@ -249,10 +262,8 @@ impl Tail<'_> {
         let range = self.near_end(SIGNATURE_LINES_MAX * 2);
         range.into_iter().find(|at| {
             let below = self.count_from(*at).saturating_sub(1);
-            let is_sentence = self.is_gratitude(*at) && self.text(*at).ends_with(['.', '!']);
             self.is_sign_off(*at)
-                && (!self.is_gratitude(*at) || self.has_signer(*at))
-                && (!is_sentence || self.starts_paragraph(*at))
+                && (!self.is_gratitude(*at) || self.is_signed_gratitude(*at))
                 && (1..=SIGNATURE_LINES_MAX).contains(&below)
                 && ((*at + 1)..self.end).all(|at| self.is_signature_line(at))
         })
@@ -262,7 +273,7 @@ impl Tail<'_> {
         let text = self.lower(at);
         let text = text.trim_end_matches([',', '.', '!', ' ', ';', '-', '*', '，', '。']);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.len() <= SHORT_CHARS * 2 && sign_offs().any(|phrase| phrase == words)
+        words.len() <= SHORT_CHARS * 2 && SIGN_OFFS.contains(&words)
     }
 
     /// "Thanks" may be what somebody has to say; it needs a name below that is surely theirs.
@@ -271,15 +282,21 @@ impl Tail<'_> {
         let is_plain = !["regard", "gru", "grü", "groet", "saludo", "salut", "hils"]
             .iter()
             .any(|word| text.contains(word));
-        is_plain && GRATITUDE.iter().any(|word| text.starts_with(word))
+        is_plain && GRATITUDE.begin(&text)
+    }
+
+    /// A sentence of thanks must also stand apart from what is said above.
+    fn is_signed_gratitude(&self, at: usize) -> bool {
+        let is_sentence = self.text(at).ends_with(['.', '!']);
+        self.has_signer(at) && (!is_sentence || self.starts_paragraph(at))
     }
 
     /// `Thanks, BT`: the sign-off and the sender's name in the last line.
     fn sign_off_on_one_line(&self) -> Option<usize> {
         let at = self.end.checked_sub(1).filter(|at| *at > self.start && self.starts_paragraph(*at))?;
         let text = self.lower(at);
-        let name =
-            sign_offs().filter_map(|phrase| text.strip_prefix(phrase)).min_by_key(|name| name.len())?;
+        let phrase = SIGN_OFFS.starting(&text).max_by_key(|phrase| phrase.len())?;
+        let name = text.strip_prefix(phrase)?;
         let is_apart = name.starts_with([',', '.', '!', ' ', '-', '，']);
         let last = self.text(at).rsplit([' ', ',', '\u{a0}']).next().unwrap_or_default();
         let is_short = name.split_whitespace().count() <= 2;
@@ -325,16 +342,11 @@ impl Tail<'_> {
 
     /// Every word of the text is a word of the author's name.
     fn is_authors(&self, lower: &str) -> bool {
-        let author = self.author.to_lowercase();
-        let of_author: Vec<&str> =
-            author.split(|c: char| !c.is_alphanumeric()).filter(|w| w.len() > 1).collect();
+        let is_of_author = |word: &&str| self.author.words.iter().any(|own| own == word);
         let words: Vec<&str> =
             lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-        let own = |word: &&str| of_author.contains(word) || word.chars().count() == 1;
-        !words.is_empty()
-            && words.len() <= 4
-            && words.iter().all(own)
-            && words.iter().any(|w| of_author.contains(w))
+        let own = |word: &&str| is_of_author(word) || word.chars().count() == 1;
+        !words.is_empty() && words.len() <= 4 && words.iter().all(own) && words.iter().any(is_of_author)
     }
 
     /// `DO` or `D.O.` of Dana Okafor. `OK` is an answer, whoever gives it.
@@ -345,14 +357,7 @@ impl Tail<'_> {
         if !is_short || NO_INITIALS.contains(&letters.as_str()) {
             return false;
         }
-        let firsts =
-            self.author.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
-        let sorted = |letters: &mut dyn Iterator<Item = char>| {
-            let mut letters: Vec<char> = letters.flat_map(char::to_uppercase).collect();
-            letters.sort_unstable();
-            letters
-        };
-        sorted(&mut firsts.take(4)) == sorted(&mut letters.chars())
+        sorted_capitals(letters.chars()) == self.author.initials
     }
 
     /// A paragraph of short lines of which two at least are telephone numbers, addresses or links.
@@ -403,10 +408,6 @@ impl Tail<'_> {
     }
 }
 
-fn sign_offs() -> impl Iterator<Item = &'static str> {
-    SIGN_OFFS.iter().flat_map(|row| row.split('|'))
-}
-
 /// What a capital pair says that is no name.
 const NO_INITIALS: &[&str] = &["OK", "NO", "IC", "UP", "GO", "SEV"];
 
@@ -429,26 +430,23 @@ fn is_tagline(text: &str) -> bool {
         None => (text, false),
     };
     let words = words.trim_end_matches(['.', ' ', ')', ']', '*', '。']);
-    let starts = |phrase: &&&str| text.starts_with(**phrase);
     if words.chars().count() > 90 || words.contains(", ") {
         return false;
     }
     let device = |may_be_any: bool| {
-        let names = |device: &&str| text.split([' ', '/', '\'']).any(|word| word.starts_with(*device));
-        DEVICES.iter().any(names)
-            || (may_be_any && ANY_DEVICES.iter().any(|device| text.contains(device)))
+        text.split([' ', '/', '\'']).any(|word| DEVICES.begin(word))
+            || may_be_any && ANY_DEVICES.are_within(text)
     };
-    let phrase = SENT_FROM.iter().filter(starts).max_by_key(|phrase| phrase.len());
+    let phrase = SENT_FROM.starting(text).max_by_key(|phrase| phrase.len());
     if let Some(phrase) = phrase {
         let behind = words.get(phrase.len()..).unwrap_or_default().split_whitespace().count();
         let is_by = SENT_BY.iter().any(|by| phrase.trim_end().ends_with(by));
-        let is_my = MY_DEVICE.contains(phrase) && behind <= TAGLINE_WORDS_MAX;
+        let is_my = MY_DEVICE.contains(&phrase) && behind <= TAGLINE_WORDS_MAX;
         return is_linked || is_my || (behind <= TAGLINE_WORDS_MAX * 2 && device(!is_by));
     }
-    SENT_BEHIND.iter().any(|phrase| words.ends_with(phrase)) && device(true)
-        || text.contains("> ")
-            && SENT_FROM.iter().any(|phrase| text.contains(&format!("> {phrase}")))
-            && device(true)
+    let is_behind_link =
+        |mark: (usize, &str)| text.get(mark.0 + 2..).is_some_and(|rest| SENT_FROM.begin(rest));
+    (SENT_BEHIND.end(words) || text.match_indices("> ").any(is_behind_link)) && device(true)
 }
 
 /// `Severity: SEV-2` is a command, wherever it stands; `Tel: 1234` is none.

@@ -45,7 +45,10 @@ pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Lin
             if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
         let is_delimiter = content == "-- ";
         match lines.last_mut() {
-            Some(last) if is_open && last.depth == depth && !is_delimiter => last.text.push_str(content),
+            // An empty line separates, even where the one above it ends in a space by accident.
+            Some(last) if is_open && last.depth == depth && !is_delimiter && !content.is_empty() => {
+                last.text.push_str(content)
+            }
             _ => lines.push(Line::plain(content, depth)),
         }
         is_open = flowed.is_some() && content.ends_with(' ') && !is_delimiter;

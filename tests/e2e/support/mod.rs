@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: servers to start, and clients written by hand.
 
 pub mod chrome;
+pub mod clients;
 pub mod imap;
 pub mod lab;
 pub mod ports;

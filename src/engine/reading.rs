@@ -1,0 +1,396 @@
+//! From a stored message to what it does: what it points at is loaded, what it asks for is done.
+//!
+//! Who is believed and what belongs where is said by `interpret`, what follows by `decide`. Start
+//! with [`Batch::read`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use tracing::info;
+
+use super::attachments::without_tokens;
+use super::batch::Batch;
+use super::caps::is_changed;
+use crate::incident::decide::decide;
+use crate::incident::decision::Purpose;
+use crate::incident::event::{Declared, Event, Said, Source, Speaker, Trust, Waits};
+use crate::incident::state::WideMail;
+use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
+use crate::mail::command::{Command, Line, Written};
+use crate::mail::ids::looks_ours;
+use crate::mail::key::key_for;
+use crate::mail::message::{InboundMail, read_mail, text_of};
+use crate::mail::{Address, Origin};
+use crate::store::StoreError;
+use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
+
+/// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
+const DECLARATIONS_A_SENDER: i64 = 5;
+const DECLARATIONS_IN_ALL: i64 = 30;
+
+impl Batch {
+    /// A stored message as a value. Its words go into a timeline that many read, so the tokens that
+    /// a quoted header holds stay behind.
+    pub(super) fn read_stored(&self, message: &NewInbound) -> InboundMail {
+        let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
+        let reason = mail.report.as_mut().map(|report| &mut report.reason);
+        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
+            *text = self.policy.address.without_tokens(text);
+        }
+        without_tokens(&mut mail.attachments, &self.policy.address);
+        mail
+    }
+
+    /// Reads one stored message, and does what it asks for, in every incident that it was sent to.
+    pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+        let mail = self.read_stored(message);
+        self.answered.clone_from(&mail.message_id);
+        let policy = self.policy.clone();
+        let clues = clues(&mail, &message.recipients, &policy);
+        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
+            self.revive(&from.address).await?;
+        }
+        let mut done = self.read_as(message, &mail, &mail.content_key, &clues).await?;
+        let mut also = clues.also.clone();
+        if let Done::Copy { of } = done {
+            // The copy before may have come by a way that did not tell where it belongs.
+            also.extend(clues.number());
+            also.retain(|number| of != Some(*number));
+        }
+        for number in also {
+            if self.load(number).await? {
+                let key = key_for(&mail.content_key, number);
+                let there = self.read_as(message, &mail, &key, &clues.of_incident(number)).await?;
+                done = done.or(there);
+            }
+        }
+        let (state, incident) = done.fate();
+        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
+            let known =
+                KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
+            self.write.save_known_id(&known, self.now).await?;
+        }
+        info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
+        Ok(())
+    }
+
+    /// Does what a message asks for at one of the places that it was sent to, unless another copy of
+    /// it did: `key` is that of the message there.
+    async fn read_as(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        key: &[u8; 32],
+        clues: &Clues,
+    ) -> Result<Done, StoreError> {
+        let claim = self.write.claim_content_key(key, message.id).await?;
+        if let Claim::Settled { first } = claim {
+            let fate = self.write.load_fate(first).await?;
+            return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+        }
+        let policy = self.policy.clone();
+        let found = self.find(mail, clues).await?;
+        let mail = &*self.settle_attachments(mail, found.number).await?;
+        let answered_text = found.answered_text.clone();
+        let other = found.answers_another.map(|number| format!("INC-{number}"));
+        let pointed = Pointed {
+            incident: found.number.and_then(|number| self.incident(number)),
+            by_subject_only: found.by_subject_only,
+            answering: found.answering,
+            answers_ours: found.answers_ours,
+            answers_another: other.as_deref(),
+            answered_text: answered_text.as_deref(),
+            answered_at: found.answered_at,
+            entry_authors: found.entry_authors,
+        };
+        let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let by = speaker(mail, clues, &pointed, proof, &policy);
+        let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
+        let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
+        let number = found.number;
+        if let Claim::Unproven { first } = claim {
+            let fate = self.write.load_fate(first).await?;
+            if !proven {
+                return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+            }
+            if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
+                self.write.save_content_key(key, message.id, false).await?;
+                self.confirm_report(declared, by.clone()).await?;
+                return Ok(Done::So(InboundState::Read, Some(declared)));
+            }
+        }
+        let declares = matches!(meaning, Meaning::Declare(_));
+        let (state, incident) = self.act(message, mail, meaning, number).await?;
+        if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
+            && by.known
+            && !mail.through_list
+            && mail.origin == Origin::Person
+        {
+            self.tell_unread(incident, &by.person, why).await?;
+        }
+        let may_do_more = !proven && (declares || state != InboundState::Read);
+        self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
+        Ok(Done::So(state, incident))
+    }
+
+    /// Remembers whether a later copy with better proof may still do what this one could not. What a
+    /// machine wrote stays a machine's by whatever route it comes again.
+    async fn settle_copies(
+        &mut self,
+        claim: Claim,
+        id: i64,
+        mail: &InboundMail,
+        key: &[u8; 32],
+        may_do_more: bool,
+    ) -> Result<(), StoreError> {
+        if let Claim::Unproven { first } = claim {
+            // A report that was held is not accepted a second time.
+            if let Some((InboundState::Held, _)) = self.write.load_fate(first).await? {
+                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+            }
+            return self.write.save_content_key(key, id, false).await;
+        }
+        if may_do_more && !mail.origin.is_automatic() && mail.unreadable.is_none() {
+            self.write.save_content_key(key, id, true).await?;
+        }
+        Ok(())
+    }
+
+    /// A copy with proof of a report that had none: it is what the report waited for.
+    async fn confirm_report(&mut self, number: i64, by: Speaker) -> Result<(), StoreError> {
+        if !self.load(number).await? {
+            return Ok(());
+        }
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let declared_at = incident.declared_at;
+        let waits = incident.wide_mail == WideMail::HeldForConfirmation
+            || incident.unconfirmed.iter().any(|waiting| waiting.asked_at == declared_at);
+        if !waits || incident.reporter.address != by.person.address {
+            return Ok(());
+        }
+        let confirm = Line { typed: "confirm".to_owned(), meaning: Ok(Command::Confirm) };
+        let said = Said {
+            by,
+            written: Written { lines: vec![confirm], prose: String::new(), gave_up: false },
+            answering: Some(Purpose::Confirmation),
+            answered_at: Some(declared_at),
+            entry_authors: BTreeMap::new(),
+            source: Source { no_receipt: true, ..Source::default() },
+        };
+        self.step(number, &Event::Said(said)).await
+    }
+
+    async fn act(
+        &mut self,
+        message: &NewInbound,
+        mail: &InboundMail,
+        meaning: Meaning,
+        number: Option<i64>,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        match meaning {
+            Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
+            Meaning::Say(said) => {
+                let state = match number {
+                    Some(number) => self.say(number, *said, mail).await?,
+                    None => InboundState::Filed,
+                };
+                Ok((state, number))
+            }
+            Meaning::File(filed) => {
+                if let Some(number) = number {
+                    self.step(number, &Event::Filed(filed)).await?;
+                }
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Keep(_) => Ok((InboundState::Filed, None)),
+            Meaning::Hold(waits) => {
+                self.hold(message, mail, waits).await?;
+                Ok((InboundState::Held, None))
+            }
+            Meaning::AcceptHeld { id, by } => {
+                let number = self.accept_held(id, by).await?;
+                Ok((InboundState::Read, number))
+            }
+            Meaning::AskAgain { id, by } => {
+                self.ask_again(id, &by).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::Guide(to) => {
+                self.send_guide(&to).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::OnCall(to) => {
+                self.send_on_call(&to).await?;
+                Ok((InboundState::Read, None))
+            }
+            Meaning::Bounced { outbox, reason, dead } => {
+                let number = self.bounced(outbox, &reason, &dead).await?;
+                Ok((InboundState::Filed, number))
+            }
+            Meaning::Delayed { outbox, reason } => {
+                let number = self.delayed(outbox, &reason).await?;
+                Ok((InboundState::Filed, number))
+            }
+        }
+    }
+
+    /// What somebody wrote to an incident, unless it is more than people write.
+    async fn say(
+        &mut self,
+        number: i64,
+        said: Said,
+        mail: &InboundMail,
+    ) -> Result<InboundState, StoreError> {
+        let verified = said.by.trust == Trust::Verified;
+        let event = Event::Said(said);
+        let decision = decide(self.incident(number), &event, &self.policy, self.now);
+        let changes = match (self.incident(number), &decision.incident) {
+            (Some(before), Some(after)) => is_changed(before, after),
+            _ => false,
+        };
+        let Event::Said(said) = event else { return Ok(InboundState::Filed) };
+        // What proves nothing changes nothing yet, and must not use up what others may change.
+        let changes = changes && verified;
+        let why = if self.is_repeated(number, &said).await? {
+            Some("Suspected loop, the same words again")
+        } else if changes && !self.may_change(number).await? {
+            Some("More changes within the hour than people make")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let filed = filed(mail, &self.policy, why);
+            self.step(number, &Event::Filed(filed)).await?;
+            if verified && !mail.through_list {
+                self.tell_filed(number, &said.by.person, why).await?;
+            }
+            return Ok(InboundState::Filed);
+        }
+        self.apply(number, decision).await?;
+        Ok(if verified { InboundState::Read } else { InboundState::Filed })
+    }
+
+    async fn declare(
+        &mut self,
+        mut declared: Declared,
+        message: &NewInbound,
+        mail: &InboundMail,
+    ) -> Result<(InboundState, Option<i64>), StoreError> {
+        let sender = declared.by.person.address.key();
+        let by_sender = self.write.count_use(&format!("declare:{sender}"), self.now).await?;
+        let in_all = self.write.count_use("declare", self.now).await?;
+        if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
+            self.hold(message, mail, Waits::TooMany).await?;
+            return Ok((InboundState::Held, None));
+        }
+        let number = self.write.next_incident_number().await?;
+        declared.number = number;
+        self.step(number, &Event::Declared(declared)).await?;
+        self.save_thread_root(number).await?;
+        Ok((InboundState::Read, Some(number)))
+    }
+
+    /// What a message points at: by address, then by thread, then by subject.
+    pub(super) async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let known = if mail.ancestors.is_empty() {
+            Vec::new()
+        } else {
+            self.write.load_known_ids(&mail.ancestors).await?
+        };
+        let domain = self.policy.address.address().domain();
+        found.answers_ours = known.iter().any(|id| id.letter.is_some())
+            || mail.ancestors.iter().any(|id| looks_ours(id, domain));
+        if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
+            found.answering = answered.purpose;
+            if let Some(letter) = answered.letter {
+                let letter = self.write.load_letter(letter).await?;
+                found.answered_at = letter.as_ref().map(|letter| letter.created_at);
+                found.answered_text = letter.map(|letter| text_of(&letter.octets));
+            }
+        }
+        let by_address = clues.number();
+        let by_thread = known.iter().find_map(|id| id.incident);
+        // People's mails may be about several; ours are about one.
+        let ours = known.iter().find(|id| id.letter.is_some()).and_then(|id| id.incident);
+        found.answers_another = ours
+            .filter(|number| clues.number().is_some_and(|here| here != *number))
+            .filter(|number| clues.was_sent_to(*number));
+        for (number, by_subject_only) in
+            [(by_address, false), (by_thread, false), (clues.subject_number, true)]
+        {
+            let Some(number) = number else { continue };
+            if self.load(number).await? {
+                found.number = Some(number);
+                found.by_subject_only = by_subject_only;
+                break;
+            }
+        }
+        if by_thread != found.number {
+            // It answers a mail about another incident: what that asked for is not asked here.
+            (found.answering, found.answered_at) = (None, None);
+        }
+        found.entry_authors = self.authors_to_correct(&found, mail).await?;
+        Ok(found)
+    }
+
+    /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
+    async fn authors_to_correct(
+        &mut self,
+        found: &Found,
+        mail: &InboundMail,
+    ) -> Result<BTreeMap<i64, Address>, StoreError> {
+        let Some(number) = found.number else { return Ok(BTreeMap::new()) };
+        let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
+        let waits = self.incident(number).is_some_and(|incident| {
+            incident
+                .unconfirmed
+                .iter()
+                .flat_map(|waiting| &waiting.lines)
+                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
+        });
+        if !mentions && !waits {
+            return Ok(BTreeMap::new());
+        }
+        let timeline = self.write.load_timeline(number).await?;
+        Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
+    }
+}
+
+/// What was done with a message at one of the places that it was sent to.
+#[derive(Debug, Clone, Copy)]
+enum Done {
+    So(InboundState, Option<i64>),
+    /// Nothing: another copy of it did something, in this incident.
+    Copy {
+        of: Option<i64>,
+    },
+}
+
+impl Done {
+    /// The first place counts, where anything was done.
+    fn or(self, other: Self) -> Self {
+        if matches!(self, Self::Copy { .. }) { other } else { self }
+    }
+
+    fn fate(self) -> (InboundState, Option<i64>) {
+        match self {
+            Self::So(state, incident) => (state, incident),
+            Self::Copy { .. } => (InboundState::Filed, None),
+        }
+    }
+}
+
+/// What a message was found to point at.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) number: Option<i64>,
+    pub(super) by_subject_only: bool,
+    answering: Option<Purpose>,
+    pub(super) answers_ours: bool,
+    answers_another: Option<i64>,
+    answered_text: Option<String>,
+    answered_at: Option<DateTime<Utc>>,
+    entry_authors: BTreeMap<i64, Address>,
+}

@@ -1,0 +1,119 @@
+//! Mail of ours that did not arrive: refused by the relay, or returned by a delivery report; and the
+//! addresses to which nothing is sent for a while, because a report said that they are no mailboxes.
+//!
+//! Start with [`Batch::bounced`].
+
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
+use crate::incident::decision::Purpose;
+use crate::incident::event::{Event, Filed, Source};
+use crate::mail::Address;
+use crate::store::StoreError;
+use crate::store::rows::Undelivered;
+
+/// A mail that was not sent, because its recipient is no mailbox.
+pub(super) struct NotSent {
+    pub incident: i64,
+    pub to: Address,
+    pub purpose: Purpose,
+    pub reason: String,
+}
+
+impl Batch {
+    /// A delivery report says that a mail did not arrive, and perhaps that its recipient never will
+    /// get one. Of an alias or a list one member may be dead, which says nothing of the others.
+    pub(super) async fn bounced(
+        &mut self,
+        outbox: i64,
+        reason: &str,
+        dead: &[Address],
+    ) -> Result<Option<i64>, StoreError> {
+        if !dead.is_empty()
+            && let Some(row) = self.write.load_outbox_row(outbox).await?
+            && dead.contains(&row.recipient)
+        {
+            self.write.save_dead_address(&row.recipient, reason, self.now).await?;
+            self.dead_addresses().await?.insert(row.recipient.key(), reason.to_owned());
+            let reason = format!("{reason}; no more is sent there for a day, unless mail comes from it");
+            return self.undelivered(outbox, &Undelivered::Refused(reason)).await;
+        }
+        self.undelivered(outbox, &Undelivered::Refused(reason.to_owned())).await
+    }
+
+    /// Why nothing is sent to an address; `None` where it is.
+    pub(super) async fn why_dead(&mut self, address: &Address) -> Result<Option<String>, StoreError> {
+        Ok(self.dead_addresses().await?.get(&address.key()).cloned())
+    }
+
+    /// Somebody writes from there: it is a mailbox, whoever they are.
+    pub(super) async fn revive(&mut self, address: &Address) -> Result<(), StoreError> {
+        if self.dead_addresses().await?.remove(&address.key()).is_some() {
+            self.write.forget_dead_address(address).await?;
+        }
+        Ok(())
+    }
+
+    /// Loaded once a transaction: few or none, and asked for with every mail.
+    async fn dead_addresses(&mut self) -> Result<&mut BTreeMap<String, String>, StoreError> {
+        if self.dead.is_none() {
+            let loaded = self.write.load_dead_addresses(self.now).await?;
+            self.dead = Some(loaded.into_iter().map(|dead| (dead.address, dead.reason)).collect());
+        }
+        Ok(self.dead.get_or_insert_default())
+    }
+
+    /// Tells of mail that was not sent, where somebody with a role should have got it. Ends: what tells
+    /// of it is not told of again.
+    pub(super) async fn tell_not_sent(&mut self) -> Result<(), StoreError> {
+        while let Some(NotSent { incident, to, purpose, reason }) = self.not_sent.pop_front() {
+            let event = Event::Undeliverable { to, purpose, reason, was_sent: false };
+            self.step(incident, &event).await?;
+        }
+        Ok(())
+    }
+
+    /// A mail did not reach its recipient, and never will. Returns the incident that it was about.
+    pub(super) async fn undelivered(
+        &mut self,
+        outbox: i64,
+        why: &Undelivered,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
+        if !self.write.mark_undelivered(outbox, why).await? {
+            return Ok(row.incident);
+        }
+        let Some(number) = row.incident else { return Ok(None) };
+        let reason = match why {
+            Undelivered::Refused(answer) => answer.clone(),
+            Undelivered::Uncertain => format!(
+                "the relay twice did not say whether it took it, so it may have arrived: {}",
+                row.last_answer
+            ),
+            Undelivered::Expired if row.last_answer.is_empty() => {
+                "the relay did not take it while it was of use".to_owned()
+            }
+            Undelivered::Expired => {
+                format!("the relay did not take it while it was of use; it said: {}", row.last_answer)
+            }
+        };
+        let event =
+            Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason, was_sent: true };
+        self.step(number, &event).await?;
+        Ok(Some(number))
+    }
+
+    /// A delivery report says that a mail is late: a line for people to read, and nothing else.
+    pub(super) async fn delayed(
+        &mut self,
+        outbox: i64,
+        reason: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
+        let Some(number) = row.incident else { return Ok(None) };
+        let why = format!("Mail to {} is delayed and is tried again: {reason}", row.recipient);
+        let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
+        self.step(number, &Event::Filed(filed)).await?;
+        Ok(Some(number))
+    }
+}
