@@ -128,7 +128,7 @@ async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_t
     assert_eq!(server.state_of(bad).await, "set-aside");
     assert_eq!(server.state_of(good).await, "read");
     assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["A message could not be read"]);
-    assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your message could not be read"]);
+    assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your mail could not be read"]);
 }
 
 #[tokio::test]
