@@ -19,6 +19,8 @@ use crate::mail::Address;
 /// How long a mail whose use had ended is tried when an operator says so.
 const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
 
+/// Why a mail is held back that cannot be read.
+const DAMAGED: &str = "what is stored of this mail cannot be read";
 /// When a mail is due that nobody tries again: it may have arrived, and may not.
 const NEVER_MICROS: i64 = 8_000_000_000_000_000;
 
@@ -85,13 +87,13 @@ statements! {
     SUPERSEDE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and recipient_key = $2
-        and letter in (select id from letter where incident = $1
-                       and purpose in (select value->>0 from json_each($3)))";
+        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+                    and l.purpose in (select value->>0 from json_each($3)))";
     SETTLE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain')
-        and letter in (select id from letter where incident = $1
-                       and purpose in (select value->>0 from json_each($2)))";
+        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+                    and l.purpose in (select value->>0 from json_each($2)))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
         update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
@@ -102,6 +104,11 @@ statements! {
         update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
         where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+    HOLD_DAMAGED = "
+        update outbox set state = 'held', leased_until = 0, last_answer = $2
+        where id in (select cast(value->>0 as bigint) from json_each($1))";
+    LOAD_DAMAGED = "
+        select id from outbox where state = 'held' and last_answer = $1 order by id limit $2";
     /// What is for the operator does not count: it tells of the others.
     LOAD_WAITING_SINCE = "
         select min(l.created_at), count(*) from outbox o join letter l on l.id = o.letter
@@ -256,7 +263,7 @@ impl Store {
         self.load_jobs(leased).await
     }
 
-    /// Rows whose letter is missing were never complete, and lapse with their lease.
+    /// A row that cannot be read, or has no letter, is held back, so that it is in nobody's way.
     async fn load_jobs(&self, leased: Vec<LeasedRow>) -> Stored<Vec<Job>> {
         let mut letters: Vec<(i64,)> = leased.iter().map(|row| (row.letter,)).collect();
         letters.sort_unstable();
@@ -265,14 +272,30 @@ impl Store {
             self.engine.load(LOAD_LETTERS, vec![rows(&letters)]).await?;
         let mut shared = HashMap::with_capacity(found.len());
         for (id, incident, purpose, octets) in found {
-            let purpose = read_name(purpose, "letter's purpose")?;
-            let octets = Arc::new(unpack(&octets, "letter")?);
-            shared.insert(id, Shared { incident, purpose, octets });
+            let purpose = read_name(purpose, "letter's purpose");
+            if let (Ok(purpose), Ok(octets)) = (purpose, unpack(&octets, "letter")) {
+                shared.insert(id, Shared { incident, purpose, octets: Arc::new(octets) });
+            }
         }
-        leased
-            .into_iter()
-            .filter_map(|row| shared.get(&row.letter).map(|letter| row.read(letter)))
-            .collect()
+        let (mut jobs, mut damaged) = (Vec::with_capacity(leased.len()), Vec::new());
+        for row in leased {
+            let id = row.id;
+            match shared.get(&row.letter).map(|letter| row.read(letter)) {
+                Some(Ok(job)) => jobs.push(job),
+                Some(Err(_)) | None => damaged.push((id,)),
+            }
+        }
+        if !damaged.is_empty() {
+            self.engine.execute(HOLD_DAMAGED, vec![rows(&damaged), DAMAGED.into()]).await?;
+        }
+        Ok(jobs)
+    }
+
+    /// Mails that were held back because they cannot be read.
+    pub async fn load_damaged_outbox(&self, limit: i64) -> Stored<Vec<i64>> {
+        let rows: Vec<(i64,)> =
+            self.engine.load(LOAD_DAMAGED, vec![DAMAGED.into(), limit.into()]).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Ends every lease, so that what a killed server was sending is sent again at once.
@@ -365,7 +388,8 @@ impl Store {
             }
             None => self.engine.load(LOAD_NEWEST, vec![limit.into()]).await?,
         };
-        rows.into_iter().map(ShownRow::read).collect()
+        // One that is damaged keeps nobody from the others.
+        Ok(rows.into_iter().filter_map(|row| row.read().ok()).collect())
     }
 
     /// Has all that wait, failed or are held tried now; returns how many.
