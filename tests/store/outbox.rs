@@ -312,3 +312,18 @@ async fn a_transaction_reads_what_it_saved_before_it_commits() {
         assert_eq!(store.load_letter(3).await.unwrap(), Some(letter(3)));
     }
 }
+
+#[tokio::test]
+async fn sqlite_remembers_no_plan_for_the_few_rows_of_a_young_database() {
+    let base = bases().await.remove(0);
+    queue(base.store(), &[outbox(1, 1), outbox(2, 1)]).await;
+    assert_eq!(base.store().lease_outbox(1, at(5), at(1)).await.unwrap().len(), 1);
+    base.store().close().await;
+    let behind = sqlx::SqlitePool::connect(&base.url).await.unwrap();
+    let statistics: (i64,) =
+        sqlx::query_as("select count(*) from sqlite_master where name = 'sqlite_stat1'")
+            .fetch_one(&behind)
+            .await
+            .unwrap();
+    assert_eq!(statistics.0, 0);
+}
