@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::receive::read_receive;
 use super::source::{Source, Table};
 use super::values::{Relay, RelayTls, read_positive, read_relay, read_socket, read_web_url};
-use super::{Config, ConfigError, Database, roster, rules};
+use super::{Config, ConfigError, Database, defaults, roster, rules};
 use crate::mail::{Address, OwnAddress};
 
 const KEYS: &[&str] = &[
@@ -75,6 +75,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let stand_in = || Address::read("incidents@example.org").ok().map(|address| (address, '+'));
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
+    policy.stuck_after = send.stuck_after;
     policy.declare_from = receive.declare_from;
     policy.authserv_ids = receive.authserv_ids;
     let own = own?;
@@ -191,6 +192,7 @@ struct Send {
     relay: Relay,
     password_file: Option<PathBuf>,
     operator: Option<Address>,
+    stuck_after: TimeDelta,
     per_person_per_hour: u32,
 }
 
@@ -198,13 +200,24 @@ fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> 
     let usual =
         Relay::Smtp { host: "127.0.0.1".to_owned(), port: 25, tls: RelayTls::Plain, login: None };
     let Some(table) = source.table(top, "send") else {
-        return Send { relay: usual, password_file: None, operator: None, per_person_per_hour: 60 };
+        return Send {
+            relay: usual,
+            password_file: None,
+            operator: None,
+            stuck_after: defaults::STUCK_AFTER,
+            per_person_per_hour: 60,
+        };
     };
-    source.check_keys(table, "[send]", &["relay", "password_file", "operator", "per_person_per_hour"]);
+    source.check_keys(
+        table,
+        "[send]",
+        &["relay", "password_file", "operator", "stuck_after", "per_person_per_hour"],
+    );
     Send {
         relay: source.parsed(table, "relay", read_relay).unwrap_or(usual),
         password_file: read_path(source, table, "password_file"),
         operator: source.parsed(table, "operator", |text| read_foreign(text, own)),
+        stuck_after: source.parsed(table, "stuck_after", read_positive).unwrap_or(defaults::STUCK_AFTER),
         per_person_per_hour: source.count(table, "per_person_per_hour").unwrap_or(60),
     }
 }

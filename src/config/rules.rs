@@ -58,6 +58,7 @@ pub(super) fn read_policy<'t>(
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
         digests: read_digests(source, top, &roster.lists),
         operator: None,
+        stuck_after: defaults::STUCK_AFTER,
         declare_from: DeclareFrom::Known,
         close_within: source.parsed(top, "close_within", read_positive).unwrap_or(TimeDelta::hours(24)),
         address: OwnAddress::new(own.0, own.1),

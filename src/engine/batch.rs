@@ -108,6 +108,8 @@ impl Batch {
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+            Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
+            Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }

@@ -41,6 +41,8 @@ const MESSAGES_A_BATCH: i64 = 100;
 const DEADLINES_A_BATCH: i64 = 500;
 /// After so many failures of our own a message is set aside, and the operator told.
 const ATTEMPTS_MAX: i64 = 3;
+/// Damaged mails that the operator is told of by name.
+const DAMAGED_AT_ONCE: i64 = 10;
 /// A transaction that met a faster writer is run again this often.
 const CONFLICTS_MAX: usize = 20;
 
@@ -274,6 +276,24 @@ impl Engine {
         self.perform(Work::Digest { name: name.to_owned(), period_at }).await
     }
 
+    /// Tells the operator, once a day, when mail does not move: when the oldest that waits is older
+    /// than the configured limit, or one cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_outbox(&self) -> Result<(), StoreError> {
+        for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
+            self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
+        }
+        let Some((since, count)) = self.store.waiting_outbox().await? else { return Ok(()) };
+        if self.clock.now() - since <= self.policy().stuck_after {
+            return Ok(());
+        }
+        warn!(count, "{count} mails wait for the relay, the oldest longer than it should");
+        self.perform(Work::Stuck { since, count }).await.map(drop)
+    }
+
     /// Runs a transaction, again when another writer was faster; whether it did anything.
     async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
@@ -311,6 +331,13 @@ enum Work {
     Digest {
         name: String,
         period_at: DateTime<Utc>,
+    },
+    /// Something stored that cannot be read.
+    Damaged(String),
+    /// Mail does not move.
+    Stuck {
+        since: DateTime<Utc>,
+        count: i64,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

@@ -86,6 +86,10 @@ impl Batch {
         let Some(number) = row.incident else { return Ok(None) };
         let reason = match why {
             Undelivered::Refused(answer) => answer.clone(),
+            Undelivered::Uncertain => format!(
+                "the relay twice did not say whether it took it, so it may have arrived: {}",
+                row.last_answer
+            ),
             Undelivered::Expired if row.last_answer.is_empty() => {
                 "the relay did not take it while it was of use".to_owned()
             }

@@ -233,7 +233,8 @@ fn safe_name(given: &str) -> String {
         !matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\u{fffd}' | '\u{feff}' | '\u{61c}')
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}')
     };
-    let name: String = one_line(last).chars().filter(visible).collect();
+    let seen: String = last.chars().filter(visible).collect();
+    let name = one_line(&seen);
     let name = shortened(name.trim_matches(['.', ' ']));
     let name = name.trim_matches(['.', ' ']);
     let (stem, _) = name.split_once('.').unwrap_or((name, ""));

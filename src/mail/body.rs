@@ -2,15 +2,11 @@
 //!
 //! Never separates new from quoted; that is [`super::quote`]. Start with [`read_body`].
 
-use std::borrow::Cow;
-
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use super::quote::{Line, html, text};
 use super::{charset, enriched};
 
-/// Less than this in base64 may be words.
-const ENCODED_OCTETS_MIN: usize = 24;
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
 const STUB_OCTETS_MAX: usize = 200;
 
@@ -133,12 +129,7 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
                 lines.extend(html::read_lines(&charset::read_text(message, part, html)))
             }
             PartType::Text(plain) => {
-                let mut plain = charset::read_text(message, part, plain);
-                if part.is_encoding_problem
-                    && let Some(decoded) = decode_start(&plain)
-                {
-                    plain = Cow::Owned(decoded);
-                }
+                let plain = charset::read_text(message, part, plain);
                 if has_subtype(part, &["enriched", "richtext"]) {
                     lines.extend(text::read_lines(&enriched::read_text(&plain), None));
                     continue;
@@ -159,21 +150,6 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
         line.text.retain(|c| c == '\t' || !c.is_control());
     }
     lines
-}
-
-/// The text of base64 behind which a list wrote its footer as it is, so that no decoder takes it.
-fn decode_start(text: &str) -> Option<String> {
-    let is_digit = |octet: u8| octet.is_ascii_alphanumeric() || b"+/=".contains(&octet);
-    let is_encoded = |line: &&str| !line.is_empty() && line.bytes().all(is_digit);
-    let lines = || text.lines().map(str::trim_end);
-    let encoded: String = lines().take_while(is_encoded).collect();
-    // A word of its own on the first line may look like it.
-    if encoded.len() < ENCODED_OCTETS_MIN {
-        return None;
-    }
-    let octets = data_encoding::BASE64.decode(encoded.as_bytes()).ok()?;
-    let rest: Vec<&str> = lines().skip_while(is_encoded).collect();
-    Some(format!("{}\n{}", charset::mend(&octets, true)?, rest.join("\n")))
 }
 
 fn has_subtype(part: &MessagePart<'_>, subtypes: &[&str]) -> bool {

@@ -26,6 +26,7 @@ mod phrases;
 mod pictures;
 pub mod quote;
 pub mod relay;
+mod words;
 mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};

@@ -20,7 +20,7 @@ mod wrap;
 use chrono::{DateTime, Utc};
 
 pub use answer::{
-    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_unread,
+    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_stuck, render_unread,
     render_unreadable,
 };
 pub use digest::render_digest;

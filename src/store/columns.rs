@@ -102,7 +102,9 @@ impl InboundState {
 }
 
 impl OutboxState {
-    pub(super) const NAMES: [(Self, &'static str); 7] = [
+    pub(super) const NAMES: [(Self, &'static str); 9] = [
+        (Self::Cancelled, "cancelled"),
+        (Self::Uncertain, "uncertain"),
         (Self::Queued, "queued"),
         (Self::Accepted, "accepted"),
         (Self::Deferred, "deferred"),
@@ -118,10 +120,12 @@ impl OutboxState {
             Self::Queued => "queued",
             Self::Accepted => "accepted",
             Self::Deferred => "deferred",
+            Self::Uncertain => "uncertain",
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Superseded => "superseded",
             Self::Held => "held",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -221,6 +221,9 @@ pub enum OutboxState {
     Accepted,
     /// Tried, and to be tried again.
     Deferred,
+    /// The connection broke behind the final dot (RFC 5321 section 4.5.3.2.6): the relay may have it.
+    /// Tried once more, later.
+    Uncertain,
     /// The relay will not take it.
     Refused,
     /// Its use ended before the relay took it.
@@ -229,6 +232,8 @@ pub enum OutboxState {
     Superseded,
     /// An operator stopped it.
     Held,
+    /// An operator took it out for good.
+    Cancelled,
 }
 
 /// A leased letter to one recipient, ready to be handed over.
@@ -241,6 +246,8 @@ pub struct Job {
     pub recipient: Address,
     pub token: Option<String>,
     pub attempts: i64,
+    /// Of the lease: what somebody with an earlier one says is not heard.
+    pub epoch: i64,
     pub expires_at: DateTime<Utc>,
     /// Shared by the jobs of one letter.
     pub octets: std::sync::Arc<Vec<u8>>,
@@ -260,6 +267,8 @@ pub enum Undelivered {
     Refused(String),
     /// Its use ended before the relay took it.
     Expired,
+    /// The relay twice did not say whether it took it.
+    Uncertain,
 }
 
 /// An outbox row, for people.
@@ -301,9 +310,13 @@ pub struct KnownId {
 }
 
 /// A change to the outbox by the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperatorAction {
-    /// Try now, whatever its state, unless it was accepted.
+    /// Try now, whatever its state, unless it was accepted or cancelled.
     Retry,
     Hold,
+    /// Never send it.
+    Cancel,
+    /// Send it to another address of the same person: it proves them to us.
+    Readdress(Address),
 }

@@ -144,6 +144,7 @@ pub fn policy() -> Policy {
         },
         digests: Vec::new(),
         operator: None,
+        stuck_after: TimeDelta::minutes(15),
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
     }

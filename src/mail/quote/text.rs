@@ -36,10 +36,11 @@ pub(in crate::mail) fn without_armour(text: &str) -> Cow<'_, str> {
 /// Lines as a mail client shows them.
 pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Line> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = one_line_end(text);
     let mut lines: Vec<Line> = Vec::new();
     let mut is_open = false;
     for raw in text.split('\n') {
-        let raw = raw.strip_suffix('\r').unwrap_or(raw).replace(['\0', '\r'], "");
+        let raw = raw.replace('\0', "");
         let (depth, content) = strip_marks(&raw);
         let content =
             if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
@@ -63,6 +64,15 @@ pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Lin
         lines.pop();
     }
     lines
+}
+
+/// Every line ended by `\n`: old gateways leave a CR alone, or put two before the LF.
+fn one_line_end(text: &str) -> Cow<'_, str> {
+    if !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    let pieces = text.split('\n').map(|line| line.trim_end_matches('\r').replace('\r', "\n"));
+    Cow::Owned(pieces.collect::<Vec<_>>().join("\n"))
 }
 
 /// Takes the `>` off a line, and the spaces between them; the text keeps its own indent.
@@ -91,7 +101,15 @@ mod tests {
         let flowed = Some(Flowed { del_sp: false });
         let lines = shown(">> a \r\n>> b\r\nc \r\n-- \r\n  d\r\n", flowed);
         assert_eq!(lines, [(2, "a b".into()), (0, "c ".into()), (0, "-- ".into()), (0, " d".into())]);
+        assert_eq!(shown("a \n\nb", flowed), [(0, "a ".into()), (0, "".into()), (0, "b".into())]);
         assert_eq!(shown("ab \ncd", Some(Flowed { del_sp: true })), [(0, "abcd".into())]);
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_however_many_there_are() {
+        let lines = [(0, "a".into()), (0, "b".into()), (0, "c".into())];
+        assert_eq!(shown("a\rb\rc", None), lines);
+        assert_eq!(shown("a\r\r\nb\r\nc\r\r\n", None), lines);
     }
 
     #[test]
