@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -532,4 +533,57 @@ fn files_that_came_by_mail_are_exported_and_overwrite_nothing() {
     assert_eq!(fs::read_to_string(folder.join("1-1 proxy.log")).unwrap(), "502");
     assert_eq!(place.run(&export).code, 73);
     server.signal("TERM");
+}
+
+#[test]
+fn a_backup_of_a_running_server_becomes_its_database_again_and_replaces_nothing() {
+    let place = Place::configured();
+    let server = Server::start(&place, 1);
+    assert_eq!(place.run_with(&["ingest"], REPORT).code, 0);
+    let list: &[&str] = &["incident", "list", "--json"];
+    let before = place.json_once(list, |found| found.get(0).is_some());
+    let ran = place.run(&["backup", "copy"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("copy holds 1 incidents, 1 messages received, and "), "{ran:?}");
+    let mode = fs::metadata(place.path("copy")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds the secret key");
+    let copy = fs::read(place.path("copy")).unwrap();
+    let again = place.run(&["backup", "copy"]);
+    assert_eq!((again.code, again.out.as_str()), (73, ""), "{again:?}");
+    assert_eq!(fs::read(place.path("copy")).unwrap(), copy);
+
+    let running = place.run(&["restore", "copy"]);
+    assert_eq!(running.code, 69, "a server runs: {running:?}");
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
+    let there = place.run(&["restore", "copy"]);
+    assert_eq!(there.code, 73, "a database is there: {there:?}");
+
+    fs::rename(place.path("state"), place.path("lost")).unwrap();
+    let mut bent = copy.clone();
+    bent.truncate(copy.len() / 2);
+    for (name, octets) in [("cut", bent.as_slice()), ("empty", b""), ("text", b"Dear Firebell,")] {
+        fs::write(place.path(name), octets).unwrap();
+        let ran = place.run(&["restore", name]);
+        assert_eq!((ran.code, ran.out.as_str()), (65, ""), "{name}: {ran:?}");
+        assert!(ran.err.contains("damaged, or no database"), "{ran:?}");
+    }
+    let left: Vec<_> = fs::read_dir(place.path("state")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "only the lock stays of what failed: {left:?}");
+    let ran = place.run(&["restore", "copy"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(place.json_once(list, |_| true), before);
+    let _server = Server::start(&place, 1);
+}
+
+#[test]
+fn a_backup_of_postgresql_is_made_with_its_own_tool() {
+    let place = Place::configured();
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    let database = "[database]\nurl = \"postgres://127.0.0.1:9/none\"\n[send]";
+    place.write("firebell.toml", &text.replace("[send]", database));
+    for (command, tool) in [("backup", "`pg_dump`"), ("restore", "`pg_restore`")] {
+        let ran = place.run(&[command, "copy"]);
+        assert_eq!((ran.code, ran.err.contains(tool)), (64, true), "{ran:?}");
+    }
 }

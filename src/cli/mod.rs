@@ -5,6 +5,7 @@
 
 mod alone;
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod failure;
@@ -67,6 +68,18 @@ enum Command {
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Copy the SQLite database into a new file, while the server runs
+    Backup {
+        /// Must not exist yet
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
+    /// Make a copy the database again, where there is none
+    Restore {
+        /// What `firebell backup` wrote
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
     /// Make a password for somebody who hands mail in after logging in
     Password {
         /// Whose it is
@@ -115,6 +128,8 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
         Command::NewToken(given) => in_runtime(tokens::new_token(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
+        Command::Backup { path } => in_runtime(backup::backup(open::read(named)?, path)),
+        Command::Restore { path } => in_runtime(backup::restore(open::read(named)?, path)),
         Command::Password { address } => password::password(&address),
         Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),

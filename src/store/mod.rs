@@ -5,10 +5,12 @@
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
 //! `incidents`, `attachments`, `audit`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small
-//! tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
+//! tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes;
+//! `backup` copies the file of SQLite.
 
 mod attachments;
 mod audit;
+pub mod backup;
 mod columns;
 mod dead;
 mod engines;
