@@ -18,8 +18,11 @@ use crate::intake::reader;
 use crate::intake::smtp::{self, Listener, Protocol};
 use crate::{deadlines, digests};
 
-/// What is being done may go on so long when the server stops.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// What is being done may go on so long when the server stops: with [`CLOSE_WITHIN`] ten seconds in
+/// all. Clients in the middle of a message are told to leave before.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+/// The database gets so long to end what still runs in it.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// How often somebody looks whether mail moves.
 const WATCH_EVERY: Duration = Duration::from_secs(60);
 /// Mails that do not arrive and wait to be told to somebody; delivery waits beyond.
@@ -88,7 +91,12 @@ impl App {
         if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
             warn!("stopped without waiting for everything; nothing accepted is lost");
         }
-        self.engine.store.close().await;
+        // A step of the engine runs in a task of its own and may still hold a connection; whatever it
+        // has not committed never happens.
+        self.tasks.shutdown().await;
+        if tokio::time::timeout(CLOSE_WITHIN, self.engine.store.close()).await.is_err() {
+            warn!("stopped without waiting for the database; nothing accepted is lost");
+        }
         info!("stopped");
     }
 

@@ -71,7 +71,7 @@ pub struct Limits {
     pub slow_start: Duration,
     /// Afterwards at least this many octets a second, on average since the beginning.
     pub octets_per_second: u64,
-    /// What is being received may go on so long when the server stops.
+    /// What is being received may go on so long when the server stops; less than the server itself takes.
     pub stop_within: Duration,
 }
 
@@ -92,7 +92,7 @@ impl Default for Limits {
             content_within: Duration::from_secs(600),
             slow_start: Duration::from_secs(60),
             octets_per_second: 100,
-            stop_within: Duration::from_secs(10),
+            stop_within: Duration::from_secs(7),
         }
     }
 }
@@ -224,7 +224,7 @@ pub async fn listen(
         sessions.spawn(arrived.serve(settings, inbox, stopping.clone()));
     }
     drop(listener);
-    let grace = settings.limits.stop_within + Duration::from_secs(2);
+    let grace = settings.limits.stop_within + Duration::from_secs(1);
     let _ = tokio::time::timeout(grace, async { while sessions.join_next().await.is_some() {} }).await;
 }
 
