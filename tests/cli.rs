@@ -265,6 +265,25 @@ fn a_first_configuration_has_no_mistakes_and_is_never_written_over_another() {
 }
 
 #[test]
+fn systemd_accepts_the_unit_and_finds_it_confined() {
+    let place = Place::empty();
+    let ran = place.run(&["init", "--systemd"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Whoever tests it has not installed it.
+    place.write("firebell.service", &ran.out.replace("/usr/bin/firebell", BINARY));
+    for arguments in [
+        &["verify", "--man=no", "./firebell.service"][..],
+        // In tenths, of 10 for a unit that confines nothing.
+        &["security", "--offline=true", "--threshold=20", "./firebell.service"],
+    ] {
+        let mut analysis = Command::new("systemd-analyze");
+        let ran = Ran::from(analysis.current_dir(place.folder.path()).args(arguments).output().unwrap());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(!ran.err.contains("firebell.service:"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_check_makes_nothing_and_says_when_nobody_would_be_told() {
     let place = Place::configured();
     let before = fs::read_dir(place.folder.path()).unwrap().count();

@@ -1,4 +1,4 @@
-//! `firebell init`: a first configuration, in a new file.
+//! `firebell init`: a first configuration, in a new file; or a unit for systemd.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -7,6 +7,14 @@ use std::path::Path;
 use super::Failure;
 use super::failure::{CANTCREAT, print};
 use crate::config::FIRST_CONFIGURATION;
+
+/// Starts the server, watches it, and lets it do nothing that it does not need.
+const UNIT: &str = include_str!("../../templates/firebell.service");
+
+/// Prints the unit, for whoever installs it.
+pub fn print_unit() -> Result<(), Failure> {
+    print(UNIT)
+}
 
 /// Writes `firebell.toml`, or the file that was named, and never over another.
 pub fn init(named: Option<&Path>) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod ingest;
 mod init;
 mod logs;
 pub mod new_text;
+mod notify;
 mod oncall;
 mod open;
 mod outbox;
@@ -51,7 +52,11 @@ enum Command {
     /// Play with everything on this machine: nothing to configure, no mail leaves
     Demo(demo::Arguments),
     /// Write a first configuration
-    Init,
+    Init {
+        /// Print a unit for systemd instead
+        #[arg(long)]
+        systemd: bool,
+    },
     /// Check the configuration, the database, the relay and the addresses to listen on
     Check,
     /// Run the server
@@ -119,7 +124,8 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
     logs::start(arguments.log, if is_serve { "info" } else { "warn" })?;
     match arguments.command {
         Command::Demo(given) => in_runtime(demo::demo(given)),
-        Command::Init => init::init(named),
+        Command::Init { systemd: true } => init::print_unit(),
+        Command::Init { systemd: false } => init::init(named),
         Command::NewText { path } => new_text::new_text(path.as_deref()).map_err(Failure::from),
         Command::Check => in_runtime(check::check(named)),
         Command::Serve => in_runtime(serve::serve(open::read(named)?)),
@@ -138,5 +144,9 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
 
 fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(Failure::from)?.block_on(work)
+    let runtime = runtime.map_err(Failure::from)?;
+    let done = runtime.block_on(work);
+    // A name server that does not answer would keep the process for half a minute more.
+    runtime.shutdown_background();
+    done
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
+use super::notify::Supervisor;
 use super::open::{Found, open_engine, open_store, read_file, relay_password};
 use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
@@ -36,6 +37,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 pub async fn serve(found: Found) -> Result<(), Failure> {
     // Before anything else: a signal that comes while it starts must not be lost.
     let mut signals = Signals::new()?;
+    let supervisor = Supervisor::found().map(Arc::new);
     let config = &found.config;
     open::mailbox_files(config)?;
     let certificates = open::certificates(config)?;
@@ -108,7 +110,15 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     app.spawn(forget_old(engine.clone(), config.keep_raw, app.stopping()));
     print(&ready)?;
     info!("started");
+    if let Some(supervisor) = supervisor.clone() {
+        supervisor.tell("READY=1");
+        let stopping = app.stopping();
+        app.spawn(async move { supervisor.keep_alive(stopping).await });
+    }
     let ended = wait(&mut app, &mut signals, &engine, &found).await;
+    if let Some(supervisor) = supervisor {
+        supervisor.tell("STOPPING=1");
+    }
     app.stop().await;
     match ended {
         None => Ok(()),

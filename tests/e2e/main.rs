@@ -13,6 +13,7 @@ mod dns;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
+mod operations;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;

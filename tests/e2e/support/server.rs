@@ -67,11 +67,26 @@ impl Server {
         }
     }
 
+    /// Asks it to stop, and says how it ended.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let mut process = self.process.take().expect("it runs");
+        let id = process.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(sent.success());
+        process.wait().expect("it ended").code()
+    }
+
     /// Starts it again on the same database, and waits until it listens.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same, with variables in its environment.
+    pub fn restart_with(&mut self, environment: &[(&str, &str)]) {
         self.kill9();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("a log");
         let mut serve = self.command(&["serve"]);
+        serve.envs(environment.iter().copied());
         serve.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         let mut process = serve.spawn().expect("the binary runs");
         for port in [self.lmtp_port, self.smtp_port] {

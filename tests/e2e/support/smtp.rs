@@ -93,12 +93,31 @@ impl Smtp {
         self.command(&format!("{octets}."), "250")
     }
 
-    fn command(&mut self, line: &str, code: &str) -> Result<(), Refusal> {
+    /// Says one line, which is answered with `code`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`].
+    pub fn command(&mut self, line: &str, code: &str) -> Result<(), Refusal> {
         self.0.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
         self.expect(code)
     }
 
-    fn expect(&mut self, code: &str) -> Result<(), Refusal> {
+    /// Begins the content of a message and does not end it.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub fn say_half(&mut self, line: &str) -> Result<(), Refusal> {
+        Ok(self.0.get_mut().write_all(format!("{line}\r\n").as_bytes())?)
+    }
+
+    /// Waits for an answer with `code`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`].
+    pub fn expect(&mut self, code: &str) -> Result<(), Refusal> {
         loop {
             let mut line = String::new();
             if self.0.read_line(&mut line)? == 0 {
