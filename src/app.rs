@@ -49,7 +49,8 @@ impl App {
     pub fn start(parts: Parts) -> Self {
         let Parts { engine, listeners, smtp: settings, delivery } = parts;
         let (shutdown, stopping) = watch::channel(false);
-        let inbox = Inbox::new(engine.store.clone(), engine.ids.clone(), engine.clock.clone());
+        let mut inbox = Inbox::new(engine.store.clone(), engine.ids.clone(), engine.clock.clone());
+        inbox.meters = engine.meters.clone();
         let mut tasks = JoinSet::new();
         for (listener, protocol) in listeners {
             let (settings, inbox, stopping) = (settings.clone(), inbox.clone(), stopping.clone());

@@ -63,7 +63,8 @@
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |
-//! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz` of the server |
+//! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz` and `/metrics` of the server |
+//! | [`meters`] | what a running server counts of itself |
 //!
 //! Arrows point one way: `cli → app → {intake, authentication, delivery, deadlines, digests, web} → engine →
 //! {store, interpret, render} → {incident, learning, roster, mail}`. Intake, delivery, deadlines and
@@ -85,6 +86,7 @@ pub mod intake;
 pub mod interpret;
 pub mod learning;
 pub mod mail;
+pub mod meters;
 pub mod rehearse;
 pub mod render;
 pub mod roster;

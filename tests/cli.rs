@@ -7,11 +7,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Connection;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
 /// How long a mail may take to become a state on a busy machine.
@@ -146,6 +148,16 @@ impl Server {
         let said: Vec<String> = out.lines().take(listeners).map(Result::unwrap).collect();
         assert_eq!(said.len(), listeners, "{}", fs::read_to_string(&log).unwrap());
         Self { process, said, log }
+    }
+
+    /// What it answers to a GET, headers included; `[web]` is said second.
+    fn page(&self, path: &str) -> String {
+        let address = self.said[1].strip_prefix("listening for HTTP on ").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     fn signal(&self, name: &str) {
@@ -420,19 +432,97 @@ fn a_second_server_on_one_sqlite_database_is_told_so() {
 }
 
 #[test]
-fn a_page_of_health_is_there_when_web_is_configured() {
+fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
     let place = Place::configured();
+    let relay = format!("relay = \"maildir:{}/mail\"", place.folder.path().display());
     let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
-    place.write("firebell.toml", &text.replace("[send]", "[web]\nlisten = \"127.0.0.1:0\"\n[send]"));
+    let text = text.replace("[send]", "[web]\nlisten = \"127.0.0.1:0\"\n[send]");
+    // Nobody may listen on that port.
+    place.write("firebell.toml", &text.replace(&relay, "relay = \"smtp://127.0.0.1:1\""));
     let server = Server::start(&place, 2);
-    let address = server.said[1].strip_prefix("listening for HTTP on ").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("ok\n"), "{answer}");
+    let health = || server.page("/healthz");
+    assert!(health().ends_with("\r\n\r\nok\n"), "{}", health());
+
+    assert_eq!(place.run_with(&["ingest"], REPORT).code, 0);
+    server.log_once("the relay is not there");
+    let away = health();
+    assert!(away.contains(" 200 OK\r\n") && away.contains("ok, but the relay is not there"), "{away}");
+    assert!(server.page("/metrics").contains("\nfirebell_relay_up 0\n"));
+
+    // Somebody else writes for longer than the server waits.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let other = runtime.block_on(async {
+        let url = format!("sqlite:{}", place.path("state/firebell.db").display());
+        let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+        other
+    });
+    let locked = health();
+    assert!(locked.contains(" 503 ") && locked.ends_with("cannot be written to\n"), "{locked}");
+    runtime.block_on(other.close()).unwrap();
+    assert!(health().contains(" 200 OK\r\n"));
     server.signal("TERM");
     assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn metrics_count_what_goes_through_and_name_nobody() {
+    let place = Place::configured();
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    // Whoever was asked and does not answer makes the next deadline pass within the test.
+    let severity = "[[severity]]\nname = \"SEV-1\"\ntake_command_within = \"1s\"\n[web]\nlisten = \"127.0.0.1:0\"\n";
+    place.write("firebell.toml", &text.replace("[send]", &format!("{severity}[send]")));
+    let server = Server::start(&place, 2);
+    deliver(&place.path("lmtp"), "bob@example.org", REPORT);
+    // A machine's mail is kept without effect.
+    let away = "From: bob@example.org\nTo: incidents@example.org\nSubject: Away\n\
+                Message-ID: <away@example.org>\nAuto-Submitted: auto-replied\n\nI am away.\n";
+    deliver(&place.path("lmtp"), "bob@example.org", away);
+    let end = Instant::now() + STATE_WITHIN;
+    let metrics = loop {
+        let metrics = server.page("/metrics");
+        let passed = !metrics.contains("firebell_deadline_late_seconds_count 0\n");
+        if passed
+            && metrics.contains("{outcome=\"filed\"} 1\n")
+            && metrics.contains("_oldest_seconds 0\n")
+        {
+            break metrics;
+        }
+        assert!(Instant::now() < end, "waited in vain; last came\n{metrics}");
+    };
+    for line in [
+        "firebell_messages_accepted_total 2",
+        "firebell_messages_read_total{outcome=\"read\"} 1",
+        "firebell_messages_waiting 0",
+        "firebell_relay_up 1",
+        "firebell_timeline_seconds_count 1",
+        "firebell_outbox_mails{state=\"deferred\"} 0",
+    ] {
+        assert!(metrics.lines().any(|shown| shown == line), "{line} is not in\n{metrics}");
+    }
+    for secret in ["example.org", "checkout", "Bob"] {
+        assert!(!metrics.contains(secret), "{metrics}");
+    }
+}
+
+/// Hands one message over by LMTP (RFC 2033).
+fn deliver(socket: &Path, from: &str, message: &str) {
+    let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
+    let mut say = |line: String, code: &str| {
+        stream.get_mut().write_all(line.as_bytes()).unwrap();
+        let mut answer = String::new();
+        while answer.get(3..4) != Some(" ") {
+            answer.clear();
+            assert_ne!(stream.read_line(&mut answer).unwrap(), 0, "it hung up after {line}");
+        }
+        assert!(answer.starts_with(code), "{line}: {answer}");
+    };
+    say(String::new(), "220");
+    say("LHLO client.example.org\r\n".to_owned(), "250");
+    say(format!("MAIL FROM:<{from}>\r\n"), "250");
+    say("RCPT TO:<incidents@example.org>\r\n".to_owned(), "250");
+    say("DATA\r\n".to_owned(), "354");
+    say(message.replace('\n', "\r\n") + ".\r\n", "250");
 }
 
 #[test]

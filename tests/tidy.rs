@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 6] = ["incident", "mail", "learning", "roster", "render", "interpret"];
 
 /// Which module of the top level sees which others. What has no line here may see nothing.
-const SEES: [(&str, &[&str]); 22] = [
+const SEES: [(&str, &[&str]); 23] = [
     ("incident", VALUES),
     ("learning", VALUES),
     ("roster", VALUES),
@@ -22,6 +22,7 @@ const SEES: [(&str, &[&str]); 22] = [
     ("config", VALUES),
     ("clock", &[]),
     ("ids", &[]),
+    ("meters", &[]),
     ("engine", BELOW_LOOPS),
     ("intake", LOOP),
     ("authentication", LOOP),
@@ -47,6 +48,7 @@ const BELOW_LOOPS: &[&str] = &[
     "config",
     "clock",
     "ids",
+    "meters",
 ];
 /// The loops meet in rows of the database and never see each other.
 const LOOP: &[&str] = &[
@@ -60,6 +62,7 @@ const LOOP: &[&str] = &[
     "config",
     "clock",
     "ids",
+    "meters",
     "engine",
 ];
 const ALL: &[&str] = &[
@@ -73,6 +76,7 @@ const ALL: &[&str] = &[
     "config",
     "clock",
     "ids",
+    "meters",
     "engine",
     "intake",
     "authentication",

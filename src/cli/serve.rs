@@ -23,7 +23,7 @@ use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::imap;
 use crate::intake::smtp::{self, Listener, Protocol};
-use crate::store::{KNOWN_WITHIN, Store};
+use crate::store::KNOWN_WITHIN;
 use crate::web;
 
 /// What is kept for a time is looked through for what is too old so often.
@@ -70,6 +70,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         engine.clock.clone(),
     );
     delivery.password = relay_password(config)?;
+    delivery.meters = engine.meters.clone();
     let mut ready: String = listeners
         .iter()
         .map(|(listener, protocol, place)| ready_line(listener, *protocol, place))
@@ -93,7 +94,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         app.spawn(authentication::run(store, clock, authenticator, unproven, arrivals, stopping));
     }
     if let Some(page) = page {
-        app.spawn(serve_page(page, engine.store.clone(), app.stopping()));
+        app.spawn(serve_page(page, engine.clone(), app.stopping()));
     }
     if let Some(mailbox) = &config.imap {
         let settings = imap::Settings {
@@ -224,8 +225,8 @@ async fn bind_page(config: &Config) -> Result<Option<TcpListener>, Failure> {
 
 /// Pages, until the server stops; browsers keep connections open for as long as they like, so
 /// nobody is waited for.
-async fn serve_page(listener: TcpListener, store: Store, mut stopping: watch::Receiver<bool>) {
-    let serving = axum::serve(listener, web::serve_router(store));
+async fn serve_page(listener: TcpListener, engine: Engine, mut stopping: watch::Receiver<bool>) {
+    let serving = axum::serve(listener, web::serve_router(engine));
     tokio::select! {
         _ = stopping.wait_for(|stop| *stop) => {}
         served = async { serving.await } => if let Err(error) = served {

@@ -24,6 +24,7 @@ pub use crate::config::{Relay, RelayTls};
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
 use crate::mail::relay::ids_in_answer;
+use crate::meters::Meters;
 use crate::store::Store;
 use crate::store::rows::{Job, Undelivered};
 use leases::{LEASE, Leases, RENEW_EVERY};
@@ -65,11 +66,14 @@ pub struct Settings {
     pub clock: Clock,
     /// For the login at the relay.
     pub password: Option<String>,
+    /// Is told whether the relay is there.
+    pub meters: Meters,
 }
 
 impl Settings {
     pub fn new(relay: Relay, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
-        Self { relay, connections: 4, host, own, secret, clock, password: None }
+        let meters = Meters::default();
+        Self { relay, connections: 4, host, own, secret, clock, password: None, meters }
     }
 }
 

@@ -15,6 +15,7 @@ use super::relay::{Connection, HandoverError, Server};
 use super::{Relay, Settings, maildir};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
+use crate::meters::Meters;
 use crate::store::rows::Job;
 
 /// Jobs that wait for a connection.
@@ -78,7 +79,7 @@ impl Workers {
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let jobs = Arc::new(Shared::new(jobs));
-        let breaker = Arc::new(Breaker::default());
+        let breaker = Arc::new(Breaker { meters: settings.meters.clone(), ..Breaker::default() });
         let mut tasks = JoinSet::new();
         for _ in 0..settings.connections.max(1) {
             let worker = Worker {
@@ -260,6 +261,7 @@ fn answer_in(error: HandoverError) -> String {
 pub struct Breaker {
     state: Mutex<State>,
     changed: Notify,
+    meters: Meters,
 }
 
 #[derive(Debug, Default)]
@@ -288,6 +290,7 @@ impl Breaker {
         let pause = PAUSES.get(state.failures).or(PAUSES.last()).copied().unwrap_or_default();
         if state.failures == 0 {
             warn!("the relay is not there; mail waits");
+            self.meters.relay(false);
         }
         state.failures += 1;
         state.until = Some(Instant::now() + pause);
@@ -301,6 +304,7 @@ impl Breaker {
         if state.until.take().is_some() {
             info!(attempts = state.failures, "the relay is back");
             state.failures = 0;
+            self.meters.relay(true);
             drop(state);
             self.changed.notify_one();
         }

@@ -54,7 +54,7 @@ struct House {
 
 /// All pages, for this machine's browsers only.
 pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Router {
-    let store = engine.store.clone();
+    let health = web::health(engine.clone());
     let moving = Arc::new(Moving::new(engine.clone()));
     let house = House { engine, mailboxes, moving, ports };
     Router::new()
@@ -72,7 +72,7 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
         .route("/mailbox/{name}/{id}/reply", post(send_reply))
         .with_state(house)
         .merge(web::files())
-        .merge(web::health(store))
+        .merge(health)
         .fallback(async || Problem::NotHere.into_response())
         .layer(DefaultBodyLimit::max(FORM_OCTETS_MAX))
         .layer(middleware::from_fn_with_state(ports.web, web::guard::protect_loopback))

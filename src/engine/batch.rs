@@ -15,6 +15,7 @@ use crate::incident::decide::decide;
 use crate::incident::decision::Decision;
 use crate::incident::event::Event;
 use crate::incident::state::Incident;
+use crate::store::rows::InboundState;
 use crate::store::{StoreError, Write};
 
 /// A transaction.
@@ -36,6 +37,8 @@ pub(super) struct Batch {
     pub(super) sent: bool,
     /// Messages were set aside, to be asked about.
     pub(super) unproven: bool,
+    /// The messages of this transaction: what became of each, and when it was received.
+    pub(super) fates: Vec<(InboundState, DateTime<Utc>)>,
     /// What became of the message at hand, for the audit.
     pub(super) became: Vec<String>,
 }
@@ -63,6 +66,7 @@ impl Batch {
             answered: None,
             sent: false,
             unproven: false,
+            fates: Vec::new(),
             became: Vec::new(),
         })
     }
@@ -83,6 +87,13 @@ impl Batch {
             self.write.replace_deadlines(*number, &rows).await?;
         }
         self.write.commit().await?;
+        let now = self.engine.clock.now();
+        for (state, received_at) in self.fates {
+            self.engine.meters.read(state.name());
+            if state == InboundState::Read {
+                self.engine.meters.in_timeline(now - received_at);
+            }
+        }
         if self.sent {
             self.engine.outgoing.notify_one();
         }

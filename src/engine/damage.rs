@@ -26,6 +26,7 @@ impl Batch {
         reverse_path: Option<&str>,
     ) -> Result<(), StoreError> {
         self.write.mark_inbound(inbound, InboundState::SetAside, None, self.now).await?;
+        self.fates.push((InboundState::SetAside, self.now));
         self.send_set_aside(inbound, reverse_path.unwrap_or_default()).await?;
         // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
         let sender = reverse_path.and_then(|path| Address::read(path).ok());

@@ -30,6 +30,7 @@ use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
+use crate::meters::Meters;
 use crate::store::rows::Undelivered;
 use crate::store::{Store, StoreError};
 use batch::Batch;
@@ -53,6 +54,7 @@ pub struct Engine {
     pub clock: Clock,
     pub ids: Ids,
     pub secret: Secret,
+    pub meters: Meters,
     /// Wakes delivery when rows were added to the outbox.
     pub outgoing: Arc<Notify>,
     /// Wakes the deadline loop when incidents changed.
@@ -71,6 +73,7 @@ impl Engine {
             clock,
             ids,
             secret,
+            meters: Meters::default(),
             outgoing,
             changed,
             unproven: None,
@@ -205,6 +208,9 @@ impl Engine {
         }
         if self.pass_guarded(events.clone()).await.is_err() {
             self.pass_one_by_one(events).await?;
+        }
+        for deadline in &due {
+            self.meters.deadline_passed(self.clock.now() - deadline.wake_at);
         }
         info!(count = due.len(), "{} deadlines passed", due.len());
         Ok(due.len())

@@ -87,6 +87,7 @@ impl Batch {
             }
         }
         let (state, incident) = done.fate();
+        self.fates.push((state, message.received_at));
         self.write.mark_inbound(message.id, state, incident, self.now).await?;
         if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
             let known =

@@ -13,6 +13,7 @@ use tracing::error;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::mail::Address;
+use crate::meters::Meters;
 use crate::store::rows::{Client, NewInbound, Route};
 use crate::store::{Store, StoreError};
 
@@ -54,13 +55,15 @@ pub struct Inbox {
     arrivals: Arc<Notify>,
     ids: Ids,
     clock: Clock,
+    /// Counts what was stored.
+    pub meters: Meters,
 }
 
 impl Inbox {
     /// Starts the writer; must be called within a tokio runtime.
     pub fn new(store: Store, ids: Ids, clock: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let inbox = Self { queue, arrivals: Arc::default(), ids, clock };
+        let inbox = Self { queue, arrivals: Arc::default(), ids, clock, meters: Meters::default() };
         tokio::spawn(write_all(store, waiting, inbox.arrivals.clone()));
         inbox
     }
@@ -80,7 +83,8 @@ impl Inbox {
                 let _ = one.answer.send(outcome);
             }
         });
-        (Self { queue, arrivals: Arc::default(), ids: Ids::new(0), clock }, messages)
+        let (arrivals, meters) = (Arc::default(), Meters::default());
+        (Self { queue, arrivals, ids: Ids::new(0), clock, meters }, messages)
     }
 
     /// Wakes whoever reads stored messages, after each commit.
@@ -106,7 +110,11 @@ impl Inbox {
         };
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { message, answer }).await.map_err(|_| NotStored)?;
-        answered.await.unwrap_or(Err(NotStored))
+        let stored = answered.await.unwrap_or(Err(NotStored));
+        if stored.is_ok() {
+            self.meters.accepted();
+        }
+        stored
     }
 }
 

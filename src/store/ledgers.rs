@@ -23,6 +23,10 @@ const BUDGET_HOURS: i64 = 24;
 
 statements! {
     SAVE_SECRET = "insert into meta (key, value) values ('secret', $1) on conflict (key) do nothing";
+    /// Nothing that anybody reads.
+    SAVE_PROBE = "
+        insert into meta (key, value) values ('probe', $1)
+        on conflict (key) do update set value = excluded.value";
     LOAD_SECRET = "select value from meta where key = 'secret'";
     LOAD_KNOWN_IDS = "
         select message_id, incident, letter, purpose from known_id
@@ -67,6 +71,12 @@ impl KnownRow {
 }
 
 impl Store {
+    /// Writes something, to see whether that can be done.
+    pub async fn probe(&self, now: DateTime<Utc>) -> Stored<()> {
+        let octets = micros(now).to_be_bytes().to_vec();
+        self.engine.execute(SAVE_PROBE, vec![octets.into()]).await.map(|_| ())
+    }
+
     /// The server's secret, made on the first call (`fresh` is used then).
     pub async fn secret(&self, fresh: [u8; 32]) -> Stored<Vec<u8>> {
         self.engine.execute(SAVE_SECRET, vec![fresh.to_vec().into()]).await?;

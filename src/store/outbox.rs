@@ -114,6 +114,9 @@ statements! {
         select min(l.created_at), count(*) from outbox o join letter l on l.id = o.letter
         where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
         and l.purpose <> 'operator'";
+    COUNT_WAITING = "
+        select state, count(*) from outbox
+        where state in ('queued', 'deferred', 'uncertain') group by state";
     SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
     LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
     CANCEL = "
@@ -317,6 +320,15 @@ impl Store {
             self.engine.load(LOAD_WAITING_SINCE, vec![NEVER_MICROS.into()]).await?;
         let Some((Some(since), count)) = rows.first().copied() else { return Ok(None) };
         Ok(Some((read_instant(since)?, count)))
+    }
+
+    /// How many mails wait in each state; none where none does.
+    pub async fn count_waiting_outbox(&self) -> Stored<Vec<(OutboxState, i64)>> {
+        let rows: Vec<(String, i64)> = self.engine.load(COUNT_WAITING, vec![]).await?;
+        let read = |(state, count): (String, i64)| {
+            Ok((read_variant(&state, &OutboxState::NAMES, "mail's state")?, count))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// The relay has these mails, and what it said of each.

@@ -5,16 +5,16 @@
 
 pub mod file;
 pub mod guard;
+mod health;
 pub mod incident;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tracing::error;
 
-use crate::store::Store;
+use crate::engine::Engine;
 
 /// The one style sheet of all pages.
 const STYLE: &str = include_str!("style.css");
@@ -22,13 +22,16 @@ const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 
 /// What a server offers while there is no sign-in: its health, and nothing of its incidents.
-pub fn serve_router(store: Store) -> Router {
-    health(store).layer(axum::middleware::from_fn(guard::protect_answer))
+pub fn serve_router(engine: Engine) -> Router {
+    health(engine).layer(axum::middleware::from_fn(guard::protect_answer))
 }
 
-/// `/healthz`: 200 when the store answers, 503 when it does not.
-pub fn health(store: Store) -> Router {
-    Router::new().route("/healthz", get(show_health)).with_state(store)
+/// `/healthz`: 200 when the store can be written to, 503 when it cannot; `/metrics` for Prometheus.
+pub fn health(engine: Engine) -> Router {
+    Router::new()
+        .route("/healthz", get(health::show_health))
+        .route("/metrics", get(health::show_metrics))
+        .with_state(engine)
 }
 
 /// The files that pages refer to.
@@ -45,16 +48,6 @@ pub fn page(template: &impl askama::Template) -> Response {
         Err(error) => {
             error!(error = &error as &dyn std::error::Error, "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-async fn show_health(State(store): State<Store>) -> Response {
-    match store.count_waiting_inbound().await {
-        Ok(_) => "ok\n".into_response(),
-        Err(error) => {
-            error!(error = &error as &dyn std::error::Error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
         }
     }
 }

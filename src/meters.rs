@@ -1,0 +1,150 @@
+//! What a running server counts of itself, for whoever watches it: figures, and never whose they are.
+//!
+//! Counts begin at zero with the process; several servers on one database are added up by who reads
+//! them. Start with [`Meters::shown`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+
+/// Upper ends in milliseconds: from a commit of a quiet disk to an outage of hours.
+const ENDS_MILLIS: [u64; 14] =
+    [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000, 300_000, 1_800_000, 10_800_000];
+
+/// Counts. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Meters(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: AtomicU64,
+    /// By what became of the message.
+    read: Mutex<BTreeMap<&'static str, u64>>,
+    timeline: Spans,
+    late: Spans,
+    relay_away: AtomicBool,
+}
+
+/// A histogram of spans.
+#[derive(Debug, Default)]
+struct Spans {
+    /// The last one has no upper end.
+    counts: [AtomicU64; ENDS_MILLIS.len() + 1],
+    sum_millis: AtomicU64,
+}
+
+impl Meters {
+    /// A message was stored for its sender.
+    pub fn accepted(&self) {
+        self.0.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message was read, and this became of it.
+    pub fn read(&self, outcome: &'static str) {
+        *self.0.read.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+    }
+
+    /// A message is in a timeline, so long after it was received.
+    pub fn in_timeline(&self, after: TimeDelta) {
+        self.0.timeline.add(after);
+    }
+
+    /// A deadline was handled, so long after it was due.
+    pub fn deadline_passed(&self, late: TimeDelta) {
+        self.0.late.add(late);
+    }
+
+    /// Whether the relay took a connection when it was last asked.
+    pub fn relay(&self, is_there: bool) {
+        self.0.relay_away.store(!is_there, Ordering::Relaxed);
+    }
+
+    /// As last told to [`Self::relay`]; true before anybody asked.
+    pub fn relay_is_there(&self) -> bool {
+        !self.0.relay_away.load(Ordering::Relaxed)
+    }
+
+    /// All of it in Prometheus' text format, version 0.0.4.
+    pub fn shown(&self) -> String {
+        let mut text = String::new();
+        let accepted = self.0.accepted.load(Ordering::Relaxed);
+        begin(&mut text, "messages_accepted_total", "counter", "Messages taken by SMTP and LMTP.");
+        let _ = writeln!(text, "firebell_messages_accepted_total {accepted}");
+        begin(&mut text, "messages_read_total", "counter", "Messages read, by what became of them.");
+        for (outcome, count) in self.0.read.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _ = writeln!(text, "firebell_messages_read_total{{outcome=\"{outcome}\"}} {count}");
+        }
+        let relay = u8::from(self.relay_is_there());
+        begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
+        let _ = writeln!(text, "firebell_relay_up {relay}");
+        begin(
+            &mut text,
+            "timeline_seconds",
+            "histogram",
+            "From the receipt of a message to a timeline.",
+        );
+        self.0.timeline.show("timeline_seconds", &mut text);
+        begin(&mut text, "deadline_late_seconds", "histogram", "From when it was due to its handling.");
+        self.0.late.show("deadline_late_seconds", &mut text);
+        text
+    }
+}
+
+/// The two lines before the figures of one kind.
+pub fn begin(text: &mut String, name: &str, kind: &str, meaning: &str) {
+    let _ = writeln!(text, "# HELP firebell_{name} {meaning}\n# TYPE firebell_{name} {kind}");
+}
+
+impl Spans {
+    /// A clock that was set back makes none below zero.
+    fn add(&self, span: TimeDelta) {
+        let millis = u64::try_from(span.num_milliseconds()).unwrap_or(0);
+        let place = ENDS_MILLIS.partition_point(|end| *end < millis);
+        if let Some(count) = self.counts.get(place) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn show(&self, name: &str, text: &mut String) {
+        let ends = ENDS_MILLIS.map(|end| seconds(end).to_string()).into_iter();
+        let mut below = 0;
+        for (count, end) in self.counts.iter().zip(ends.chain(["+Inf".to_owned()])) {
+            below += count.load(Ordering::Relaxed);
+            let _ = writeln!(text, "firebell_{name}_bucket{{le=\"{end}\"}} {below}");
+        }
+        let sum = seconds(self.sum_millis.load(Ordering::Relaxed));
+        let _ = writeln!(text, "firebell_{name}_sum {sum}\nfirebell_{name}_count {below}");
+    }
+}
+
+fn seconds(millis: u64) -> f64 {
+    std::time::Duration::from_millis(millis).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_counts_in_every_bucket_that_holds_it() {
+        let meters = Meters::default();
+        for millis in [-7, 5, 6, 20_000_000] {
+            meters.in_timeline(TimeDelta::milliseconds(millis));
+        }
+        let shown = meters.shown();
+        for line in [
+            "firebell_timeline_seconds_bucket{le=\"0.005\"} 2",
+            "firebell_timeline_seconds_bucket{le=\"0.01\"} 3",
+            "firebell_timeline_seconds_bucket{le=\"10800\"} 3",
+            "firebell_timeline_seconds_bucket{le=\"+Inf\"} 4",
+            "firebell_timeline_seconds_sum 20000.011",
+            "firebell_timeline_seconds_count 4",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
+        }
+    }
+}
