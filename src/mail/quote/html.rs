@@ -3,14 +3,9 @@
 //! No tree is built: tree builders are quadratic on deep nesting, and mail closes its elements as it
 //! likes. Never runs, loads or shows anything. Start with [`read_lines`].
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
-
+use super::tags::{Tag, Token, is_raw, read_tokens};
 use super::{Line, Mark};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
@@ -106,32 +101,15 @@ const HEADER_BOXES: &[&str] = &[
 
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
-    let input = BufferQueue::default();
-    input.push_back(html.replace('\0', "").into());
-    let tokenizer = Tokenizer::new(Sink(RefCell::default()), TokenizerOpts::default());
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    let mut writer = tokenizer.sink.0.into_inner();
+    let mut writer = Writer::default();
+    read_tokens(&html.replace('\0', ""), |token| match token {
+        Token::Text(text) => writer.write(text),
+        Token::Start(tag) => writer.open(tag),
+        Token::End(name) => writer.end(name),
+    });
     writer.close_down_to(0);
     writer.finish_line();
     writer.lines
-}
-
-struct Sink(RefCell<Writer>);
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut writer = self.0.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) => writer.write(&text),
-            Token::TagToken(tag) if tag.kind == TagKind::StartTag => return writer.open(&tag),
-            Token::TagToken(tag) => writer.end(&tag.name),
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
 }
 
 /// What an open element does to the lines within it.
@@ -190,14 +168,10 @@ impl Writer {
         }
     }
 
-    fn open(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let name: &str = &tag.name;
+    fn open(&mut self, tag: Tag<'_>) {
+        let name = tag.name;
         match name {
-            "style" | "script" | "title" | "noframes" | "textarea" | "xmp" | "iframe" => {
-                self.push(name, Effect::Hidden);
-                let kind = if name == "title" { RawKind::Rcdata } else { RawKind::Rawtext };
-                return TokenSinkResult::RawData(kind);
-            }
+            _ if is_raw(name) => self.push(name, Effect::Hidden),
             "br" => self.break_line(),
             "hr" => {
                 self.finish_line();
@@ -232,7 +206,6 @@ impl Writer {
             },
             _ => {}
         }
-        TokenSinkResult::Continue
     }
 
     fn end(&mut self, name: &str) {
@@ -346,29 +319,29 @@ impl Writer {
     }
 }
 
-fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
-    let name: &str = &tag.name;
+fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
+    let name = tag.name;
     let mut classes = String::new();
     let (mut is_boxed, mut is_cited) = (false, false);
-    for attribute in &tag.attrs {
-        match &*attribute.name.local {
+    for (attribute, value) in tag.attributes {
+        match *attribute {
             "class" | "id" => {
                 classes.push(' ');
-                classes.push_str(&attribute.value.to_ascii_lowercase());
+                classes.push_str(&value.to_ascii_lowercase());
             }
             "style" => {
-                let style: String = attribute.value.split_whitespace().collect();
+                let style: String = value.split_whitespace().collect();
                 let style = style.to_ascii_lowercase();
                 if style.contains("display:none") || style.contains("mso-hide:all") {
                     return Effect::Hidden;
                 }
                 is_boxed |= HEADER_BOXES.iter().any(|part| style.contains(part));
             }
-            "type" if name == "blockquote" => is_cited |= attribute.value.eq_ignore_ascii_case("cite"),
+            "type" if name == "blockquote" => is_cited |= value.eq_ignore_ascii_case("cite"),
             "data-signatureblock" | "data-smartmail" => classes.push_str(" x_signature"),
             "data-marker" => {
                 classes.push(' ');
-                classes.push_str(&attribute.value.to_ascii_lowercase());
+                classes.push_str(&value.to_ascii_lowercase());
             }
             _ => {}
         }

@@ -15,6 +15,7 @@ mod notices;
 mod separators;
 mod signature;
 mod taglines;
+mod tags;
 pub(super) mod text;
 
 use super::message::read_mail;
