@@ -7,7 +7,7 @@ use mail_parser::{Encoding, Message, MessagePart, MimeHeaders, PartType};
 use super::charset;
 use super::header::one_line;
 use super::message::Attachment;
-use super::quote::{Line, html, text};
+use super::quote::{Line, html, push_line, text};
 
 /// More files than this nobody sends; further ones stay in the raw message unlisted.
 const ATTACHMENTS_MAX: usize = 1_000;
@@ -48,10 +48,8 @@ fn is_html(message: &Message<'_>, id: u32) -> bool {
 fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     let mut lines = Vec::new();
     for part in ids.iter().filter_map(|id| message.part(*id)) {
-        match &part.body {
-            PartType::Html(html) => {
-                lines.extend(html::read_lines(&charset::read_text(message, part, html)))
-            }
+        let read = match &part.body {
+            PartType::Html(html) => html::read_lines(&charset::read_text(message, part, html)),
             PartType::Text(plain) if shows_text(part) => {
                 let is = |name: &str, value: &str| {
                     part.content_type()
@@ -60,14 +58,19 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
                 };
                 let flowed = is("format", "flowed").then(|| text::Flowed { del_sp: is("delsp", "yes") });
                 let plain = charset::read_text(message, part, plain);
-                lines.extend(text::read_lines(&text::without_armour(&plain), flowed));
+                text::read_lines(&text::without_armour(&plain), flowed)
             }
-            _ => {}
+            _ => continue,
+        };
+        if lines.is_empty() {
+            lines = read;
+        } else {
+            read.into_iter().for_each(|line| push_line(&mut lines, line));
         }
     }
     for line in &mut lines {
-        // A terminal would obey them, and no person typed them.
-        line.text.retain(|c| c == '\t' || !c.is_control());
+        // A terminal would obey them, and no person typed them. Line ends are in the rest of too many.
+        line.text.retain(|c| matches!(c, '\t' | '\n') || !c.is_control());
     }
     lines
 }

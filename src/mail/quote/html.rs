@@ -3,10 +3,11 @@
 //! No tree is built: tree builders are quadratic on deep nesting, and mail closes its elements as it
 //! likes. Never runs, loads or shows anything. Start with [`read_lines`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::tags::{Tag, Token, is_raw, read_tokens};
-use super::{Line, Mark};
+use super::{LINES_MAX, Line, Mark, push_line};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
 const OPEN_MAX: usize = 10_000;
@@ -102,7 +103,8 @@ const HEADER_BOXES: &[&str] = &[
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
     let mut writer = Writer::default();
-    read_tokens(&html.replace('\0', ""), |token| match token {
+    let html = if html.contains('\0') { html.replace('\0', "").into() } else { Cow::Borrowed(html) };
+    read_tokens(&html, |token| match token {
         Token::Text(text) => writer.write(text),
         Token::Start(tag) => writer.open(tag),
         Token::End(name) => writer.end(name),
@@ -306,8 +308,9 @@ impl Writer {
 
     /// One blank line, whatever paragraphs end and begin here.
     fn blank_line(&mut self) {
-        let needs =
-            self.lines.last().is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
+        // The last line is no single one where there are too many.
+        let last = self.lines.last().filter(|_| self.lines.len() <= LINES_MAX);
+        let needs = last.is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
         if needs && self.hidden == 0 {
             self.push_line(Line::plain("", self.depth));
         }
@@ -315,7 +318,7 @@ impl Writer {
 
     fn push_line(&mut self, mut line: Line) {
         line.mark = line.mark.or(self.marks.last().copied());
-        self.lines.push(line);
+        push_line(&mut self.lines, line);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Line;
+use super::{Line, push_line};
 
 /// What RFC 3676 section 4 needs to know to join lines.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +35,10 @@ pub(in crate::mail) fn without_armour(text: &str) -> Cow<'_, str> {
 
 /// Lines as a mail client shows them.
 pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Line> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Blank lines at the end are no reason to look at none.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\n', '\r', '\0']);
     let mut lines: Vec<Line> = Vec::new();
+    let mut last: Option<Line> = None;
     let mut is_open = false;
     for raw in text.split('\n') {
         let raw = raw.strip_suffix('\r').unwrap_or(raw).replace(['\0', '\r'], "");
@@ -44,21 +46,25 @@ pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Lin
         let content =
             if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
         let is_delimiter = content == "-- ";
-        match lines.last_mut() {
+        match &mut last {
             // An empty line separates, even where the one above it ends in a space by accident.
             Some(last) if is_open && last.depth == depth && !is_delimiter && !content.is_empty() => {
                 last.text.push_str(content)
             }
-            _ => lines.push(Line::plain(content, depth)),
+            _ => {
+                let above = last.replace(Line::plain(content, depth));
+                above.into_iter().for_each(|above| push_line(&mut lines, above));
+            }
         }
         is_open = flowed.is_some() && content.ends_with(' ') && !is_delimiter;
         if is_open
             && flowed.is_some_and(|flowed| flowed.del_sp)
-            && let Some(last) = lines.last_mut()
+            && let Some(last) = &mut last
         {
             last.text.pop();
         }
     }
+    last.into_iter().for_each(|last| push_line(&mut lines, last));
     while lines.last().is_some_and(|line| line.text.is_empty() && line.depth == 0) {
         lines.pop();
     }
