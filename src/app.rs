@@ -20,6 +20,8 @@ use crate::{deadlines, digests};
 
 /// What is being done may go on so long when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often somebody looks whether mail moves.
+const WATCH_EVERY: Duration = Duration::from_secs(60);
 /// Mails that do not arrive and wait to be told to somebody; delivery waits beyond.
 const FAILURES_MAX: usize = 1_000;
 
@@ -57,6 +59,7 @@ impl App {
         let (store, outgoing) = (engine.store.clone(), engine.outgoing.clone());
         tasks.spawn(delivery::deliver(store, delivery, outgoing, failures, stopping));
         tasks.spawn(tell_failures(engine.clone(), refused));
+        tasks.spawn(watch_outbox(engine.clone(), shutdown.subscribe()));
         Self { engine, inbox, shutdown, tasks }
     }
 
@@ -109,6 +112,20 @@ async fn tell_failures(engine: Engine, mut refused: mpsc::Receiver<Failure>) {
                 error = &error as &dyn std::error::Error,
                 "a mail that was refused or expired is looked at again when its lease ends"
             );
+        }
+    }
+}
+
+/// Mail that does not move concerns the operator.
+async fn watch_outbox(engine: Engine, mut stopping: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(WATCH_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = looks.tick() => {}
+        }
+        if let Err(error) = engine.watch_outbox().await {
+            error!(error = &error as &dyn std::error::Error, "the outbox could not be looked at");
         }
     }
 }

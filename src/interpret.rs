@@ -24,7 +24,7 @@ use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
 use belief::addresses_of;
-pub use belief::{Proof, speaker};
+pub use belief::{Proof, speaker, without_judgement};
 pub use clues::{Clues, clues};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
@@ -124,8 +124,8 @@ pub fn interpret(
     }
     if mail.origin.is_automatic() {
         return match pointed.incident {
-            Some(_) => Meaning::File(filed(mail, policy, automatic(mail))),
-            None => Meaning::Keep(automatic(mail)),
+            Some(_) => Meaning::File(filed(mail, policy, &automatic(mail))),
+            None => Meaning::Keep("nobody's report"),
         };
     }
     let speaker = speaker(mail, clues, pointed, proof, policy);
@@ -150,6 +150,10 @@ pub fn interpret(
                 written = counting_elsewhere(written, mail, other, speaker.trust);
             }
             let own = policy.roster.person(&from.address, "").address;
+            let mut said = source(mail);
+            if speaker.trust == Trust::Stranger {
+                name_files_only(&mut said);
+            }
             let written_from = (own != speaker.person.address).then(|| from.address.clone());
             Meaning::Say(Box::new(Said {
                 by: speaker,
@@ -157,7 +161,7 @@ pub fn interpret(
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
-                source: Source { written_from, ..source(mail) },
+                source: Source { written_from, ..said },
             }))
         }
         (Some(incident), _) => Meaning::Hold(Waits::Names(incident.number)),
@@ -331,7 +335,7 @@ fn source(mail: &InboundMail) -> Source {
     Source {
         message_id: mail.message_id.clone(),
         elided: mail.elided.clone(),
-        attachments: mail.attachments.iter().map(|attachment| attachment.name.clone()).collect(),
+        attachments: mail.attachments.clone(),
         written_from: None,
         no_receipt: mail.through_list,
     }
@@ -339,22 +343,46 @@ fn source(mail: &InboundMail) -> Source {
 
 /// A message as something that is kept without effect, and why.
 pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
+    let mut source = source(mail);
+    if mail.origin.is_automatic() {
+        name_files_only(&mut source);
+    }
+    // Programmes write a comment into the text as well, or not.
+    let comment = mail.meeting.as_ref().map(|meeting| meeting.comment.trim()).unwrap_or_default();
+    let text = if mail.new_text.contains(comment) {
+        mail.new_text.clone()
+    } else {
+        format!("{comment}\n\n{}", mail.new_text)
+    };
     Filed {
+        proof: without_judgement(mail).to_owned(),
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
-        text: mail.new_text.clone(),
-        source: source(mail),
+        text,
+        source,
     }
 }
 
-fn automatic(mail: &InboundMail) -> &'static str {
-    match mail.origin {
+/// What machines and strangers send along is theirs to keep: the raw message has it for a while, and
+/// nobody fills an incident with it.
+fn name_files_only(source: &mut Source) {
+    for attachment in &mut source.attachments {
+        attachment.content = None;
+    }
+}
+
+fn automatic(mail: &InboundMail) -> String {
+    let why = match mail.origin {
         Origin::Person => "Could not be read",
         Origin::AutoReply => "Automatic reply",
         Origin::DeliveryReport => "Delivery report",
         Origin::ReadReceipt => "Read receipt",
         Origin::Complaint => "Complaint",
-        Origin::MeetingReply => "Answer to a meeting",
+        Origin::Meeting => match &mail.meeting {
+            Some(meeting) => return meeting.what.clone(),
+            None => "Answer to a meeting",
+        },
         Origin::Own => "Our own mail",
-    }
+    };
+    why.to_owned()
 }

@@ -328,7 +328,10 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
         "actions declared_at drill key missing next_update_due obligations phase postmortem private \
          proposals resolved_at roles severity severity_assumed tasks timeline title"
     );
-    assert_eq!(keys(&shown["timeline"][0]), "at author kind message_id recorded_at seq text verified");
+    assert_eq!(
+        keys(&shown["timeline"][0]),
+        "at author kind message_id proof recorded_at seq text verified"
+    );
     assert_eq!(keys(&shown["obligations"][0]), "due_at kind owed_by stage");
     assert!(place.run(&["incident", "show", "1"]).out.starts_with("INC-1  checkout is down"));
     assert!(place.run(&["incident", "list"]).out.starts_with("INC-1 "));
@@ -500,4 +503,33 @@ fn a_rehearsal_prints_the_conversation_and_leaves_nothing_behind() {
     assert!(!place.path("state").exists() && !place.path("mail").exists());
     place.write("talk.txt", "2026-11-20 09:00 alice dances\n");
     assert_eq!(place.run(&["rehearse", "talk.txt"]).code, 65);
+}
+
+#[test]
+fn files_that_came_by_mail_are_exported_and_overwrite_nothing() {
+    let place = Place::configured();
+    let report = "From: Bob <bob@example.org>\nTo: incidents@example.org\nSubject: SEV1 down\n\
+        Message-ID: <files@example.org>\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=b\n\n--b\n\nSee the log.\n--b\n\
+        Content-Disposition: attachment; filename=\"../proxy.log\"\n\n502\n--b--\n";
+    let stored = place
+        .run_with(&["ingest", "--from", "bob@example.org", "--to", "incidents@example.org"], report);
+    assert_eq!((stored.code, stored.err.as_str()), (0, ""));
+    let server = Server::start(&place, 1);
+    place.json_once(&["incident", "list", "--json"], |list| list[0]["key"] == "INC-1");
+    let shown = place.run(&["incident", "show", "INC-1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.out).unwrap();
+    let file = &shown["timeline"][0]["attachments"][0];
+    assert_eq!((&file["name"], &file["size_octets"]), (&"proxy.log".into(), &3.into()));
+    // `printf 502 | sha256sum`
+    let hash = "5344c4110f483793dc352c388e67776724c36b4bea3ffda6cab7c75b9c65aceb";
+    assert_eq!(file["sha256"], hash);
+    let folder = place.folder.path().join("files");
+    let export = ["incident", "export", "INC-1", "--files", folder.to_str().unwrap()];
+    let exported = place.run(&export);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    assert!(exported.out.contains("[proxy.log, 3 octets]"), "{exported:?}");
+    assert_eq!(fs::read_to_string(folder.join("1-1 proxy.log")).unwrap(), "502");
+    assert_eq!(place.run(&export).code, 73);
+    server.signal("TERM");
 }

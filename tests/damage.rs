@@ -11,7 +11,7 @@ use firebell::incident::decision::Purpose;
 use firebell::mail::Address;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{InboundState, NewInbound, Route};
+use firebell::store::rows::{Client, InboundState, NewInbound, Route};
 
 const ALICE: &str = "alice@example.org";
 const OPERATOR: &str = "operator@example.org";
@@ -62,7 +62,7 @@ impl Server {
             received_at,
             reverse_path: Some(ALICE.to_owned()),
             recipients: vec![Address::read(to).unwrap()],
-            network_trusted: true,
+            client: Client::of_trusted_network(),
             route: Route::Smtp,
             octets: octets.into_bytes(),
         };
@@ -128,7 +128,7 @@ async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_t
     assert_eq!(server.state_of(bad).await, "set-aside");
     assert_eq!(server.state_of(good).await, "read");
     assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["A message could not be read"]);
-    assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your message could not be read"]);
+    assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your mail could not be read"]);
 }
 
 #[tokio::test]
@@ -197,4 +197,58 @@ async fn a_set_aside_message_keeps_its_state_when_it_is_read_again() {
     server.read_all().await;
     assert_eq!(server.state_of(id).await, InboundState::SetAside.name());
     assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_operator_is_told_once_a_day_that_mail_does_not_move() {
+    let mut server = Server::with_operator().await;
+    server.arrive("incidents@example.org", "It is down.").await;
+    server.read_all().await;
+    server.engine.clock.advance(TimeDelta::minutes(15));
+    server.engine.watch_outbox().await.unwrap();
+    assert!(server.told_to(OPERATOR, Purpose::Operator).await.is_empty());
+    server.engine.clock.advance(TimeDelta::minutes(1));
+    for _ in 0..2 {
+        server.engine.watch_outbox().await.unwrap();
+        assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["Mail does not move"]);
+    }
+    let now = server.engine.clock.now();
+    for job in server.engine.store.lease_outbox(100, now + TimeDelta::minutes(1), now).await.unwrap() {
+        server.engine.store.mark_accepted(&[(job.outbox, String::new())], now).await.unwrap();
+    }
+    server.engine.clock.advance(TimeDelta::days(1));
+    server.engine.watch_outbox().await.unwrap();
+    assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1, "nothing waits");
+}
+
+#[tokio::test]
+async fn a_damaged_mail_is_held_back_and_told_and_the_others_go_out() {
+    for damage in [
+        "update letter set octets = x'09' where id = (select min(id) from letter)",
+        "update letter set purpose = 'of-tomorrow' where id = (select min(id) from letter)",
+        "delete from letter where id = (select min(id) from letter)",
+        "update outbox set recipient = 'nobody' where id = (select min(id) from outbox)",
+    ] {
+        let mut server = Server::with_operator().await;
+        server.arrive("incidents@example.org", "It is down.").await;
+        server.read_all().await;
+        server.arrive("incidents@example.org", "It is down, too.").await;
+        server.read_all().await;
+        let all: Vec<(i64, i64)> = sqlx::query_as("select id, letter from outbox order by id")
+            .fetch_all(&server.behind)
+            .await
+            .unwrap();
+        server.sql(damage).await;
+        let now = server.engine.clock.now();
+        let jobs =
+            server.engine.store.lease_outbox(100, now + TimeDelta::minutes(1), now).await.unwrap();
+        let held = server.engine.store.load_damaged_outbox(100).await.unwrap();
+        assert!(!held.is_empty() && held.len() + jobs.len() == all.len(), "{damage} {held:?}");
+        assert!(!jobs.is_empty(), "{damage}");
+        server.engine.watch_outbox().await.unwrap();
+        server.engine.watch_outbox().await.unwrap();
+        let told = server.told_to(OPERATOR, Purpose::Operator).await;
+        assert_eq!(told.len(), held.len().min(10), "{damage} {told:?}");
+        assert!(told[0].ends_with("of the outbox cannot be read"), "{told:?}");
+    }
 }

@@ -15,6 +15,8 @@ use targets::{TARGETS, Target};
 
 /// Trials a reader, beside the cases as they are: seconds for all, unoptimised.
 const TRIALS: usize = 400;
+/// The readers for which the mails of `tests/mails` are worth trying as well.
+const READ_MAILS: [&str; 4] = ["message", "new_text", "report", "sources"];
 /// A trial longer than this says no more than a shorter one, later.
 const OCTETS_MAX: usize = 8 * 1024;
 /// What a mutation may put in: what separates things in mail.
@@ -58,7 +60,7 @@ fn seeds(target: &Target) -> Vec<Vec<u8>> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut paths = files(&tests.join("fuzz/cases").join(target.name));
     assert!(!paths.is_empty(), "{} has no cases to start from", target.name);
-    if target.reads_mails {
+    if READ_MAILS.contains(&target.name) {
         for folder in ["mails", "mails/machine"] {
             let mails = files(&tests.join(folder));
             paths.extend(mails.into_iter().filter(|path| path.extension().is_some_and(|e| e == "eml")));

@@ -20,10 +20,18 @@ fn mails() -> Vec<PathBuf> {
     mails
 }
 
-/// The origin in the first line, then the new text.
+/// The origin in the first line, what it says of a meeting, why it is not read, the files that came
+/// with it; then the new text.
 fn reading(octets: &[u8]) -> String {
     let mail = read_mail(octets, false);
-    format!("{:?}\n\n{}", mail.origin, mail.new_text)
+    let mut head = vec![format!("{:?}", mail.origin)];
+    head.extend(mail.meeting.map(|meeting| format!("{}. {}", meeting.what, meeting.comment)));
+    head.extend(mail.unreadable.map(|why| format!("not read, because {why}")));
+    head.extend(mail.attachments.iter().map(|file| {
+        let kept = if file.content.is_some() { "" } else { ", not kept" };
+        format!("attached: {}, {} octets{kept}", file.name, file.size_octets)
+    }));
+    format!("{}\n\n{}", head.join("\n"), mail.new_text)
 }
 
 #[test]
@@ -41,6 +49,39 @@ fn every_mail_reads_as_the_text_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Attributions and header blocks as programmes write them in their languages, one a line; `⏎` is a
+/// line's end.
+const QUOTATIONS: &str = include_str!("quotations.txt");
+
+#[test]
+fn what_stands_around_a_quotation_of_any_client_comes_back_exactly() {
+    const OWN: &str = "We are back since ten.";
+    let quoted = "> Could you have a look at it?\n> It is still down.\n";
+    let mut wrong = Vec::new();
+    for row in QUOTATIONS.lines() {
+        let intro = row.replace('⏎', "\n");
+        let shown = intro.replace('<', "&lt;");
+        let above = format!("{OWN}\n\n{intro}\n{quoted}");
+        let apart = format!("{OWN}\n\n{intro}\n\n{quoted}");
+        let below = format!("{intro}\n{quoted}\n{OWN}\n");
+        let html = format!("<p>{OWN}</p><div>{shown}</div><blockquote>It is still down.</blockquote>");
+        let mut bodies = vec![("plain", above), ("plain", apart)];
+        // A block of several lines holds a quotation without marks, below which nobody writes.
+        if !row.contains('⏎') {
+            bodies.extend([("plain", below), ("html", html)]);
+        }
+        for (kind, body) in bodies {
+            let header = "From: Dana Okafor <dana@ops.example>\nMIME-Version: 1.0\n";
+            let mail = format!("{header}Content-Type: text/{kind}; charset=utf-8\n\n{body}");
+            let found = new_text(mail.as_bytes());
+            if found.trim() != OWN {
+                wrong.push(format!("{row}\n{found}"));
+            }
+        }
+    }
+    assert!(QUOTATIONS.lines().count() >= 500 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

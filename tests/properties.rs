@@ -18,7 +18,7 @@ use firebell::mail::Address;
 use firebell::mail::command::{Grammar, Written, read_commands};
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{NewInbound, Route};
+use firebell::store::rows::{Client, NewInbound, Route};
 use proptest::prelude::*;
 
 fn policy() -> Policy {
@@ -129,7 +129,7 @@ fn speaker(who: usize, trust: u8) -> Speaker {
         1 => Trust::Stranger,
         _ => Trust::Verified,
     };
-    Speaker { person: person(who), trust, known: PEOPLE[who].1 }
+    Speaker { person: person(who), trust, known: PEOPLE[who].1, proof: String::new() }
 }
 
 fn written(lines: &[usize], prose: bool, policy: &Policy, now: DateTime<Utc>) -> Written {
@@ -154,6 +154,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
         }),
         Act::File => Event::Filed(Filed {
             from: None,
+            proof: String::new(),
             why: "Automatic reply".to_owned(),
             text: "away".to_owned(),
             source: Source::default(),
@@ -284,7 +285,7 @@ fn message(id: i64, octets: &str) -> NewInbound {
         received_at: start(),
         reverse_path: Some("dana@example.org".to_owned()),
         recipients: vec![Address::read("incidents@example.org").expect("an address")],
-        network_trusted: true,
+        client: Client::of_trusted_network(),
         route: Route::Smtp,
         octets: octets.replace('\n', "\r\n").into_bytes(),
     }
@@ -347,8 +348,11 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     let token = Secret::new(&[1; 32]).incident_token(1, &alice, 0);
     let reply = format!(
         "From: bob@example.org\nTo: incidents+1@example.org\nSubject: Re: [INC-1] down\n\
-         Message-ID: <2@x.example>\n\nI wrote to incidents+1.{token}@example.org too.\n\n\
-         On Wed, Alice wrote:\n> mail incidents+1.{token}@example.org\n"
+         Message-ID: <2@x.example>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n\
+         I wrote to incidents+1.{token}@example.org too.\n\n\
+         On Wed, Alice wrote:\n> mail incidents+1.{token}@example.org\n--b\n\
+         Content-Type: message/rfc822\n\nReply-To: incidents+1.{token}@example.org\n\
+         Subject: caf\u{e9} incidents+1.{token}@example.org\n\nx\n--b--\n"
     );
     engine.store.save_inbound(&[message(1, report), message(2, &reply)]).await.expect("stored");
     while engine.read_waiting().await.expect("read") > 0 {}
@@ -356,6 +360,16 @@ async fn nobodys_token_is_kept_in_a_timeline() {
     let note = timeline.iter().find(|entry| entry.text.contains("I wrote to")).expect("the note");
     assert!(note.text.contains("incidents+1@example.org"), "{}", note.text);
     assert!(note.elided.contains("incidents+1@example.org"), "{}", note.elided);
+    // The file stays when the message is forgotten.
+    let forgotten = engine.store.forget_raw(engine.clock.now() + TimeDelta::days(1)).await;
+    assert_eq!(forgotten.expect("forgotten"), 2);
+    let file = engine.store.load_file(1, note.seq, 0).await.expect("loaded");
+    let (name, octets) = file.expect("a file");
+    assert_eq!(name, "café incidents+1@example.org.eml");
+    assert_eq!(
+        String::from_utf8_lossy(&octets),
+        "Reply-To: incidents+1@example.org\r\nSubject: café incidents+1@example.org\r\n\r\nx"
+    );
     assert!(!format!("{timeline:?}").contains(&token));
 }
 

@@ -14,17 +14,17 @@ use firebell::mail::quote::new_text;
 /// Our own mails: every one exactly as the text beside it.
 const OWN_FLOOR: Floor = Floor { source: "own", exact: 1.0, f1: 1.0, lost: 0.0 };
 /// How many of our own there are at least, and in how many writings.
-const OWN_CASES_MIN: usize = 100;
+const OWN_CASES_MIN: usize = 120;
 /// What is reached on the replies that other projects accept. Raise a floor when you pass it.
 const FLOORS: [Floor; 5] = [
-    Floor { source: "erp-family", exact: 0.90, f1: 0.98, lost: 0.025 },
+    Floor { source: "erp-family", exact: 0.92, f1: 0.985, lost: 0.025 },
     Floor { source: "webridge", exact: 0.99, f1: 0.99, lost: 0.0 },
-    Floor { source: "talon", exact: 0.89, f1: 0.93, lost: 0.035 },
+    Floor { source: "talon", exact: 0.96, f1: 0.98, lost: 0.012 },
     Floor { source: "quotequail", exact: 0.91, f1: 0.91, lost: 0.0 },
-    Floor { source: "forge", exact: 0.83, f1: 0.99, lost: 0.0 },
+    Floor { source: "forge", exact: 0.85, f1: 0.99, lost: 0.0 },
 ];
 /// Over all of them together.
-const LOST_MAX: f64 = 0.01;
+const LOST_MAX: f64 = 0.007;
 
 struct Floor {
     source: &'static str,

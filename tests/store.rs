@@ -14,12 +14,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::ids::Ids;
 use firebell::incident::deadlines::{Deadline, DeadlineKind};
-use firebell::incident::decision::{EntryKind, NewEntry, Purpose};
+use firebell::incident::decision::{Attached, EntryKind, NewEntry, Purpose};
 use firebell::incident::event::Source;
 use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, Updates, WideMail};
 use firebell::incident::{Phase, Severity};
 use firebell::mail::Address;
-use firebell::store::rows::{Claim, InboundState, KnownId, NewInbound, Route};
+use firebell::mail::attachment::{Attachment, Content};
+use firebell::store::rows::{Claim, Client, InboundState, KnownId, NewInbound, Outside, Route};
 use firebell::store::{Store, StoreError};
 
 /// A database of its own, on one of the engines.
@@ -61,13 +62,29 @@ fn dana() -> Person {
     Person { address: address("Dana@ops.example"), name: "Dana \u{0}Ó".into() }
 }
 
+fn file(name: &str, octets: &[u8]) -> Attachment {
+    Attachment {
+        name: name.to_owned(),
+        size_octets: octets.len(),
+        content: Some(Content::new(octets)),
+        is_inline: false,
+    }
+}
+
 fn message(id: i64) -> NewInbound {
     NewInbound {
         id,
         received_at: at(id),
         reverse_path: (id % 2 == 0).then(|| "dana@ops.example".to_owned()),
         recipients: vec![address("incidents+42@example.org"), address("incidents@example.org")],
-        network_trusted: id % 3 == 0,
+        client: Client {
+            network_trusted: id % 3 == 0,
+            login: (id % 5 == 0).then(|| address("alice@example.org")),
+            outside: (id % 7 == 0).then(|| Outside {
+                address: "2001:db8::7".parse().unwrap(),
+                hello: "mx.c.example".into(),
+            }),
+        },
         route: [Route::Smtp, Route::Lmtp, Route::Ingest, Route::Imap][usize::try_from(id % 4).unwrap()],
         octets: format!("Subject: {id}\r\n\r\n\0\u{ff}\r\n").repeat(50).into_bytes(),
     }
@@ -114,6 +131,7 @@ fn incident(number: i64) -> Incident {
         postmortem: None,
         unconfirmed: vec![],
         token_epoch: 0,
+        token_epochs: std::collections::BTreeMap::new(),
         last_entry_at: at(0),
         next_seq: 1,
     }
@@ -475,12 +493,16 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
             at: at(-seq),
             author,
             verified: seq == 1,
+            proof: "token; dmarc=pass".into(),
             kind: EntryKind::FollowUp,
             text: "line\n\"quoted\" \\ \u{0} 🔥".into(),
             source: Source {
                 message_id: (seq == 1).then(|| "a@b".to_owned()),
                 elided: "> cut".into(),
-                attachments: vec!["a \"b\".png".into()],
+                attachments: vec![
+                    file("a \"b\".png", b"one"),
+                    Attachment { content: None, ..file("b.png", b"two") },
+                ],
                 written_from: None,
                 no_receipt: false,
             },
@@ -500,7 +522,19 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         assert_eq!(first.text, "line\n\"quoted\" \\ \u{fffd} 🔥");
         assert_eq!((first.verified, first.kind), (true, EntryKind::FollowUp));
         assert_eq!((first.elided.as_str(), first.message_id.as_deref()), ("> cut", Some("a@b")));
-        assert_eq!(first.attachments, ["a \"b\".png"]);
+        let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+        let attached = |name: &str, hash: Option<&str>| Attached {
+            name: name.to_owned(),
+            size_octets: 3,
+            hash: hash.map(str::to_owned),
+        };
+        let files = [attached("a \"b\".png", Some(one)), attached("b.png", None)];
+        assert_eq!(first.attachments, files);
+        assert_eq!(timeline[1].attachments, files);
+        let file = |position| base.store().load_file(7, 1, position);
+        assert_eq!(file(0).await.unwrap(), Some(("a \"b\".png".to_owned(), b"one".to_vec())));
+        // Of the second only the name is kept, and there is no third.
+        assert_eq!((file(1).await.unwrap(), file(2).await.unwrap()), (None, None));
         assert_eq!((timeline[1].seq, &timeline[1].author, timeline[1].verified), (2, &None, false));
         let mut write = base.store().begin_write().await.unwrap();
         write.save_entries(7, &[entry(2, None)], at(6)).await.unwrap();

@@ -3,9 +3,12 @@
 //! Reads only; what changes an incident is written by mail.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::failure::{NOINPUT, print, print_json, print_octets};
+use super::failure::{CANTCREAT, NOINPUT, print, print_json, print_octets};
 use super::open::{Found, open_store};
 use crate::incident::Policy;
 use crate::incident::state::Incident;
@@ -45,6 +48,9 @@ pub enum Command {
         /// The same as --format json
         #[arg(long, conflicts_with = "format")]
         json: bool,
+        /// Also write the attached files into this folder, each under the number of its entry
+        #[arg(long, value_name = "DIR")]
+        files: Option<PathBuf>,
     },
 }
 
@@ -56,7 +62,7 @@ pub enum Format {
     /// A text with the state and the timeline
     #[default]
     Markdown,
-    /// The object of `incident show --json`, with summary, impact, quotations and names of files
+    /// The object of `incident show --json`, with summary, impact and quotations
     Json,
 }
 
@@ -75,8 +81,11 @@ pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
                 print(&ended(render_incident(&incident, &timeline, &policy)))
             }
         }
-        Command::Export { key, format, json } => {
+        Command::Export { key, format, json, files } => {
             let incident = load(&store, &key).await?;
+            if let Some(folder) = files {
+                export_files(&store, &incident, &folder).await?;
+            }
             let format = if json { Format::Json } else { format };
             export(&store, &policy, &incident, format).await
         }
@@ -106,7 +115,8 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
     print(&text)
 }
 
-async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
+/// The incident that people call `key`.
+pub async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
     let unknown = || {
         let line = format!("there is no incident `{key}`; `firebell incident list` shows all");
         Failure::new(NOINPUT, line)
@@ -141,6 +151,28 @@ async fn export(
     }
 }
 
+/// Writes `3-1 graph.png` for the first file of entry 3. What is there already is never overwritten:
+/// it may be of another incident.
+async fn export_files(store: &Store, incident: &Incident, folder: &Path) -> Result<(), Failure> {
+    let failure =
+        |path: &Path, error: io::Error| Failure::new(CANTCREAT, format!("{}: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(|error| failure(folder, error))?;
+    for entry in store.load_timeline(incident.number).await? {
+        for position in 0.. {
+            let Some(attached) = usize::try_from(position).ok().and_then(|at| entry.attachments.get(at))
+            else {
+                break;
+            };
+            let file = store.load_file(incident.number, entry.seq, position).await?;
+            let Some((_, octets)) = file else { continue };
+            let path = folder.join(format!("{}-{} {}", entry.seq, position + 1, attached.name));
+            let written = fs::File::create_new(&path).and_then(|mut file| file.write_all(&octets));
+            written.map_err(|error| failure(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
 fn ended(mut text: String) -> String {
     if !text.ends_with('\n') {
         text.push('\n');
@@ -170,7 +202,7 @@ fn write_mbox(octets: &mut Vec<u8>, message: &NewInbound) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::Route;
+    use crate::store::rows::{Client, Route};
 
     #[test]
     fn an_mbox_can_be_read_back_into_the_same_messages() {
@@ -179,7 +211,7 @@ mod tests {
             received_at: chrono::DateTime::UNIX_EPOCH,
             reverse_path: None,
             recipients: Vec::new(),
-            network_trusted: false,
+            client: Client::default(),
             route: Route::Smtp,
             octets: b"Subject: x\r\n\r\nFrom here\r\n>From there\r\nfrom me".to_vec(),
         };

@@ -16,6 +16,15 @@ use crate::store::rows::{OperatorAction, OutboxRow, OutboxState};
 /// Rows that are shown; the newest come first.
 const ROWS_MAX: i64 = 1_000;
 
+/// What somebody may have to do something about.
+const UNSETTLED: [OutboxState; 5] = [
+    OutboxState::Queued,
+    OutboxState::Deferred,
+    OutboxState::Uncertain,
+    OutboxState::Refused,
+    OutboxState::Held,
+];
+
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// What is waiting, failed or held; with --all also what was accepted, replaced or expired
@@ -35,6 +44,24 @@ pub enum Command {
         /// All that wait, failed or are held
         #[arg(long, conflicts_with = "id")]
         all: bool,
+    },
+    /// One mail: where it stands, and what was said between us and the relay
+    Show {
+        /// As `outbox list` shows it
+        id: i64,
+    },
+    /// Send a mail to another address of the same person; it proves to us that they are who they are
+    Readdress {
+        /// As `outbox list` shows it
+        id: i64,
+        /// Where it goes now
+        #[arg(value_parser = read_address)]
+        address: Address,
+    },
+    /// Never send a mail
+    Cancel {
+        /// As `outbox list` shows it
+        id: i64,
     },
     /// Addresses to which nothing is sent for a day, because a delivery report said that there is no such
     /// mailbox
@@ -89,6 +116,21 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
             let retried = store.retry_outbox(now).await?;
             print(&format!("{retried} mails are tried again within half a minute\n"))
         }
+        Command::Show { id } => match store.load_outbox_row(id).await? {
+            Some((row, dialogue)) => {
+                print(&described(&row, &dialogue, &found.config.policy().calendar.zone))
+            }
+            None => Err(Failure::new(NOINPUT, format!("mail {id} is not in the outbox"))),
+        },
+        Command::Readdress { id, address } => {
+            let done = format!("goes to {address} within half a minute");
+            let not = "is not there, is out already, or is being handed over at this moment";
+            operate(id, OperatorAction::Readdress(address), &done, not).await
+        }
+        Command::Cancel { id } => {
+            let not = "is not there, or the relay has it already";
+            operate(id, OperatorAction::Cancel, "is not sent any more", not).await
+        }
         Command::Hold { id } => {
             let not = "does not wait to be sent";
             operate(id, OperatorAction::Hold, "is held back until `firebell outbox retry`", not).await
@@ -118,9 +160,7 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
             if all {
                 rows = store.load_outbox(None, ROWS_MAX).await?;
             } else {
-                for state in
-                    [OutboxState::Queued, OutboxState::Deferred, OutboxState::Refused, OutboxState::Held]
-                {
+                for state in UNSETTLED {
                     rows.extend(store.load_outbox(Some(state), ROWS_MAX).await?);
                 }
             }
@@ -133,13 +173,17 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
     }
 }
 
+fn read_address(text: &str) -> Result<Address, String> {
+    Address::read(text).map_err(|error| error.to_string())
+}
+
 fn table(rows: &[OutboxRow], zone: &Zone) -> String {
     if rows.is_empty() {
         return "Nothing waits, failed or is held.\n".to_owned();
     }
     let mut text = String::new();
     for row in rows {
-        let (id, state, to) = (row.id, state_name(row.state), &row.recipient);
+        let (id, state, to) = (row.id, row.state.name(), &row.recipient);
         let due = zone.format_full(row.due_at);
         let _ = writeln!(text, "{id}  {state}  {to}  {}", row.subject);
         let tries = row.attempts;
@@ -149,10 +193,40 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
     text
 }
 
+fn described(row: &OutboxRow, dialogue: &str, zone: &Zone) -> String {
+    let mut text = String::new();
+    let incident = row.incident.map(|number| format!("INC-{number}")).unwrap_or_default();
+    let accepted = row.accepted_at.map(|at| zone.format_full(at)).unwrap_or_default();
+    for (name, value) in [
+        ("Mail", row.id.to_string()),
+        ("State", row.state.name().to_owned()),
+        ("To", row.recipient.to_string()),
+        ("Subject", row.subject.clone()),
+        ("For", purpose_name(row)),
+        ("Incident", incident),
+        ("Message-ID", row.message_id.clone()),
+        ("Written", zone.format_full(row.created_at)),
+        ("Tried", format!("{} times", row.attempts)),
+        ("Accepted", accepted),
+        ("Last answer", row.last_answer.clone()),
+    ] {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{name:<13}{value}");
+        }
+    }
+    if !dialogue.is_empty() {
+        let _ = write!(text, "\nWhen the relay last did not take it\n");
+        for line in dialogue.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    text
+}
+
 fn shown(row: &OutboxRow) -> RowShown {
     RowShown {
         id: row.id,
-        state: state_name(row.state),
+        state: row.state.name(),
         incident: row.incident.map(|number| format!("INC-{number}")),
         purpose: purpose_name(row),
         recipient: row.recipient.to_string(),
@@ -171,18 +245,6 @@ fn purpose_name(row: &OutboxRow) -> String {
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))
         .unwrap_or_default()
-}
-
-fn state_name(state: OutboxState) -> &'static str {
-    match state {
-        OutboxState::Queued => "queued",
-        OutboxState::Accepted => "accepted",
-        OutboxState::Deferred => "deferred",
-        OutboxState::Refused => "refused",
-        OutboxState::Expired => "expired",
-        OutboxState::Superseded => "superseded",
-        OutboxState::Held => "held",
-    }
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {

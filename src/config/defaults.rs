@@ -156,3 +156,6 @@ pub(super) fn nine() -> NaiveTime {
 pub(super) fn six() -> NaiveTime {
     NaiveTime::MIN + TimeDelta::hours(18)
 }
+
+/// Longer than a relay that greylists, and short enough for an emergency.
+pub(super) const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);

@@ -44,6 +44,7 @@ pub(super) fn read_policy<'t>(
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
     let (default_severity, bridge, chat) = read_defaults(source, top);
     Policy {
+        authserv_ids: Vec::new(),
         name: name.unwrap_or_else(|| "Incidents".to_owned()),
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
@@ -57,6 +58,7 @@ pub(super) fn read_policy<'t>(
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
         digests: read_digests(source, top, &roster.lists),
         operator: None,
+        stuck_after: defaults::STUCK_AFTER,
         declare_from: DeclareFrom::Known,
         close_within: source.parsed(top, "close_within", read_positive).unwrap_or(TimeDelta::hours(24)),
         address: OwnAddress::new(own.0, own.1),

@@ -164,6 +164,18 @@ async fn a_refusal_is_passed_on_and_a_deferral_waits_and_neither_stops_the_rest(
     house.settled(&[OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]).await;
     let states: Vec<OutboxState> = ids_in_order(&house, &ids).await;
     assert_eq!(states, [OutboxState::Refused, OutboxState::Deferred, OutboxState::Accepted]);
+    let (_, dialogue) = house.store.load_outbox_row(ids[1]).await.unwrap().unwrap();
+    let mac = Secret::new(&[7; 32]).bounce_mac(ids[1]);
+    assert_eq!(
+        dialogue,
+        format!(
+            "> MAIL FROM:<incidents+bounce.{}.{mac}@example.org>\n< 250 2.0.0 ok\n\
+             > RCPT TO:<slow@example.org>\n< 450 4.2.0 later",
+            ids[1]
+        )
+    );
+    let (_, nothing) = house.store.load_outbox_row(ids[2]).await.unwrap().unwrap();
+    assert_eq!(nothing, "");
     house.close().await;
 }
 
@@ -237,4 +249,16 @@ async fn what_is_of_no_use_any_more_is_told_and_not_sent() {
     house.close().await;
     let told = told.await.unwrap();
     assert!(told.contains("alice@example.org") && !told.contains("pager@example.org"), "{told}");
+}
+
+#[tokio::test]
+async fn a_mail_whose_fate_the_relay_did_not_tell_is_uncertain_and_not_sent_again_at_once() {
+    let (port, told) = relay(&[("DATA", "354 go"), (".\r\n", "")]).await;
+    let house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Uncertain]).await;
+    let row = house.store.load_outbox(None, 1).await.unwrap().remove(0);
+    assert!(row.due_at > house.clock.now() + TimeDelta::minutes(9), "{row:?}");
+    assert_eq!(told.await.unwrap().matches("\nbody\r\n.\r\n").count(), 1);
+    house.close().await;
 }

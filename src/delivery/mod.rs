@@ -2,10 +2,11 @@
 //!
 //! Never composes a mail and never decides what a failure means: a refusal goes to whoever gave us
 //! the channel. A row is leased, handed over, then marked; a process that dies in between lets the
-//! lease lapse, and the mail goes out again with the same octets and Message-ID. Start with
-//! [`deliver`].
+//! lease lapse, and the mail goes out again with the same octets and Message-ID. A process that
+//! stalls for longer than its leases sends nothing on them. Start with [`deliver`].
 
 pub mod backoff;
+mod leases;
 pub mod maildir;
 pub mod relay;
 mod socket;
@@ -25,14 +26,11 @@ use crate::mail::ids::Secret;
 use crate::mail::relay::ids_in_answer;
 use crate::store::Store;
 use crate::store::rows::{Job, Undelivered};
-use worker::{Outcome, Workers};
+use leases::{LEASE, Leases, RENEW_EVERY};
+use worker::{Outcome, Settled, Workers};
 
 /// Rows leased at once: enough that no connection waits for the database between two mails.
 const LEASE_ROWS_MAX: i64 = 256;
-/// Longer than the longest transaction, so that a living process never loses a lease.
-const SMTP_LEASE: TimeDelta = TimeDelta::minutes(12);
-/// Writing a file takes milliseconds; a dead process should not delay mail for longer.
-const MAILDIR_LEASE: TimeDelta = TimeDelta::minutes(1);
 /// Acceptances that share a commit wait this long for each other at most.
 const MARK_WITHIN: Duration = Duration::from_millis(3);
 /// With nothing to do, look again: another process, or an operator, may have added rows.
@@ -43,25 +41,10 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 const PROBE_WITHIN: Duration = Duration::from_secs(90);
 /// Whoever marks refusals gets so long; a row that nobody marks is tried again.
 const FAILURE_WITHIN: Duration = Duration::from_secs(5);
+/// A relay that broke the connection behind the final dot may still be at work on the mail.
+const UNCERTAIN_PAUSE: TimeDelta = TimeDelta::minutes(10);
 /// Outcomes that wait to be marked; beyond them nothing more is handed over.
 const OUTCOMES_MAX: usize = 1_024;
-
-/// How long a row that goes this way is leased.
-fn lease_of(relay: &Relay) -> TimeDelta {
-    match relay {
-        Relay::Smtp { .. } => SMTP_LEASE,
-        Relay::Maildir(_) => MAILDIR_LEASE,
-    }
-}
-
-/// How long a leased row may wait for a connection and still be handed over within its lease.
-fn queued_within(relay: &Relay) -> Duration {
-    let longest = match relay {
-        Relay::Smtp { .. } => relay::COMMANDS_WITHIN + relay::CONTENT_WITHIN,
-        Relay::Maildir(_) => Duration::from_secs(30),
-    };
-    lease_of(relay).to_std().unwrap_or_default().saturating_sub(longest)
-}
 
 /// A mail that will not arrive. Its row stays leased until somebody marks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +85,12 @@ pub async fn deliver(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let (outcomes, marking) = mpsc::channel(OUTCOMES_MAX);
-    let marks = tokio::spawn(mark_all(store.clone(), settings.clone(), failures, marking));
-    let workers = Workers::start(settings.clone(), outcomes, shutdown.clone());
+    let leases = Arc::new(Leases::default());
+    let marker =
+        Marker { store: store.clone(), settings: settings.clone(), failures, leases: leases.clone() };
+    let renewing = tokio::spawn(renew(store.clone(), settings.clock.clone(), leases.clone()));
+    let marks = tokio::spawn(marker.run(marking));
+    let workers = Workers::start(settings.clone(), leases, outcomes, shutdown.clone());
     while !*shutdown.borrow() {
         // Only the rest is cut short by a stop: what was leased is always handed on.
         let rest = lease_round(&store, &settings, &workers).await;
@@ -116,6 +103,24 @@ pub async fn deliver(
     workers.finish().await;
     if let Err(error) = marks.await {
         error!("marking delivered mail ended early: {error}");
+    }
+    renewing.abort();
+}
+
+/// Keeps the leases of what waits or is handed over, which may take ten minutes, from running out.
+async fn renew(store: Store, clock: Clock, leases: Arc<Leases>) {
+    let mut rounds = tokio::time::interval(RENEW_EVERY);
+    loop {
+        rounds.tick().await;
+        let held = leases.all();
+        if held.is_empty() {
+            continue;
+        }
+        let asked_at = clock.machine_now();
+        match store.renew_leases(&held, clock.now() + LEASE).await {
+            Ok(kept) => leases.renewed(&held, &kept, asked_at),
+            Err(error) => warn!("leases could not be renewed: {error}"),
+        }
     }
 }
 
@@ -139,11 +144,13 @@ async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> R
     let probe = away.is_some();
     let now = settings.clock.now();
     let rows = if probe { 1 } else { LEASE_ROWS_MAX };
-    match store.lease_outbox(rows, now + lease_of(&settings.relay), now).await {
+    let asked_at = settings.clock.machine_now();
+    match store.lease_outbox(rows, now + LEASE, now).await {
         Ok(jobs) if jobs.is_empty() => Rest::Work(until_due(store, &settings.clock).await),
         Ok(jobs) => {
             // What is of no use any more asks the relay nothing.
             let asks = probe && jobs.iter().any(|job| !job.is_expired(now));
+            workers.leases.take(&jobs, asked_at);
             workers.send(jobs, probe).await;
             if asks { Rest::Relay(PROBE_WITHIN) } else { Rest::None }
         }
@@ -173,46 +180,95 @@ fn span_until(due_at: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
     (due_at - now).to_std().unwrap_or_default().max(Duration::from_millis(20))
 }
 
-/// Records what became of each row. Acceptances that come together share a commit.
-async fn mark_all(
+/// Records what became of each row.
+struct Marker {
     store: Store,
     settings: Arc<Settings>,
     failures: mpsc::Sender<Failure>,
-    mut outcomes: mpsc::Receiver<(Job, Outcome)>,
-) {
-    let mut group = Vec::with_capacity(OUTCOMES_MAX);
-    while outcomes.recv_many(&mut group, OUTCOMES_MAX).await > 0 {
-        gather(&mut outcomes, &mut group).await;
-        let mut accepted = Vec::new();
-        for (job, outcome) in group.drain(..) {
-            match outcome {
-                Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
-                Outcome::Deferred(answer) => {
-                    let pause = backoff::pause_after(job.attempts, backoff::chance());
-                    put_off(&store, &settings.clock, job.outbox, pause, &answer).await;
-                }
-                Outcome::Returned { pause, answer } => {
-                    let pause = TimeDelta::from_std(pause).unwrap_or_default();
-                    put_off(&store, &settings.clock, job.outbox, pause, &answer).await;
-                }
-                Outcome::Refused(answer) => {
-                    info!(outbox.id = job.outbox, "relay refused mail {}", job.outbox);
-                    let failure = Failure { outbox: job.outbox, why: Undelivered::Refused(answer) };
-                    let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
-                }
-                Outcome::Expired => {
-                    info!(outbox.id = job.outbox, "mail {} is of no use any more", job.outbox);
-                    let failure = Failure { outbox: job.outbox, why: Undelivered::Expired };
-                    let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
+    leases: Arc<Leases>,
+}
+
+impl Marker {
+    /// Acceptances that come together share a commit.
+    async fn run(self, mut outcomes: mpsc::Receiver<Settled>) {
+        let mut group = Vec::with_capacity(OUTCOMES_MAX);
+        while outcomes.recv_many(&mut group, OUTCOMES_MAX).await > 0 {
+            gather(&mut outcomes, &mut group).await;
+            let mut accepted = Vec::new();
+            let mut done = Vec::with_capacity(group.len());
+            for Settled { job, outcome, dialogue } in group.drain(..) {
+                done.push(job.outbox);
+                self.keep(job.outbox, &dialogue).await;
+                match outcome {
+                    Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
+                    other => self.mark(&job, other).await,
                 }
             }
+            mark_accepted(&self.store, &self.settings.clock, &accepted).await;
+            for outbox in done {
+                self.leases.release(outbox);
+            }
         }
-        mark_accepted(&store, &settings.clock, &accepted).await;
+    }
+
+    async fn mark(&self, job: &Job, outcome: Outcome) {
+        let id = job.outbox;
+        match outcome {
+            Outcome::Accepted(_) => {}
+            Outcome::Deferred(answer) => {
+                let pause = backoff::pause_after(job.attempts, backoff::chance());
+                self.put_off(job, pause, &answer).await;
+            }
+            Outcome::Returned { pause, answer } => {
+                self.put_off(job, TimeDelta::from_std(pause).unwrap_or_default(), &answer).await;
+            }
+            Outcome::Uncertain(answer) => {
+                warn!(outbox.id = id, "the relay did not say whether it took mail {id}");
+                let due_at = self.settings.clock.now() + UNCERTAIN_PAUSE;
+                match self.store.mark_uncertain(job, due_at, &answer).await {
+                    Ok(0 | 1) => {}
+                    Ok(_) => self.fail(id, Undelivered::Uncertain).await,
+                    Err(error) => warn!(outbox.id = id, "an uncertain mail was not marked: {error}"),
+                }
+            }
+            Outcome::Refused(answer) => {
+                info!(outbox.id = id, "relay refused mail {id}");
+                self.fail(id, Undelivered::Refused(answer)).await;
+            }
+            Outcome::Expired => {
+                info!(outbox.id = id, "mail {id} is of no use any more");
+                self.fail(id, Undelivered::Expired).await;
+            }
+        }
+    }
+
+    /// For people who look why a mail is not out yet; a mail goes its way without it.
+    async fn keep(&self, outbox: i64, dialogue: &str) {
+        if dialogue.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.save_dialogue(outbox, dialogue).await {
+            warn!(outbox.id = outbox, "what the relay said was not kept: {error}");
+        }
+    }
+
+    async fn fail(&self, outbox: i64, why: Undelivered) {
+        let _ = self.failures.send_timeout(Failure { outbox, why }, FAILURE_WITHIN).await;
+    }
+
+    async fn put_off(&self, job: &Job, pause: TimeDelta, answer: &str) {
+        let id = job.outbox;
+        info!(outbox.id = id, "mail {id} waits for the relay");
+        let due_at = self.settings.clock.now() + pause;
+        if let Err(error) = self.store.mark_deferred(job, due_at, answer).await {
+            // Its lease lapses by itself; only the pause is longer then.
+            warn!(outbox.id = id, "a deferred mail could not be marked: {error}");
+        }
     }
 }
 
 /// Waits a moment for others, when some have come already.
-async fn gather(outcomes: &mut mpsc::Receiver<(Job, Outcome)>, group: &mut Vec<(Job, Outcome)>) {
+async fn gather(outcomes: &mut mpsc::Receiver<Settled>, group: &mut Vec<Settled>) {
     let until = tokio::time::Instant::now() + MARK_WITHIN;
     while group.len() < OUTCOMES_MAX {
         match tokio::time::timeout_at(until, outcomes.recv()).await {
@@ -250,14 +306,6 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
         tokio::time::sleep(DATABASE_PAUSE).await;
     }
     error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
-}
-
-async fn put_off(store: &Store, clock: &Clock, outbox: i64, pause: TimeDelta, answer: &str) {
-    info!(outbox.id = outbox, "mail {outbox} waits for the relay");
-    if let Err(error) = store.mark_deferred(outbox, clock.now() + pause, answer).await {
-        // Its lease lapses by itself; only the pause is longer then.
-        warn!(outbox.id = outbox, "a deferred mail could not be marked: {error}");
-    }
 }
 
 #[cfg(test)]

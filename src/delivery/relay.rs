@@ -3,6 +3,7 @@
 //! lettre speaks the protocol, over a socket of ours; its own transport drops all recipients when
 //! one is refused, and waits for a silent server for ever. Start with [`Connection::hand_over`].
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error;
@@ -20,10 +21,10 @@ use crate::mail::Address;
 /// Connecting and greeting; a relay on this machine that needs longer is not well.
 const GREETING_WITHIN: Duration = Duration::from_secs(30);
 /// From MAIL to the go-ahead for the content.
-pub(super) const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
+const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
 /// From the final dot to the answer: giving up earlier sends the mail twice (RFC 5321
 /// section 4.5.3.2.6).
-pub(super) const CONTENT_WITHIN: Duration = Duration::from_secs(600);
+const CONTENT_WITHIN: Duration = Duration::from_secs(600);
 
 /// Why the relay did not take a mail, and what may be done with the connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +56,8 @@ pub struct Server<'a> {
 /// A connection on which the relay has greeted us.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
+    /// What was said of the last mail, line by line.
+    dialogue: Vec<String>,
 }
 
 impl Connection {
@@ -63,7 +66,7 @@ impl Connection {
     /// What went wrong, for people: the relay is away, or does not want us now.
     pub async fn open(server: &Server<'_>, hello: &str) -> Result<Self, String> {
         match timeout(GREETING_WITHIN, connect(server, hello)).await {
-            Ok(opened) => opened.map(|smtp| Self { smtp }),
+            Ok(opened) => opened.map(|smtp| Self { smtp, dialogue: Vec::new() }),
             Err(_) => Err("the relay did not greet us in time".to_owned()),
         }
     }
@@ -79,13 +82,18 @@ impl Connection {
         recipient: &Address,
         octets: &[u8],
     ) -> Result<String, HandoverError> {
+        self.dialogue.clear();
         let begun = timeout(COMMANDS_WITHIN, self.begin(reverse_path, recipient, octets)).await;
         begun.unwrap_or_else(|_| Err(HandoverError::Broken("no answer in time".to_owned())))?;
         // The final dot brings its own line end.
         let content = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+        self.dialogue.push(format!("> {} octets and the final dot", content.len()));
         match timeout(CONTENT_WITHIN, self.smtp.message(content)).await {
             Ok(Ok(response)) => Ok(text_of(&response)),
-            Ok(Err(error)) => Err(judge(&error, HandoverError::Uncertain)),
+            Ok(Err(error)) => {
+                self.dialogue.push(format!("< {}", answer_of(&error)));
+                Err(judge(&error, HandoverError::Uncertain))
+            }
             Err(_) => Err(HandoverError::Uncertain("no answer in time".to_owned())),
         }
     }
@@ -100,10 +108,10 @@ impl Connection {
         let to = to_lettre(recipient)?;
         let parameters = self.parameters(reverse_path, recipient, octets)?;
         let broken = |error| judge(&error, HandoverError::Broken);
-        self.smtp.command(Mail::new(Some(from), parameters)).await.map_err(broken)?;
-        let named = self.smtp.command(Rcpt::new(to, Vec::new())).await;
+        self.say(Mail::new(Some(from), parameters)).await.map_err(broken)?;
+        let named = self.say(Rcpt::new(to, Vec::new())).await;
         let ready = match named {
-            Ok(_) => self.smtp.command(Data).await,
+            Ok(_) => self.say(Data).await,
             Err(error) => Err(error),
         };
         let Err(error) = ready else { return Ok(()) };
@@ -114,6 +122,21 @@ impl Connection {
             let _ = self.smtp.command(Rset).await;
         }
         Err(verdict)
+    }
+
+    async fn say(&mut self, command: impl Display) -> Result<Response, Error> {
+        self.dialogue.push(format!("> {}", command.to_string().trim_end()));
+        let answered = self.smtp.command(command).await;
+        self.dialogue.push(match &answered {
+            Ok(response) => format!("< {}", text_of(response)),
+            Err(error) => format!("< {}", answer_of(error)),
+        });
+        answered
+    }
+
+    /// What was said of the last mail: `>` before our lines, `<` before the relay's.
+    pub fn dialogue(&self) -> String {
+        self.dialogue.join("\n")
     }
 
     fn parameters(

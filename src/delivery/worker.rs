@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::leases::Leases;
 use super::relay::{Connection, HandoverError, Server};
-use super::{Relay, Settings, maildir, queued_within};
+use super::{Relay, Settings, maildir};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
 use crate::store::rows::Job;
@@ -35,6 +36,8 @@ const PAUSES: [Duration; 5] = [
 pub enum Outcome {
     Accepted(String),
     Deferred(String),
+    /// The connection broke behind the final dot.
+    Uncertain(String),
     Refused(String),
     /// Not tried: it is of no use any more.
     Expired,
@@ -45,9 +48,15 @@ pub enum Outcome {
     },
 }
 
+/// A job, what became of it, and what was said about it when the relay did not take it.
+pub struct Settled {
+    pub job: Job,
+    pub outcome: Outcome,
+    pub dialogue: String,
+}
+
 struct Leased {
     job: Job,
-    at: Instant,
     /// The one job that finds out whether the relay is back.
     probe: bool,
 }
@@ -57,12 +66,14 @@ pub struct Workers {
     queue: mpsc::Sender<Leased>,
     tasks: JoinSet<()>,
     pub breaker: Arc<Breaker>,
+    pub leases: Arc<Leases>,
 }
 
 impl Workers {
     pub fn start(
         settings: Arc<Settings>,
-        outcomes: mpsc::Sender<(Job, Outcome)>,
+        leases: Arc<Leases>,
+        outcomes: mpsc::Sender<Settled>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -73,19 +84,20 @@ impl Workers {
             let worker = Worker {
                 settings: settings.clone(),
                 breaker: breaker.clone(),
+                leases: leases.clone(),
                 shutdown: shutdown.clone(),
                 connection: None,
+                dialogue: String::new(),
             };
             tasks.spawn(worker.run(jobs.clone(), outcomes.clone()));
         }
-        Self { queue, tasks, breaker }
+        Self { queue, tasks, breaker, leases }
     }
 
     pub async fn send(&self, jobs: Vec<Job>, probe: bool) {
-        let at = Instant::now();
         for job in jobs {
             // Fails only when every worker is gone; the leases lapse then.
-            let _ = self.queue.send(Leased { job, at, probe }).await;
+            let _ = self.queue.send(Leased { job, probe }).await;
         }
     }
 
@@ -99,16 +111,15 @@ impl Workers {
 struct Worker {
     settings: Arc<Settings>,
     breaker: Arc<Breaker>,
+    leases: Arc<Leases>,
     shutdown: watch::Receiver<bool>,
     connection: Option<Connection>,
+    /// With the relay, of a mail that it did not take.
+    dialogue: String,
 }
 
 impl Worker {
-    async fn run(
-        mut self,
-        jobs: Arc<Shared<mpsc::Receiver<Leased>>>,
-        outcomes: mpsc::Sender<(Job, Outcome)>,
-    ) {
+    async fn run(mut self, jobs: Arc<Shared<mpsc::Receiver<Leased>>>, outcomes: mpsc::Sender<Settled>) {
         loop {
             let next = async { jobs.lock().await.recv().await };
             let leased = match timeout(IDLE_WITHIN, next).await {
@@ -119,8 +130,10 @@ impl Worker {
                     continue;
                 }
             };
+            self.dialogue.clear();
             let outcome = self.settle(&leased).await;
-            if outcomes.send((leased.job, outcome)).await.is_err() {
+            let dialogue = std::mem::take(&mut self.dialogue);
+            if outcomes.send(Settled { job: leased.job, outcome, dialogue }).await.is_err() {
                 break;
             }
         }
@@ -134,9 +147,9 @@ impl Worker {
     }
 
     async fn settle(&mut self, leased: &Leased) -> Outcome {
-        // Stopping, or too late to begin what may outlast the lease.
-        let late = leased.at.elapsed() > queued_within(&self.settings.relay);
-        if late || *self.shutdown.borrow() {
+        // Stopping, or the row may be somebody else's by now.
+        let may_send = self.leases.may_send(&leased.job, self.settings.clock.machine_now());
+        if !may_send || *self.shutdown.borrow() {
             return given_back();
         }
         if leased.job.is_expired(self.settings.clock.now()) {
@@ -202,12 +215,19 @@ impl Worker {
                 },
             };
             let handed = connection.hand_over(reverse_path, &job.recipient, octets).await;
+            if handed.is_err() {
+                self.dialogue = connection.dialogue();
+            }
             match handed {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 Err(HandoverError::Broken(_)) if used_before => continue,
-                Err(HandoverError::Broken(answer) | HandoverError::Uncertain(answer)) => {
+                Err(HandoverError::Broken(answer)) => {
                     self.breaker.failed();
                     return Outcome::Deferred(answer);
+                }
+                Err(HandoverError::Uncertain(answer)) => {
+                    self.breaker.failed();
+                    return Outcome::Uncertain(answer);
                 }
                 _ => {}
             }

@@ -62,6 +62,7 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
         .route("/declare", post(declare))
         .route("/clock", post(move_clock))
         .route("/incident/{key}", get(show_incident))
+        .route("/incident/{key}/entry/{seq}/attachment/{position}", get(hand_out_file))
         .route("/mailbox/{name}", get(show_mailbox))
         .route("/mailbox/{name}/{id}", get(show_mail))
         .route("/mailbox/{name}/{id}/html", get(show_html))
@@ -199,8 +200,7 @@ async fn show_incident(
     Path(key): Path<String>,
     Query(told): Query<Told>,
 ) -> Result<Response, Problem> {
-    let number =
-        key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)?;
+    let number = read_key(&key)?;
     let store = &house.engine.store;
     let stored = store.load_incident(number).await?.ok_or(Problem::NotHere)?;
     let timeline = store.load_timeline(number).await?;
@@ -209,6 +209,19 @@ async fn show_incident(
     let title = stored.incident.key();
     let frame = house.frame(&title, &format!("/incident/{title}"), None, &told).await?;
     Ok(web::page(&IncidentPage { frame, incident }))
+}
+
+fn read_key(key: &str) -> Result<i64, Problem> {
+    key.strip_prefix("INC-").and_then(|number| number.parse().ok()).ok_or(Problem::NotHere)
+}
+
+async fn hand_out_file(
+    State(house): State<House>,
+    Path((key, seq, position)): Path<(String, i64, i64)>,
+) -> Result<Response, Problem> {
+    let file = house.engine.store.load_file(read_key(&key)?, seq, position).await?;
+    let (name, octets) = file.ok_or(Problem::NotHere)?;
+    Ok(web::file::hand_out(&name, octets))
 }
 
 async fn show_mailbox(

@@ -34,6 +34,10 @@ pub(super) struct Batch {
     pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
+    /// Messages were set aside, to be asked about.
+    pub(super) unproven: bool,
+    /// What became of the message at hand, for the audit.
+    pub(super) became: Vec<String>,
 }
 
 /// An incident as this transaction sees it.
@@ -58,6 +62,8 @@ impl Batch {
             not_sent: VecDeque::new(),
             answered: None,
             sent: false,
+            unproven: false,
+            became: Vec::new(),
         })
     }
 
@@ -80,6 +86,9 @@ impl Batch {
         if self.sent {
             self.engine.outgoing.notify_one();
         }
+        if let Some(unproven) = self.engine.unproven.as_ref().filter(|_| self.unproven) {
+            unproven.notify_one();
+        }
         if changed {
             self.engine.changed.notify_one();
         }
@@ -91,12 +100,16 @@ impl Batch {
         match work {
             Work::Events(events) => {
                 for (number, event) in events {
+                    self.became.clear();
                     self.step(*number, event).await?;
+                    self.audit_event(*number, event).await?;
                 }
                 Ok(!events.is_empty())
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+            Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
+            Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }
@@ -153,6 +166,7 @@ impl Batch {
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
+        self.note_outcome(&decision.entries, &decision.mailings);
         self.settle(number, &settled).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),

@@ -12,6 +12,7 @@ use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Trust};
 use crate::incident::state::{Incident, Person};
 use crate::mail::Address;
+use crate::mail::attachment::Content;
 use crate::store::StoreError;
 
 /// Automatic answers a day to one address: more than a person needs, and few for a machine.
@@ -132,7 +133,7 @@ impl Batch {
         let Some(number) = number else { return self.send_unread(to, why).await };
         let hint = format!(
             "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
-             none of its lines was applied. Please send the text again, alone and without what is \
+             none of its lines was applied. Please send the text again, as plain text and without what is \
              attached.",
         );
         self.send_hint(number, to, hint).await
@@ -145,14 +146,17 @@ impl Batch {
 
     /// Whether somebody repeats themselves in an incident as only a machine does.
     pub(super) async fn is_repeated(&mut self, number: i64, said: &Said) -> Result<bool, StoreError> {
-        // Lines without words are typed again for another task or another offer.
         let words: Vec<String> = said.written.prose.split_whitespace().map(str::to_lowercase).collect();
-        if words.is_empty() {
+        // The same words about another file are something new.
+        let contents = said.source.attachments.iter().filter_map(|file| file.content.as_ref());
+        let files: Vec<String> = contents.map(Content::hash).collect();
+        // Lines without words are typed again for another task or another offer.
+        if words.is_empty() && files.is_empty() {
             return Ok(false);
         }
         let most = if words.len() < SHORT_WORDS { SAME_SHORT_WORDS } else { SAME_WORDS };
         let lines = said.written.lines.iter().map(|line| line.typed.to_lowercase());
-        let text = lines.chain([words.join(" ")]).collect::<Vec<_>>().join("\n");
+        let text = lines.chain([words.join(" ")]).chain(files).collect::<Vec<_>>().join("\n");
         let hash = digest(&SHA256, text.as_bytes());
         let hash: String = hash.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect();
         let sender = said.by.person.address.key();

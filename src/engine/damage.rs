@@ -1,6 +1,8 @@
-//! What cannot be read, however often it is tried: set aside, so that nothing else waits for it, and
-//! told. Start with [`Batch::set_aside`].
+//! What the server cannot mend by itself. What cannot be read, however often it is tried, is set
+//! aside, so that nothing else waits for it, and told; so is mail that does not move. Start with
+//! [`Batch::set_aside`].
 
+use chrono::{DateTime, Utc};
 use tracing::error;
 
 use super::batch::Batch;
@@ -49,6 +51,21 @@ impl Batch {
         let Some(to) = self.caretaker() else { return Ok(()) };
         let letter = render::render_damaged(&self.policy, what, self.now);
         self.store_single(&letter, &to, None, None).await
+    }
+
+    /// Tells the caretaker, once a day, that mail does not move; whether that was news.
+    pub(super) async fn tell_stuck(
+        &mut self,
+        since: DateTime<Utc>,
+        count: i64,
+    ) -> Result<bool, StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(false) };
+        if self.write.count_use_of_day("stuck", self.now).await? > 1 {
+            return Ok(false);
+        }
+        let letter = render::render_stuck(&self.policy, since, count, self.now);
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(true)
     }
 
     async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {

@@ -7,6 +7,8 @@
 //!
 //! [`decide`]: crate::incident::decide::decide
 
+mod attachments;
+mod audit;
 mod batch;
 mod caps;
 mod damage;
@@ -39,6 +41,8 @@ const MESSAGES_A_BATCH: i64 = 100;
 const DEADLINES_A_BATCH: i64 = 500;
 /// After so many failures of our own a message is set aside, and the operator told.
 const ATTEMPTS_MAX: i64 = 3;
+/// Damaged mails that the operator is told of by name.
+const DAMAGED_AT_ONCE: i64 = 10;
 /// A transaction that met a faster writer is run again this often.
 const CONFLICTS_MAX: usize = 20;
 
@@ -53,6 +57,8 @@ pub struct Engine {
     pub outgoing: Arc<Notify>,
     /// Wakes the deadline loop when incidents changed.
     pub changed: Arc<Notify>,
+    /// Wakes whoever asks DNS about messages. `None` where nobody does: they are read unasked.
+    pub unproven: Option<Arc<Notify>>,
     policy: Arc<RwLock<Arc<Policy>>>,
 }
 
@@ -67,6 +73,7 @@ impl Engine {
             secret,
             outgoing,
             changed,
+            unproven: None,
             policy: Arc::new(RwLock::new(Arc::new(policy))),
         }
     }
@@ -141,7 +148,7 @@ impl Engine {
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(limit).await?;
         for inbound in &waiting.messages {
-            batch.read(&inbound.message).await?;
+            batch.read(inbound).await?;
         }
         for id in &waiting.damaged {
             error!(inbound.id = id, "the stored mail {id} cannot be loaded");
@@ -242,6 +249,15 @@ impl Engine {
         Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
     }
 
+    /// The operator does something on the command line.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn act(&self, events: Vec<(i64, Event)>) -> Result<(), StoreError> {
+        self.perform(Work::Events(events)).await.map(|_| ())
+    }
+
     /// A mail will not reach its recipient: marks it, and tells whom it concerns.
     ///
     /// # Errors
@@ -258,6 +274,24 @@ impl Engine {
     /// The store's.
     pub async fn send_digest(&self, name: &str, period_at: DateTime<Utc>) -> Result<bool, StoreError> {
         self.perform(Work::Digest { name: name.to_owned(), period_at }).await
+    }
+
+    /// Tells the operator, once a day, when mail does not move: when the oldest that waits is older
+    /// than the configured limit, or one cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_outbox(&self) -> Result<(), StoreError> {
+        for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
+            self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
+        }
+        let Some((since, count)) = self.store.waiting_outbox().await? else { return Ok(()) };
+        if self.clock.now() - since <= self.policy().stuck_after {
+            return Ok(());
+        }
+        warn!(count, "{count} mails wait for the relay, the oldest longer than it should");
+        self.perform(Work::Stuck { since, count }).await.map(drop)
     }
 
     /// Runs a transaction, again when another writer was faster; whether it did anything.
@@ -297,6 +331,13 @@ enum Work {
     Digest {
         name: String,
         period_at: DateTime<Utc>,
+    },
+    /// Something stored that cannot be read.
+    Damaged(String),
+    /// Mail does not move.
+    Stuck {
+        since: DateTime<Utc>,
+        count: i64,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

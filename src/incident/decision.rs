@@ -28,6 +28,8 @@ pub struct NewEntry {
     /// `None` is Firebell itself.
     pub author: Option<Person>,
     pub verified: bool,
+    /// By what, as in [`Speaker::proof`](super::event::Speaker::proof); empty for our own.
+    pub proof: String,
     pub kind: EntryKind,
     pub text: String,
     pub source: Source,
@@ -43,12 +45,27 @@ pub struct Entry {
     pub author: Option<Address>,
     pub author_name: String,
     pub verified: bool,
+    /// By what its author was believed, or why not; empty for our own.
+    pub proof: String,
     pub kind: EntryKind,
     pub text: String,
     /// What was cut off the message.
     pub elided: String,
-    pub attachments: Vec<String>,
+    pub attachments: Vec<Attached>,
     pub message_id: Option<String>,
+}
+
+/// A file of a timeline entry, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attached {
+    /// Safe to show and to save under.
+    pub name: String,
+    /// 0 where nobody counted.
+    pub size_octets: i64,
+    /// The SHA-256 of what it holds in lower-case hexadecimal digits; `None` when only its name is
+    /// kept.
+    #[serde(rename = "sha256")]
+    pub hash: Option<String>,
 }
 
 /// What a timeline entry is. The names are part of the interface.

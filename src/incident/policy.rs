@@ -38,7 +38,11 @@ pub struct Policy {
     pub digests: Vec<DigestPolicy>,
     /// Told what nobody else can mend.
     pub operator: Option<Address>,
+    /// The operator is told when mail waits for the relay for longer.
+    pub stuck_after: TimeDelta,
     pub declare_from: DeclareFrom,
+    /// Whose `Authentication-Results` are believed (RFC 8601).
+    pub authserv_ids: Vec<String>,
     /// Open to closed, where no postmortem is owed.
     pub close_within: TimeDelta,
 }

@@ -1,37 +1,88 @@
-//! What a message says and what it carries: the part that holds the text, and the files.
+//! What a message says: the parts that hold the text, and which of them.
 //!
 //! Never separates new from quoted; that is [`super::quote`]. Start with [`read_body`].
 
-use mail_parser::{Encoding, Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
-use super::charset;
-use super::header::one_line;
-use super::message::Attachment;
 use super::quote::{Line, html, push_line, text};
+use super::{charset, enriched};
 
-/// More files than this nobody sends; further ones stay in the raw message unlisted.
-const ATTACHMENTS_MAX: usize = 1_000;
-/// The longest name in octets that file systems take (ext4, APFS, NTFS).
-const NAME_OCTETS_MAX: usize = 255;
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
 const STUB_OCTETS_MAX: usize = 200;
 
-/// Plain parts that say nothing but where to look.
+/// What plain parts say that say nothing but where to look: in lower case, any part of the sentence.
 const STUBS: &[&str] = &[
     "see html",
     "this message is in html",
     "this is an html message",
+    "this is an html-formatted",
     "html message",
-    "your mail client does not support html",
-    "your email client does not support html",
-    "please view this email in a browser",
+    "html version of this",
+    "in html format",
+    "does not support html",
+    "doesn't support html",
+    "cannot display html",
+    "can't display html",
+    "view this email in a browser",
+    "view this email in your browser",
     "this email requires an html",
-    "to view the message, please use an html compatible",
+    "please use an html compatible",
+    "unterstützt kein html",
+    "kann kein html",
+    "html-format",
+    "html-nachricht",
+    "html-version",
+    "html-ansicht",
+    "au format html",
+    "version html",
+    "pas le html",
+    "pas en charge le html",
+    "en formato html",
+    "versión html",
+    "no soporta html",
+    "no admite html",
+    "in formato html",
+    "versione html",
+    "non supporta html",
+    "geen html",
+    "html-versie",
+    "html-indeling",
+    "em formato html",
+    "versão html",
+    "não suporta html",
+    "stöder inte html",
+    "understøtter ikke html",
+    "støtter ikke html",
+    "ei tue html",
+    "html-muodossa",
+    "nie obsługuje html",
+    "w formacie html",
+    "nepodporuje html",
+    "ve formátu html",
+    "не поддерживает html",
+    "в формате html",
+    "не підтримує html",
+    "у форматі html",
+    "html desteklem",
+    "html biçiminde",
+    "html形式",
+    "html 格式",
+    "html格式",
+    "html을 지원하지",
+    "html 형식",
+    "nem támogatja a html",
+    "html formátumú",
+    "nu acceptă html",
+    "în format html",
+    "δεν υποστηρίζει html",
 ];
+
+/// Other texts than `text/plain` that are one to read.
+const READABLE: &[&str] = &["enriched", "richtext", "markdown", "x-markdown"];
 
 /// The lines of the body that people see, with their depth of quotation.
 pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
-    let plain = read_parts(message, &message.text_body);
+    let plain = read_parts(message, &read_text_ids(message));
     let has_html = message.html_body.iter().any(|id| is_html(message, *id));
     let plain_is_html = message.text_body.iter().any(|id| is_html(message, *id));
     if !has_html || plain_is_html {
@@ -39,6 +90,31 @@ pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
     }
     let html = read_parts(message, &message.html_body);
     if is_stub(&plain, &html) { html } else { plain }
+}
+
+/// The parts that are the text of the message, in their order: those that the parser takes for it,
+/// and texts of a kind that it does not know, unless they came as files.
+pub(super) fn read_text_ids(message: &Message<'_>) -> Vec<u32> {
+    let mut ids = message.text_body.clone();
+    let has_plain = ids.iter().any(|id| {
+        message
+            .part(*id)
+            .and_then(MessagePart::text_contents)
+            .is_some_and(|text| !text.trim().is_empty())
+    });
+    let is_alternative = message.parts.iter().any(|part| has_subtype(part, &["alternative"]));
+    for id in &message.attachments {
+        let Some(part) = message.part(*id) else { continue };
+        let is_readable = has_subtype(part, READABLE);
+        let is_file = part.attachment_name().is_some()
+            || part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
+        // Beside a plain form it says the same once more.
+        if is_readable && part.is_text() && !is_file && !(is_alternative && has_plain) {
+            ids.push(*id);
+        }
+    }
+    ids.sort_unstable();
+    ids
 }
 
 fn is_html(message: &Message<'_>, id: u32) -> bool {
@@ -50,14 +126,18 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     for part in ids.iter().filter_map(|id| message.part(*id)) {
         let read = match &part.body {
             PartType::Html(html) => html::read_lines(&charset::read_text(message, part, html)),
-            PartType::Text(plain) if shows_text(part) => {
+            PartType::Text(plain) if has_subtype(part, &["enriched", "richtext"]) => {
+                let plain = charset::read_text(message, part, plain);
+                text::read_lines(&enriched::read_text(&plain), None)
+            }
+            PartType::Text(plain) => {
+                let plain = charset::read_text(message, part, plain);
                 let is = |name: &str, value: &str| {
                     part.content_type()
                         .and_then(|kind| kind.attribute(name))
                         .is_some_and(|found| found.eq_ignore_ascii_case(value))
                 };
                 let flowed = is("format", "flowed").then(|| text::Flowed { del_sp: is("delsp", "yes") });
-                let plain = charset::read_text(message, part, plain);
                 text::read_lines(&text::without_armour(&plain), flowed)
             }
             _ => continue,
@@ -75,16 +155,9 @@ fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     lines
 }
 
-/// A patch or a calendar is a file even when it came inline.
-fn shows_text(part: &MessagePart<'_>) -> bool {
-    part.content_type().is_none_or(|kind| {
-        !kind.ctype().eq_ignore_ascii_case("text")
-            || kind.subtype().is_none_or(|sub| {
-                ["plain", "html", "enriched", "markdown"]
-                    .iter()
-                    .any(|known| sub.eq_ignore_ascii_case(known))
-            })
-    })
+fn has_subtype(part: &MessagePart<'_>, subtypes: &[&str]) -> bool {
+    let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default();
+    subtypes.iter().any(|known| subtype.eq_ignore_ascii_case(known))
 }
 
 fn is_stub(plain: &[Line], html: &[Line]) -> bool {
@@ -98,89 +171,4 @@ fn is_stub(plain: &[Line], html: &[Line]) -> bool {
     plain_octets == 0
         || (plain_octets < STUB_OCTETS_MAX
             && (STUBS.iter().any(|stub| start.contains(stub)) || plain_octets * 20 < html_octets))
-}
-
-/// The files that came with a message. Pictures that the HTML itself shows and signatures of the
-/// message are none.
-pub(super) fn read_attachments(message: &Message<'_>) -> Vec<Attachment> {
-    let mut attachments = Vec::new();
-    for id in message.attachments.iter().take(ATTACHMENTS_MAX) {
-        let Some(part) = message.part(*id) else { continue };
-        let kind = part.content_type();
-        let subtype = kind.and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
-        let is_image = kind.is_some_and(|kind| kind.ctype().eq_ignore_ascii_case("image"));
-        let is_shown = is_image
-            && part.content_id().is_some()
-            && !part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
-        if is_shown
-            || matches!(subtype.as_str(), "pgp-signature" | "pkcs7-signature" | "x-pkcs7-signature")
-        {
-            continue;
-        }
-        let (given, size_octets) = match &part.body {
-            PartType::Message(inner) => {
-                (inner.subject().map(|subject| format!("{subject}.eml")), message_octets(part, inner))
-            }
-            PartType::Text(text) | PartType::Html(text) => (None, text.len()),
-            PartType::Binary(octets) | PartType::InlineBinary(octets) => (None, octets.len()),
-            PartType::Multipart(_) => continue,
-        };
-        let given = part.attachment_name().map(str::to_owned).or(given).unwrap_or_default();
-        attachments.push(Attachment { name: safe_name(&given), size_octets });
-    }
-    attachments
-}
-
-/// The parser keeps of a message in a message the octets around it, too, unless it was encoded.
-fn message_octets(part: &MessagePart<'_>, inner: &Message<'_>) -> usize {
-    match part.encoding {
-        Encoding::None => part.offset_end.saturating_sub(part.offset_body) as usize,
-        Encoding::Base64 | Encoding::QuotedPrintable => inner.raw_message.len(),
-    }
-}
-
-/// A name without path, control characters, or a change of the writing's direction.
-fn safe_name(given: &str) -> String {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = one_line(last);
-    let name = name.trim_matches(['.', ' ']);
-    let name: String =
-        name.chars().filter(|c| !matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')).collect();
-    let mut end = name.len().min(NAME_OCTETS_MAX);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let name = name.get(..end).unwrap_or_default();
-    if name.is_empty() { "attachment".to_owned() } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_size_of_a_mail_within_is_its_own() {
-        let inner = "Subject: inner\r\n\r\nbody\r\n";
-        let of = |encoding: &str, octets: &str| {
-            let mail = format!(
-                "Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n\
-                 Content-Type: message/rfc822\r\n{encoding}\r\n{octets}\r\n--b--\r\n"
-            );
-            let message = mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap();
-            read_attachments(&message)
-        };
-        let own = Attachment { name: "inner.eml".into(), size_octets: inner.len() };
-        assert_eq!(of("", inner), std::slice::from_ref(&own));
-        let encoded = data_encoding::BASE64.encode(inner.as_bytes());
-        assert_eq!(of("Content-Transfer-Encoding: base64\r\n", &encoded), [own]);
-    }
-
-    #[test]
-    fn a_name_leads_out_of_no_folder() {
-        assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\x\\log.txt"), "log.txt");
-        assert_eq!(safe_name("a\u{202e}gpj.exe\r\n"), "a gpj.exe");
-        assert_eq!(safe_name(".."), "attachment");
-        assert_eq!(safe_name(&"é".repeat(200)).len(), 254);
-    }
 }

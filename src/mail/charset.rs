@@ -2,7 +2,7 @@
 //!
 //! The parser believes the label; mail in use is labelled wrongly in a few known ways, and only
 //! those are mended. Never guesses between two charsets that could both be meant. Start with
-//! [`read_text`].
+//! [`read_text`], or for octets without a part, [`read_octets`].
 
 use std::borrow::Cow;
 
@@ -27,8 +27,37 @@ const UNRELIABLE: &[&str] = &[
 ];
 /// Single octets for every character: whatever reads as UTF-8 in them was meant so.
 const WESTERN: &[&str] = &["iso-8859-1", "latin1", "iso8859-1", "windows-1252", "cp1252", "iso-8859-15"];
+/// Names that are in no register and mean a charset nevertheless.
+const ALIASES: &[(&str, &str)] = &[
+    ("ansi", "windows-1252"),
+    ("cp-850", "cp850"),
+    ("cp437", "cp850"),
+    ("ibm437", "cp850"),
+    ("cp932", "shift_jis"),
+    ("ms932", "shift_jis"),
+    ("windows-31j", "shift_jis"),
+    ("sjis", "shift_jis"),
+    ("utf-7", UTF_7),
+    ("utf7", UTF_7),
+    ("csutf7", UTF_7),
+    ("unicode-1-1-utf-7", UTF_7),
+    ("unicode-2-0-utf-7", UTF_7),
+];
+/// RFC 2152. The parser's own reading of it loses characters, see [`with_ends_of_shifts`].
+const UTF_7: &str = "utf-7";
+/// What Windows sends under the name of an ISO charset, which has no signs at 0x80 to 0x9f.
+const WINDOWS: &[(&str, &str)] = &[
+    ("iso-8859-2", "windows-1250"),
+    ("iso-8859-7", "windows-1253"),
+    ("iso-8859-8", "windows-1255"),
+    ("iso-8859-8-i", "windows-1255"),
+    ("iso-8859-9", "windows-1254"),
+    ("iso-8859-15", "windows-1252"),
+];
 /// Where in an HTML part its own label stands, if anywhere (HTML 13.2.3.2 looks at 1,024 octets).
 const LABEL_WITHIN: usize = 1_024;
+/// Base64 in mail has 76 columns; shorter than this, a line of letters may be a word of a footer.
+const BASE64_LINE_MIN: usize = 40;
 
 /// The text of a part; `decoded` is what the parser made of it.
 pub(super) fn read_text<'a>(
@@ -36,64 +65,153 @@ pub(super) fn read_text<'a>(
     part: &MessagePart<'_>,
     decoded: &'a str,
 ) -> Cow<'a, str> {
-    let label = part.content_type().and_then(|kind| kind.attribute("charset"));
-    let label = label.unwrap_or_default().trim().to_ascii_lowercase();
-    let is_unreliable = UNRELIABLE.contains(&label.as_str());
-    let is_broken = decoded.contains('\u{fffd}');
-    let may_be_wrong = is_unreliable && (!decoded.is_ascii() || decoded.contains('\u{1b}'))
-        || (WESTERN.contains(&label.as_str()) && !decoded.is_ascii())
-        || (label.starts_with("utf") && is_broken);
-    if !may_be_wrong {
+    let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
+    let is_alias = find(ALIASES, &label.to_ascii_lowercase()).is_some();
+    let is_plain = decoded.is_ascii() && !decoded.contains(['\u{1b}', '\0']);
+    if is_plain && !is_alias && !part.is_encoding_problem {
         return Cow::Borrowed(decoded);
     }
-    match transfer_decoded(message, part).and_then(|octets| mend(&octets, is_unreliable)) {
-        Some(text) => Cow::Owned(text),
+    match transfer_decoded(message, part) {
+        Some(octets) => Cow::Owned(read_octets(label, &octets)),
         None => Cow::Borrowed(decoded),
     }
 }
 
 /// The octets of a part without their transfer encoding.
-fn transfer_decoded<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<Cow<'a, [u8]>> {
+pub(super) fn transfer_decoded<'a>(
+    message: &'a Message<'_>,
+    part: &MessagePart<'_>,
+) -> Option<Cow<'a, [u8]>> {
     let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
     let raw = message.raw_message.get(start..end)?;
+    let says_base64 =
+        || part.content_transfer_encoding().is_some_and(|name| name.eq_ignore_ascii_case("base64"));
     match part.encoding {
+        Encoding::None if part.is_encoding_problem && says_base64() => {
+            Some(Cow::Owned(read_base64_with_text(raw)))
+        }
         Encoding::None => Some(Cow::Borrowed(raw)),
         Encoding::Base64 => base64_decode(raw).map(Cow::Owned),
         Encoding::QuotedPrintable => quoted_printable_decode(raw).map(Cow::Owned),
     }
 }
 
-fn mend(octets: &[u8], is_unreliable: bool) -> Option<String> {
-    if is_unreliable && octets.windows(2).any(|pair| pair == b"\x1b$") {
-        return decode(b"iso-2022-jp", octets);
+/// Base64 to which a gateway or a list has added lines of plain text, which stay as they are.
+fn read_base64_with_text(raw: &[u8]) -> Vec<u8> {
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    let (mut octets, mut encoded) = (Vec::new(), Vec::new());
+    for line in raw.split_inclusive(|octet| *octet == b'\n') {
+        let digits = line.trim_ascii();
+        let is_long = digits.len() >= BASE64_LINE_MIN || !encoded.is_empty();
+        if !digits.is_empty() && is_long && digits.iter().all(is_digit) {
+            encoded.extend_from_slice(line);
+            continue;
+        }
+        octets.extend(decoded_or_as_it_is(std::mem::take(&mut encoded)));
+        if octets.last().is_some_and(|octet| *octet != b'\n') {
+            octets.push(b'\n');
+        }
+        octets.extend_from_slice(line);
     }
-    if let Ok(text) = std::str::from_utf8(octets) {
-        return Some(text.to_owned());
+    octets.extend(decoded_or_as_it_is(encoded));
+    octets
+}
+
+fn decoded_or_as_it_is(encoded: Vec<u8>) -> Vec<u8> {
+    base64_decode(&encoded).unwrap_or(encoded)
+}
+
+/// Octets as text: under their label where it can be right, and as what they are where it cannot.
+pub(super) fn read_octets(label: &str, octets: &[u8]) -> String {
+    let label = label.trim().to_ascii_lowercase();
+    let label = find(ALIASES, &label).unwrap_or(&label);
+    let decoder = charset_decoder(label.as_bytes()).filter(|_| !label.is_empty());
+    let is_unreliable = UNRELIABLE.contains(&label) || decoder.is_none();
+    let says_utf_8 = matches!(label, "utf-8" | "utf8");
+    let may_be_utf_8 = is_unreliable || WESTERN.contains(&label) || says_utf_8;
+    if octets.starts_with(b"\xff\xfe") || octets.starts_with(b"\xfe\xff") {
+        return decode("utf-16", octets);
+    }
+    if label == "utf-16" && octets.first() == Some(&0) {
+        // Without a mark the high octet is first (RFC 2781 section 4.3).
+        return decode("utf-16be", octets);
+    }
+    if may_be_utf_8 && octets.windows(2).any(|pair| pair == b"\x1b$") {
+        return decode("iso-2022-jp", octets);
+    }
+    if let Ok(text) = std::str::from_utf8(octets)
+        && may_be_utf_8
+    {
+        return text.to_owned();
     }
     if let Some(label) = own_label(octets).filter(|_| is_unreliable)
-        && !label.eq_ignore_ascii_case(b"utf-8")
+        && !label.eq_ignore_ascii_case("utf-8")
+        && charset_decoder(label.as_bytes()).is_some()
     {
         return decode(label, octets);
     }
-    // Cut in the middle it is UTF-8 nevertheless.
-    let lossy = String::from_utf8_lossy(octets);
-    let is_utf_8 = lossy.chars().any(|c| !c.is_ascii() && c != '\u{fffd}');
-    if is_utf_8 { Some(lossy.into_owned()) } else { decode(b"windows-1252", octets) }
+    if may_be_utf_8 {
+        // Cut in the middle it is UTF-8 nevertheless.
+        let lossy = String::from_utf8_lossy(octets);
+        if lossy.chars().any(|c| !c.is_ascii() && c != '\u{fffd}') {
+            return lossy.into_owned();
+        }
+    }
+    let beyond_iso = octets.iter().any(|octet| matches!(octet, 0x80..=0x9f));
+    match (decoder, find(WINDOWS, label)) {
+        (_, Some(windows)) if beyond_iso => decode(windows, octets),
+        (Some(_), _) if !is_unreliable && !says_utf_8 => decode(label, octets),
+        _ => decode("windows-1252", octets),
+    }
 }
 
-fn decode(charset: &[u8], octets: &[u8]) -> Option<String> {
-    charset_decoder(charset).map(|decoder| decoder(octets))
+fn find(table: &'static [(&str, &str)], label: &str) -> Option<&'static str> {
+    table.iter().find(|row| row.0 == label).map(|row| row.1)
+}
+
+fn decode(charset: &str, octets: &[u8]) -> String {
+    let ended;
+    let octets = if charset == UTF_7 {
+        ended = with_ends_of_shifts(octets);
+        &ended
+    } else {
+        octets
+    };
+    let decoder = charset_decoder(charset.as_bytes());
+    decoder.map_or_else(|| String::from_utf8_lossy(octets).into_owned(), |decoder| decoder(octets))
+}
+
+/// UTF-7 with the hyphen that may end a shift wherever one ends: the parser drops whatever stands in
+/// its place, keeps it behind a plus, and forgets a shift at the end of the text.
+fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
+    let mut ended = Vec::with_capacity(octets.len() + 16);
+    let mut rest = octets;
+    while let Some(at) = rest.iter().position(|octet| *octet == b'+') {
+        let (before, shift) = rest.split_at(at + 1);
+        let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+        let end = shift.iter().position(|octet| !is_base64(octet)).unwrap_or(shift.len());
+        let (shifted, behind) = shift.split_at(end);
+        let hyphen = behind.strip_prefix(b"-");
+        ended.extend_from_slice(before);
+        // What is no shift is a plus.
+        ended.extend_from_slice(if shifted.is_empty() { b"ACs" } else { shifted });
+        ended.push(b'-');
+        rest = hyphen.unwrap_or(behind);
+    }
+    ended.extend_from_slice(rest);
+    ended
 }
 
 /// What `<meta charset=…>` says.
-fn own_label(octets: &[u8]) -> Option<&[u8]> {
+fn own_label(octets: &[u8]) -> Option<&str> {
     const NAME: &[u8] = b"charset=";
     let start = octets.get(..LABEL_WITHIN.min(octets.len()))?;
     let at = start.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
     let value = start.get(at + NAME.len()..)?;
     let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
     let end = value.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"-_".contains(octet));
-    value.get(..end.unwrap_or(value.len())).filter(|label| !label.is_empty())
+    let label = value.get(..end.unwrap_or(value.len())).filter(|label| !label.is_empty())?;
+    std::str::from_utf8(label).ok()
 }
 
 #[cfg(test)]
@@ -118,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn a_shift_of_utf_7_ends_where_it_ends() {
+        for (octets, shown) in [
+            ("caf+AOk is", "café is"),
+            ("caf+AOk-is", "caféis"),
+            ("caf+AOk", "café"),
+            ("1 +- 1 + 1", "1 + 1 + 1"),
+            ("+AOk-+AOk.\r\n", "éé.\r\n"),
+        ] {
+            assert_eq!(text("Content-Type: text/plain; charset=UTF-7", octets.as_bytes()), shown);
+        }
+    }
+
+    #[test]
     fn utf_8_under_a_western_label_is_utf_8() {
         let header = "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: base64";
         assert_eq!(text(header, b"Y2Fmw6k="), "café");
@@ -128,5 +259,36 @@ mod tests {
     fn an_undeclared_html_part_has_a_label_of_its_own() {
         let html = b"<meta charset=\"koi8-r\"><p>\xeb\xc1\xce\xc1\xcc</p>";
         assert!(text("Content-Type: text/html", html).contains("Канал"));
+    }
+
+    #[test]
+    fn a_charset_is_known_by_its_nicknames_and_by_what_it_is_mistaken_for() {
+        for (label, octets, meant) in [
+            ("cp-850", &b"caf\x82"[..], "café"),
+            ("ansi", b"caf\xe9", "café"),
+            ("no-such-thing", b"caf\xe9", "café"),
+            ("cp932", b"\x8c\x88\x8d\xcf", "決済"),
+            ("iso-8859-15", b"5 \xa4", "5 €"),
+            ("iso-8859-15", b"5 \x80", "5 €"),
+            ("iso-8859-2", b"\x84\x9e\x94", "„ž”"),
+            ("iso-8859-2", b"\xbelu\xbb", "žluť"),
+            ("utf-8", b"\xff\xfec\0a\0f\0\xe9\0", "café"),
+            ("utf-16", b"\0c\0a\0f\0\xe9", "café"),
+            ("utf-8", b"\x1b$B7h:Q\x1b(B", "決済"),
+            ("iso-8859-1", b"\x1b$B7h:Q\x1b(B", "決済"),
+            ("unicode-1-1-utf-7", b"caf+AOk-", "café"),
+        ] {
+            assert_eq!(read_octets(label, octets), meant, "{label}");
+        }
+    }
+
+    #[test]
+    fn lines_that_were_added_to_base64_leave_it_readable() {
+        let header = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64";
+        let encoded = "VGhlIGNhZsOpIGlzIGNsb3NlZCB0b2RheSwgc2F5cyB0aGUgcGFnZS4NClNlY29uZCBsaW5lLg0K";
+        let added = format!("CAUTION: from outside.\r\n\r\n{encoded}\r\n\r\n____\r\nlist footer\r\n");
+        let text = text(header, added.as_bytes());
+        assert!(text.contains("The café is closed today, says the page.\r\nSecond line."), "{text}");
+        assert!(text.starts_with("CAUTION") && text.trim_end().ends_with("list footer"), "{text}");
     }
 }

@@ -7,7 +7,7 @@
 use mail_parser::{HeaderValue, MessageParser};
 
 use super::limits::{HEADER_FIELDS_MAX, HEADER_OCTETS_MAX};
-use super::{Address, Mailbox};
+use super::{Address, Mailbox, charset, words};
 
 /// RFC 5322 section 2.1.1 allows lines of 998; no Message-ID in use is longer than this.
 const MESSAGE_ID_OCTETS_MAX: usize = 250;
@@ -40,7 +40,8 @@ impl Fields {
         let mut is_whole = end == header_end(octets);
         let mut fields: Vec<(String, String)> = Vec::new();
         for line in octets.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
-            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            // Octets that nobody encoded are what undeclared text is.
+            let line = charset::read_octets("", line.strip_suffix(b"\r").unwrap_or(line));
             if line.starts_with([' ', '\t']) {
                 if let Some((_, value)) = fields.last_mut() {
                     value.push_str(&line);
@@ -79,19 +80,13 @@ impl Fields {
 
 /// Decodes encoded words (RFC 2047) and leaves one line without control characters.
 pub(super) fn decode(value: &str) -> String {
-    let mail = format!("Subject: {}\r\n\r\n", value.replace(['\r', '\n'], " "));
-    let decoded = MessageParser::new()
-        .parse_headers(mail.as_bytes())
-        .and_then(|message| message.subject().map(str::to_owned))
-        .unwrap_or_default();
-    one_line(&decoded)
+    one_line(&words::read_words(value))
 }
 
 /// Control characters and those that turn the direction of writing become spaces; runs one.
 pub(super) fn one_line(text: &str) -> String {
     let harmless = |c: char| {
-        let turns =
-            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = matches!(c, '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }
     };
     let text: String = text.chars().map(harmless).collect();
@@ -191,13 +186,18 @@ fn split_list(value: &str) -> Vec<Piece> {
     pieces
 }
 
+fn is_same(seen: &str, used: &str) -> bool {
+    let seen = seen.trim().trim_matches('\'');
+    Address::read(seen).is_ok_and(|seen| Address::read(used).is_ok_and(|used| seen.key() == used.key()))
+}
+
 fn read_mailbox(piece: &Piece) -> Option<Mailbox> {
     if piece.broken {
         return None;
     }
     let (name, address) = match &piece.inside {
-        // Two addresses in one mailbox: one to be seen, one to be used.
-        Some(_) if piece.outside.contains('@') => return None,
+        // Two addresses in one mailbox: one to be seen, one to be used. Twice the same is no lie.
+        Some(inside) if piece.outside.contains('@') && !is_same(&piece.outside, inside) => return None,
         Some(inside) => (piece.outside.as_str(), inside.as_str()),
         None => (piece.comment.as_str(), piece.outside.as_str()),
     };
@@ -242,6 +242,8 @@ mod tests {
             author("\"a@good.example\" <j@x.example>").as_deref(),
             Some("a@good.example|j@x.example")
         );
+        let twice = author("'j@x.example' <j@x.example>");
+        assert_eq!(twice.as_deref(), Some("'j@x.example'|j@x.example"));
         for nobody in [
             "",
             "Dana",

@@ -7,8 +7,8 @@
 
 use ring::digest::{Context, SHA256};
 
+use super::Attachment;
 use super::header::{self, Fields};
-use super::message::Attachment;
 
 /// The fields by which a message without Message-ID is told from others of the same words.
 const ENVELOPE_FIELDS: [&str; 4] = ["to", "cc", "in-reply-to", "references"];

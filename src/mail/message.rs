@@ -5,13 +5,14 @@
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
 use chrono::{DateTime, Utc};
+use mail_parser::{Message, MessageParser};
 
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
+use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Origin, body, limits, list, quote};
-use mail_parser::{Message, MessageParser};
+use super::{Address, Attachment, Origin, attachment, body, limits, list, meeting, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -44,15 +45,6 @@ pub struct Mailbox {
     pub name: String,
     /// The addr-spec.
     pub address: Address,
-}
-
-/// A file that came with a message. Its octets stay in the raw message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// A name safe to show and to save under: no path, no control characters.
-    pub name: String,
-    /// Its size after decoding, in octets.
-    pub size_octets: usize,
 }
 
 /// What was read from the octets of a message.
@@ -91,6 +83,8 @@ pub struct InboundMail {
     pub content_key: [u8; 32],
     /// What it says of the delivery of another mail, where it is a delivery report.
     pub report: Option<Report>,
+    /// What it says of a meeting, where it is an invitation or an answer to one.
+    pub meeting: Option<Meeting>,
     /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
     pub hops: usize,
     /// Why the body was not read; what the header alone tells is there nevertheless.
@@ -103,7 +97,9 @@ pub struct InboundMail {
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let fields = Fields::read(octets);
-    let (message, unreadable) = parse(octets);
+    let parsed = parse(octets);
+    let opened = parsed.0.as_ref().and_then(wrapped::open);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
     let written_from = read_from(&fields);
     let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
     let from_rewritten = author_of_post.is_some();
@@ -127,13 +123,21 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         let reporter = from.as_ref().map(|from| &from.address);
         dsn::read_report(octets, message.as_ref(), dsn::Clues { subject: &subject, reporter })
     });
+    let meeting = message.as_ref().filter(|_| origin == Origin::Meeting);
+    let meeting = meeting.and_then(|message| meeting::read_meeting(message, from.as_ref()));
     let author = match &from {
         Some(author) if from_rewritten => author.name.clone(),
         _ => fields.first("from").map(header::read_display_name).unwrap_or_default(),
     };
-    let quote::Split { new_text, elided } = quote::split(lines, &author);
+    let quote::Split { mut new_text, mut elided } = quote::split(lines, &author);
+    let is_sealed = message.as_ref().is_some_and(|message| wrapped::is_sealed(message, &new_text));
+    let unreadable = unreadable.or(is_sealed.then_some("it is encrypted"));
+    if is_sealed {
+        elided.insert_str(0, &std::mem::take(&mut new_text));
+    }
     let message_id = read_message_id(&fields);
-    let attachments = message.as_ref().map(body::read_attachments).unwrap_or_default();
+    let attachments = message.as_ref().map(|message| attachment::read_attachments(message, &author));
+    let attachments = attachments.unwrap_or_default();
     let content_key = content_key(&Content {
         fields: &fields,
         message_id: message_id.as_deref(),
@@ -161,15 +165,24 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         new_text,
         elided,
         report,
+        meeting,
         hops: fields.all("received").count(),
         unreadable,
     }
 }
 
+/// Whom a message says it is from: the only mailbox of its only From (RFC 5322 section 3.6.2).
+pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
+    read_from(&Fields::read(octets)).map(|from| from.address)
+}
+
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
-    parse(octets).0.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+    let parsed = parse(octets).0;
+    let opened = parsed.as_ref().and_then(wrapped::open);
+    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
+    message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.

@@ -4,11 +4,14 @@
 //! Inwards start with [`message::read_mail`], which never fails; outwards with [`compose`].
 
 pub mod address;
+pub mod attachment;
+pub mod authentication;
 mod body;
 mod charset;
 pub mod command;
 pub mod compose;
 pub mod dsn;
+mod enriched;
 mod header;
 pub mod ids;
 pub mod key;
@@ -16,12 +19,17 @@ mod limits;
 mod list;
 pub mod mailto;
 mod masking;
+pub mod meeting;
 pub mod message;
 pub mod origin;
 mod phrases;
+mod pictures;
 pub mod quote;
 pub mod relay;
+mod words;
+mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
+pub use attachment::Attachment;
 pub use message::{InboundMail, Mailbox};
 pub use origin::Origin;

@@ -7,12 +7,12 @@ mod absence;
 
 use std::sync::LazyLock;
 
-use mail_parser::{Message, MimeHeaders, PartType};
+use mail_parser::Message;
 
-use super::dsn;
 use super::header::{Fields, decode};
 use super::message::Mailbox;
 use super::phrases::Phrases;
+use super::{dsn, meeting};
 
 /// The field that marks our own mail, whatever its value.
 pub const OWN_MARK: &str = "X-Firebell-Loop";
@@ -30,8 +30,9 @@ pub enum Origin {
     ReadReceipt,
     /// A complaint (RFC 5965).
     Complaint,
-    /// An answer to a meeting invitation (RFC 5546).
-    MeetingReply,
+    /// An invitation, or an answer to one (RFC 5546): a person sent it, by a programme that means it for
+    /// calendars.
+    Meeting,
     /// Our own mail on its way back.
     Own,
 }
@@ -190,8 +191,8 @@ pub(super) fn read_origin(signs: &Signs<'_>) -> Origin {
     if let Some(report) = report_type(signs) {
         return report;
     }
-    if is_meeting_reply(signs) {
-        return Origin::MeetingReply;
+    if signs.message.is_some_and(meeting::is_meeting) {
+        return Origin::Meeting;
     }
     if is_delivery_report(signs) {
         return Origin::DeliveryReport;
@@ -216,30 +217,6 @@ fn report_type(signs: &Signs<'_>) -> Option<Origin> {
         () if kind.starts_with("disposition-notification") => Origin::ReadReceipt,
         () if kind.starts_with("feedback-report") => Origin::Complaint,
         () => Origin::DeliveryReport,
-    })
-}
-
-/// A calendar part with a method that answers (RFC 5546 section 1.4). An invitation is a person's.
-fn is_meeting_reply(signs: &Signs<'_>) -> bool {
-    let Some(message) = signs.message else { return false };
-    message.parts.iter().any(|part| {
-        let Some(kind) = part.content_type() else { return false };
-        if !kind.ctype().eq_ignore_ascii_case("text")
-            || !kind.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("calendar"))
-        {
-            return false;
-        }
-        let answers = |method: &str| {
-            let method = method.trim();
-            ["reply", "counter", "declinecounter", "refresh"]
-                .iter()
-                .any(|m| method.eq_ignore_ascii_case(m))
-        };
-        let in_text = |text: &str| {
-            text.lines().take(50).any(|line| line.trim().strip_prefix("METHOD:").is_some_and(answers))
-        };
-        kind.attribute("method").is_some_and(answers)
-            || matches!(&part.body, PartType::Text(text) if in_text(text))
     })
 }
 

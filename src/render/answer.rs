@@ -380,6 +380,24 @@ pub fn render_unreadable(
     letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
 }
 
+/// For the operator: mail does not move.
+pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: DateTime<Utc>) -> Letter {
+    let subject = "Mail does not move";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please look at the relay: mail of ours waits for it, and people may not know what is asked of \
+         them. `firebell outbox list` names each mail and what the relay said, `firebell check` tries \
+         the relay, `firebell outbox retry --all` does not wait for the next try. You are told once a \
+         day.",
+    );
+    paper.facts(vec![
+        fact("Waiting", if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") }),
+        fact("Oldest", when::full(since, policy)),
+        fact("Noticed", when::full(now, policy)),
+    ]);
+    letter(Purpose::Operator, "Firebell", subject, &paper)
+}
+
 /// For the operator: something stored cannot be read any more, and was taken out of the way.
 pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
     let subject = format!("{what} cannot be read");

@@ -13,13 +13,14 @@ mod paper;
 mod quick;
 mod reminder;
 pub mod show;
+pub mod size;
 pub mod when;
 mod wrap;
 
 use chrono::{DateTime, Utc};
 
 pub use answer::{
-    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_unread,
+    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_stuck, render_unread,
     render_unreadable,
 };
 pub use digest::render_digest;

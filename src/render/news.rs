@@ -268,8 +268,13 @@ pub fn render_note(
     text: &str,
     attachments: &[String],
 ) -> Letter {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("a note without words");
-    let lead = format!("{} wrote \"{}\"", clipped(by.shown(), 20), clipped(first, 40));
+    let by_whom = clipped(by.shown(), 20);
+    let lead = match (text.lines().find(|line| !line.trim().is_empty()), attachments) {
+        (Some(first), _) => format!("{by_whom} wrote \"{}\"", clipped(first, 40)),
+        (None, [only]) => format!("{by_whom} sent {}", clipped(only, 40)),
+        (None, []) => format!("{by_whom} sent a note without words"),
+        (None, files) => format!("{by_whom} sent {} files", files.len()),
+    };
     let mut paper = Paper::new(lead, context.about());
     paper.words(text);
     let mut rows = vec![fact("Note", format!("#{seq} by {}", shown(by)))];

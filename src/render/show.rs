@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use super::size;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
+use crate::incident::decision::Attached;
 use crate::incident::state::Person;
 use crate::incident::{Entry, Incident, Policy, Role};
 
@@ -70,19 +72,17 @@ pub struct EntryShown {
     pub recorded_at: String,
     pub author: String,
     pub verified: bool,
+    /// By what its author was believed, or why not; empty for firebell's own.
+    pub proof: String,
     pub kind: &'static str,
     pub text: String,
     pub message_id: Option<String>,
-    /// Of an export alone.
-    #[serde(flatten)]
-    pub beside: Option<Beside>,
-}
-
-/// What came with the text of an entry: the quotation, and the names of files.
-#[derive(Debug, Serialize)]
-pub struct Beside {
-    pub elided: String,
-    pub attachments: Vec<String>,
+    /// Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attached>,
+    /// The quotation and signature that were cut off. Of an export alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elided: Option<String>,
 }
 
 /// Something owed.
@@ -163,8 +163,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
 pub fn incident_exported(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
     let mut shown = incident_shown(incident, timeline, policy);
     for (entry, kept) in shown.timeline.iter_mut().zip(timeline) {
-        entry.beside =
-            Some(Beside { elided: kept.elided.clone(), attachments: kept.attachments.clone() });
+        entry.elided = Some(kept.elided.clone());
     }
     shown.facts = Some(Facts {
         summary: incident.summary.clone(),
@@ -183,10 +182,12 @@ fn entry_shown(entry: &Entry) -> EntryShown {
         recorded_at: rfc3339(entry.recorded_at),
         author: entry.author.as_ref().map_or_else(|| "firebell".to_owned(), ToString::to_string),
         verified: entry.verified,
+        proof: entry.proof.clone(),
         kind: entry.kind.name(),
         text: entry.text.clone(),
         message_id: entry.message_id.clone(),
-        beside: None,
+        attachments: entry.attachments.clone(),
+        elided: None,
     }
 }
 
@@ -198,6 +199,9 @@ fn joined(people: &[Person]) -> String {
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
+
+/// What proves most of the mail; nothing for our own.
+const USUAL_PROOFS: [&str; 4] = ["", "token", "login", "trusted network"];
 
 /// An incident for a terminal.
 pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy) -> String {
@@ -250,12 +254,20 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
             author,
             entry.kind.name()
         );
+        // A token and the like prove most mail and are no news; the JSON names them, too.
+        match (entry.verified, entry.proof.split_once("; ")) {
+            (true, _) if USUAL_PROOFS.contains(&entry.proof.as_str()) => {}
+            (true, Some((usual, _))) if USUAL_PROOFS.contains(&usual) => {}
+            (true, _) => drop(write!(text, ", proven by {}", entry.proof)),
+            (false, _) if entry.proof == "nothing" => text.push_str(", unverified"),
+            (false, _) => drop(write!(text, ", unverified: {}", entry.proof)),
+        }
         text.push('\n');
         for line in entry.text.lines() {
             let _ = writeln!(text, "    {line}");
         }
-        for name in &entry.attachments {
-            let _ = writeln!(text, "    [{name}]");
+        for file in &entry.attachments {
+            let _ = writeln!(text, "    [{}]", size::attached(file));
         }
     }
     text.trim_end().to_owned()

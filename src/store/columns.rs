@@ -79,8 +79,9 @@ impl Route {
 }
 
 impl InboundState {
-    pub(super) const NAMES: [(Self, &'static str); 5] = [
+    pub(super) const NAMES: [(Self, &'static str); 6] = [
         (Self::Waiting, "waiting"),
+        (Self::Unproven, "unproven"),
         (Self::Read, "read"),
         (Self::Filed, "filed"),
         (Self::Held, "held"),
@@ -91,6 +92,7 @@ impl InboundState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Unproven => "unproven",
             Self::Read => "read",
             Self::Filed => "filed",
             Self::Held => "held",
@@ -100,7 +102,9 @@ impl InboundState {
 }
 
 impl OutboxState {
-    pub(super) const NAMES: [(Self, &'static str); 7] = [
+    pub(super) const NAMES: [(Self, &'static str); 9] = [
+        (Self::Cancelled, "cancelled"),
+        (Self::Uncertain, "uncertain"),
         (Self::Queued, "queued"),
         (Self::Accepted, "accepted"),
         (Self::Deferred, "deferred"),
@@ -116,10 +120,12 @@ impl OutboxState {
             Self::Queued => "queued",
             Self::Accepted => "accepted",
             Self::Deferred => "deferred",
+            Self::Uncertain => "uncertain",
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Superseded => "superseded",
             Self::Held => "held",
+            Self::Cancelled => "cancelled",
         }
     }
 }

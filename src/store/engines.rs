@@ -162,7 +162,7 @@ impl Engine {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
-            .connect_with(options.clone().create_if_missing(true).optimize_on_close(true, None))
+            .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(StoreError::Unavailable)?;
         migrate_sqlite(&writer).await?;

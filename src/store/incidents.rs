@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::attachments::{AttachedRow, attach};
 use super::columns::{json, micros, name, plain, read_address, read_instant, read_json, read_name};
 use super::engines::statements;
 use super::rows::{DueDeadline, Incidents, StoredIncident};
@@ -35,9 +36,10 @@ statements! {
         // Whoever changes one meanwhile waits, or has committed before it is read.
         pg: "select number, version, state from incident order by number for update";
     LOAD_TIMELINE = "
-        select seq, at, recorded_at, author, author_name, verified, kind, text, elided, attachments,
-               message_id
+        select seq, at, recorded_at, author, author_name, verified, proof, kind, text, elided, message_id
         from entry where incident = $1 order by seq";
+    LOAD_ATTACHMENTS = "
+        select seq, name, size_octets, hash from attachment where incident = $1 order by seq, position";
     LOAD_DEADLINES = "
         select incident, kind, wake_at from deadline where incident = $1 order by wake_at, kind";
     LOAD_DUE_DEADLINES = "
@@ -54,10 +56,10 @@ struct EntryRow {
     author: Option<String>,
     author_name: String,
     verified: bool,
+    proof: String,
     kind: String,
     text: String,
     elided: String,
-    attachments: String,
     message_id: Option<String>,
 }
 
@@ -70,13 +72,20 @@ impl EntryRow {
             author: self.author.as_deref().map(read_address).transpose()?,
             author_name: self.author_name,
             verified: self.verified,
+            proof: self.proof,
             kind: read_name(self.kind, "timeline entry's kind")?,
             text: self.text,
             elided: self.elided,
-            attachments: read_json(&self.attachments, "timeline entry's attachments")?,
+            attachments: Vec::new(),
             message_id: self.message_id,
         })
     }
+}
+
+fn read_timeline(rows: Vec<EntryRow>, files: Vec<AttachedRow>) -> Stored<Vec<Entry>> {
+    let mut timeline = rows.into_iter().map(EntryRow::read).collect::<Stored<Vec<_>>>()?;
+    attach(&mut timeline, files);
+    Ok(timeline)
 }
 
 type IncidentRow = (i64, i64, String);
@@ -120,7 +129,8 @@ impl Store {
     /// In the order of its numbers.
     pub async fn load_timeline(&self, number: i64) -> Stored<Vec<Entry>> {
         let rows: Vec<EntryRow> = self.engine.load(LOAD_TIMELINE, vec![number.into()]).await?;
-        rows.into_iter().map(EntryRow::read).collect()
+        let files = self.engine.load(LOAD_ATTACHMENTS, vec![number.into()]).await?;
+        read_timeline(rows, files)
     }
 
     /// When the loop of deadlines must look again; `None` while nothing is owed.
@@ -201,7 +211,8 @@ impl Write {
     pub async fn load_timeline(&mut self, number: i64) -> Stored<Vec<Entry>> {
         self.flush().await?;
         let rows: Vec<EntryRow> = self.transaction.load(LOAD_TIMELINE, vec![number.into()]).await?;
-        rows.into_iter().map(EntryRow::read).collect()
+        let files = self.transaction.load(LOAD_ATTACHMENTS, vec![number.into()]).await?;
+        read_timeline(rows, files)
     }
 
     /// Appends to the timeline. [`StoreError::Conflict`] when a number is taken, at the commit at the
@@ -213,6 +224,9 @@ impl Write {
         recorded_at: DateTime<Utc>,
     ) -> Stored<()> {
         let recorded_at = micros(recorded_at);
+        for entry in entries {
+            self.pending.add_attachments(number, entry.seq, &entry.source.attachments);
+        }
         self.pending.entries.extend(entries.iter().map(|entry| {
             let author = entry.author.as_ref();
             (
@@ -226,8 +240,8 @@ impl Write {
                 entry.kind.name().to_owned(),
                 plain(&entry.text),
                 plain(&entry.source.elided),
-                json(&entry.source.attachments),
                 entry.source.message_id.as_deref().map(plain),
+                plain(&entry.proof),
             )
         }));
         self.flush_much().await

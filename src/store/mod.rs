@@ -4,9 +4,11 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small tables; what a
-//! transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
+//! `incidents`, `attachments`, `audit`, `outbox`, `reminders`, `dead` addresses, and `ledgers` for the small
+//! tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting` deletes.
 
+mod attachments;
+mod audit;
 mod columns;
 mod dead;
 mod engines;
@@ -85,11 +87,13 @@ impl Store {
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
         let all = [
+            attachments::ALL,
             dead::ALL,
             forgetting::ALL,
             inbound::ALL,
             mailboxes::ALL,
             incidents::ALL,
+            audit::ALL,
             outbox::ALL,
             reminders::ALL,
             ledgers::ALL,

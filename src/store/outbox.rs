@@ -19,6 +19,11 @@ use crate::mail::Address;
 /// How long a mail whose use had ended is tried when an operator says so.
 const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
 
+/// Why a mail is held back that cannot be read.
+const DAMAGED: &str = "what is stored of this mail cannot be read";
+/// When a mail is due that nobody tries again: it may have arrived, and may not.
+const NEVER_MICROS: i64 = 8_000_000_000_000_000;
+
 statements! {
     LOAD_LETTER = "
         select id, message_id, incident, purpose, created_at, subject, octets from letter where id = $1";
@@ -28,64 +33,100 @@ statements! {
     /// Leases the mail that has waited longest. What is of no use any more is leased on the same way,
     /// so that somebody is told of it, and is no attempt.
     LEASE = "
-        update outbox set leased_until = $2,
+        update outbox set leased_until = $2, epoch = epoch + 1,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
-        where id in (select id from outbox where state in ('queued', 'deferred')
+        where id in (select id from outbox where state in ('queued', 'deferred', 'uncertain')
                      and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3)
-        returning id, letter, recipient, token, due_at, attempts, expires_at",
+        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch",
         // Two workers never wait for each other.
         pg: "
         with due as materialized (
-            select id as due_id from outbox where state in ('queued', 'deferred')
+            select id as due_id from outbox where state in ('queued', 'deferred', 'uncertain')
             and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3
             for update skip locked)
-        update outbox set leased_until = $2,
+        update outbox set leased_until = $2, epoch = epoch + 1,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         from due where id = due_id
-        returning id, letter, recipient, token, due_at, attempts, expires_at";
+        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch";
     RETURN_LEASES = "
         update outbox set leased_until = 0
-        where state in ('queued', 'deferred') and leased_until > 0";
+        where state in ('queued', 'deferred', 'uncertain') and leased_until > 0";
     EARLIEST = "
         select min(case when leased_until > due_at then leased_until else due_at end)
-        from outbox where state in ('queued', 'deferred')";
+        from outbox where state in ('queued', 'deferred', 'uncertain') and due_at < $1";
     /// Whatever became of the row meanwhile: the relay has the mail.
     MARK_ACCEPTED = "
         update outbox set state = 'accepted', accepted_at = $1, leased_until = 0, last_answer = value->>1
         from json_each($2) where outbox.id = cast(value->>0 as bigint) and state <> 'accepted'";
     /// Never due later than its use ends, so that the end is noticed in time.
     MARK_DEFERRED = "
-        update outbox set state = 'deferred', leased_until = 0, last_answer = $3,
+        update outbox set leased_until = 0, last_answer = $3,
+               state = case when state = 'uncertain' then state else 'deferred' end,
                due_at = case when expires_at < $2 then expires_at else $2 end
-        where id = $1 and state in ('queued', 'deferred')";
+        where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')";
+    /// The first time it is tried once more, later. The second time it is due never again.
+    MARK_UNCERTAIN = "
+        update outbox set state = 'uncertain', leased_until = 0, last_answer = $3,
+               ambiguous = ambiguous + 1,
+               due_at = case when ambiguous > 0 then $5 when expires_at < $2 then expires_at else $2 end
+        where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')
+        returning ambiguous";
+    /// What another process has leased since keeps its new lease, and is not returned.
+    RENEW_LEASES = "
+        update outbox set leased_until = $2 from json_each($1)
+        where outbox.id = cast(value->>0 as bigint) and outbox.epoch = cast(value->>1 as bigint)
+        and state in ('queued', 'deferred', 'uncertain')
+        returning outbox.id";
     /// A delivery report may refuse what the relay accepted before.
     MARK_REFUSED = "
         update outbox set state = 'refused', leased_until = 0, last_answer = $2
         where id = $1 and state <> 'refused'";
     MARK_EXPIRED = "
         update outbox set state = 'expired', leased_until = 0
-        where id = $1 and state in ('queued', 'deferred')";
+        where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     SUPERSEDE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred') and recipient_key = $2
-        and letter in (select id from letter where incident = $1
-                       and purpose in (select value->>0 from json_each($3)))";
+        where state in ('queued', 'deferred', 'uncertain') and recipient_key = $2
+        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+                    and l.purpose in (select value->>0 from json_each($3)))";
     SETTLE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred')
-        and letter in (select id from letter where incident = $1
-                       and purpose in (select value->>0 from json_each($2)))";
+        where state in ('queued', 'deferred', 'uncertain')
+        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+                    and l.purpose in (select value->>0 from json_each($2)))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
-        update outbox set state = 'queued', due_at = $2, attempts = 0,
+        update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $2 then $3 else expires_at end
-        where id = $1 and state <> 'accepted'";
+        where id = $1 and state not in ('accepted', 'cancelled')";
     /// What expired or was replaced stays what it is, until somebody names it.
     RETRY_ALL = "
-        update outbox set state = 'queued', due_at = $1, attempts = 0,
+        update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
-        where state in ('queued', 'deferred', 'refused', 'held')";
-    HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred')";
+        where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+    HOLD_DAMAGED = "
+        update outbox set state = 'held', leased_until = 0, last_answer = $2
+        where id in (select cast(value->>0 as bigint) from json_each($1))";
+    LOAD_DAMAGED = "
+        select id from outbox where state = 'held' and last_answer = $1 order by id limit $2";
+    /// What is for the operator does not count: it tells of the others.
+    LOAD_WAITING_SINCE = "
+        select min(l.created_at), count(*) from outbox o join letter l on l.id = o.letter
+        where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
+        and l.purpose <> 'operator'";
+    SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
+    LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
+    CANCEL = "
+        update outbox set state = 'cancelled'
+        where id = $1 and state not in ('accepted', 'cancelled')";
+    /// Not while it is being handed over to the old address. Whoever had it leased before is not
+    /// heard any more.
+    READDRESS = "
+        update outbox set state = 'queued', recipient = $4, recipient_key = $5, due_at = $2,
+               attempts = 0, ambiguous = 0, epoch = epoch + 1,
+               expires_at = case when expires_at <= $2 then $3 else expires_at end
+        where id = $1 and leased_until <= $2 and state not in ('accepted', 'cancelled')";
+    HOLD = "update outbox set state = 'held' where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     LOAD_ROW = "
         select o.id, l.message_id, l.incident, l.purpose, o.recipient, l.subject, o.state, l.created_at,
                o.due_at, o.accepted_at, o.attempts, o.last_answer
@@ -134,6 +175,7 @@ struct LeasedRow {
     due_at: i64,
     attempts: i64,
     expires_at: i64,
+    epoch: i64,
 }
 
 /// What the jobs of one letter share.
@@ -153,6 +195,7 @@ impl LeasedRow {
             recipient: read_address(&self.recipient)?,
             token: self.token,
             attempts: self.attempts,
+            epoch: self.epoch,
             expires_at: read_instant(self.expires_at)?,
             octets: Arc::clone(&letter.octets),
         })
@@ -220,7 +263,7 @@ impl Store {
         self.load_jobs(leased).await
     }
 
-    /// Rows whose letter is missing were never complete, and lapse with their lease.
+    /// A row that cannot be read, or has no letter, is held back, so that it is in nobody's way.
     async fn load_jobs(&self, leased: Vec<LeasedRow>) -> Stored<Vec<Job>> {
         let mut letters: Vec<(i64,)> = leased.iter().map(|row| (row.letter,)).collect();
         letters.sort_unstable();
@@ -229,14 +272,30 @@ impl Store {
             self.engine.load(LOAD_LETTERS, vec![rows(&letters)]).await?;
         let mut shared = HashMap::with_capacity(found.len());
         for (id, incident, purpose, octets) in found {
-            let purpose = read_name(purpose, "letter's purpose")?;
-            let octets = Arc::new(unpack(&octets, "letter")?);
-            shared.insert(id, Shared { incident, purpose, octets });
+            let purpose = read_name(purpose, "letter's purpose");
+            if let (Ok(purpose), Ok(octets)) = (purpose, unpack(&octets, "letter")) {
+                shared.insert(id, Shared { incident, purpose, octets: Arc::new(octets) });
+            }
         }
-        leased
-            .into_iter()
-            .filter_map(|row| shared.get(&row.letter).map(|letter| row.read(letter)))
-            .collect()
+        let (mut jobs, mut damaged) = (Vec::with_capacity(leased.len()), Vec::new());
+        for row in leased {
+            let id = row.id;
+            match shared.get(&row.letter).map(|letter| row.read(letter)) {
+                Some(Ok(job)) => jobs.push(job),
+                Some(Err(_)) | None => damaged.push((id,)),
+            }
+        }
+        if !damaged.is_empty() {
+            self.engine.execute(HOLD_DAMAGED, vec![rows(&damaged), DAMAGED.into()]).await?;
+        }
+        Ok(jobs)
+    }
+
+    /// Mails that were held back because they cannot be read.
+    pub async fn load_damaged_outbox(&self, limit: i64) -> Stored<Vec<i64>> {
+        let rows: Vec<(i64,)> =
+            self.engine.load(LOAD_DAMAGED, vec![DAMAGED.into(), limit.into()]).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Ends every lease, so that what a killed server was sending is sent again at once.
@@ -248,8 +307,16 @@ impl Store {
 
     /// When a worker must look again: the first row to fall due, or whose lease lapses.
     pub async fn earliest_outbox(&self) -> Stored<Option<DateTime<Utc>>> {
-        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![]).await?;
+        let rows: Vec<(Option<i64>,)> = self.engine.load(EARLIEST, vec![NEVER_MICROS.into()]).await?;
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
+    }
+
+    /// Since when the oldest mail waits that is to go out, and how many wait; `None` when none does.
+    pub async fn waiting_outbox(&self) -> Stored<Option<(DateTime<Utc>, i64)>> {
+        let rows: Vec<(Option<i64>, i64)> =
+            self.engine.load(LOAD_WAITING_SINCE, vec![NEVER_MICROS.into()]).await?;
+        let Some((Some(since), count)) = rows.first().copied() else { return Ok(None) };
+        Ok(Some((read_instant(since)?, count)))
     }
 
     /// The relay has these mails, and what it said of each.
@@ -262,11 +329,55 @@ impl Store {
         Ok(())
     }
 
-    /// The relay did not take it yet; does nothing when it is out of the queue meanwhile.
-    pub async fn mark_deferred(&self, outbox: i64, due_at: DateTime<Utc>, answer: &str) -> Stored<()> {
-        let values = vec![outbox.into(), micros(due_at).into(), plain(answer).into()];
-        self.engine.execute(MARK_DEFERRED, values).await?;
+    /// The relay did not take it yet; does nothing when it is out of the queue meanwhile, or
+    /// somebody else has leased it.
+    pub async fn mark_deferred(&self, job: &Job, due_at: DateTime<Utc>, answer: &str) -> Stored<()> {
+        let (id, due_at) = (job.outbox.into(), micros(due_at).into());
+        self.engine
+            .execute(MARK_DEFERRED, vec![id, due_at, plain(answer).into(), job.epoch.into()])
+            .await?;
         Ok(())
+    }
+
+    /// The relay did not say whether it has it. Returns how often that was so; from the second time
+    /// on it is not tried again. 0 when it is out of the queue, or somebody else has leased it.
+    pub async fn mark_uncertain(&self, job: &Job, due_at: DateTime<Utc>, answer: &str) -> Stored<i64> {
+        let values = vec![
+            job.outbox.into(),
+            micros(due_at).into(),
+            plain(answer).into(),
+            job.epoch.into(),
+            NEVER_MICROS.into(),
+        ];
+        let rows: Vec<(i64,)> = self.engine.change(MARK_UNCERTAIN, values).await?;
+        Ok(rows.first().map_or(0, |(ambiguous,)| *ambiguous))
+    }
+
+    /// Renews leases, each named by row and epoch; returns those that are still ours.
+    pub async fn renew_leases(
+        &self,
+        held: &[(i64, i64)],
+        leased_until: DateTime<Utc>,
+    ) -> Stored<Vec<i64>> {
+        let values = vec![rows(held), micros(leased_until).into()];
+        let kept: Vec<(i64,)> = self.engine.change(RENEW_LEASES, values).await?;
+        Ok(kept.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Keeps what was said between us and the relay about a mail that it did not take.
+    pub async fn save_dialogue(&self, outbox: i64, dialogue: &str) -> Stored<()> {
+        self.engine.execute(SAVE_DIALOGUE, vec![outbox.into(), plain(dialogue).into()]).await?;
+        Ok(())
+    }
+
+    /// One row, with what was said between us and the relay when it last did not take the mail.
+    pub async fn load_outbox_row(&self, outbox: i64) -> Stored<Option<(OutboxRow, String)>> {
+        let rows: Vec<ShownRow> = self.engine.load(LOAD_ROW, vec![outbox.into()]).await?;
+        let said: Vec<(String,)> = self.engine.load(LOAD_DIALOGUE, vec![outbox.into()]).await?;
+        let Some((row, (dialogue,))) = rows.into_iter().next().zip(said.into_iter().next()) else {
+            return Ok(None);
+        };
+        Ok(Some((row.read()?, dialogue)))
     }
 
     /// Newest first.
@@ -277,7 +388,8 @@ impl Store {
             }
             None => self.engine.load(LOAD_NEWEST, vec![limit.into()]).await?,
         };
-        rows.into_iter().map(ShownRow::read).collect()
+        // One that is damaged keeps nobody from the others.
+        Ok(rows.into_iter().filter_map(|row| row.read().ok()).collect())
     }
 
     /// Has all that wait, failed or are held tried now; returns how many.
@@ -299,6 +411,17 @@ impl Store {
                 self.engine.execute(RETRY, values).await?
             }
             OperatorAction::Hold => self.engine.execute(HOLD, vec![outbox.into()]).await?,
+            OperatorAction::Cancel => self.engine.execute(CANCEL, vec![outbox.into()]).await?,
+            OperatorAction::Readdress(to) => {
+                let values = vec![
+                    outbox.into(),
+                    micros(now).into(),
+                    micros(now + RETRY_WITHIN).into(),
+                    to.as_str().into(),
+                    to.key().into(),
+                ];
+                self.engine.execute(READDRESS, values).await?
+            }
         };
         Ok(changed == 1)
     }
@@ -375,6 +498,8 @@ impl Write {
                 let values = vec![outbox.into(), plain(answer).into()];
                 self.transaction.execute(MARK_REFUSED, values).await?
             }
+            // Marked when it happened.
+            Undelivered::Uncertain => 1,
             Undelivered::Expired => self.transaction.execute(MARK_EXPIRED, vec![outbox.into()]).await?,
         };
         Ok(changed == 1)

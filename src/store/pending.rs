@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::rows;
+use super::columns::{plain, rows};
 use super::engines::{Value, statements};
 use super::octets::Packer;
 use super::{Stored, Write};
+use crate::mail::attachment::{Attachment, Content};
 
 /// Packed octets that wait at most: bounds the memory of a transaction.
 const OCTETS_MAX: usize = 16 * 1024 * 1024;
@@ -19,10 +20,21 @@ const ROWS_MAX: usize = 10_000;
 statements! {
     SAVE_ENTRIES = "
         insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
-                           elided, attachments, message_id)
+                           elided, message_id, proof)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
                cast(value->>3 as bigint), value->>4, value->>5, cast(value->>6 as boolean), value->>7,
                value->>8, value->>9, value->>10, value->>11
+        from json_each($1)";
+    SAVE_AUDIT = "
+        insert into audit (id, at, incident, inbound, who, proof, outcome)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               cast(value->>3 as bigint), value->>4, value->>5, value->>6
+        from json_each($1)";
+    SAVE_FILE = "insert into file (hash, octets) values ($1, $2) on conflict (hash) do nothing";
+    SAVE_ATTACHMENTS = "
+        insert into attachment (incident, seq, position, name, size_octets, hash)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               value->>3, cast(value->>4 as bigint), value->>5
         from json_each($1)";
     /// $1 holds the rows and $2 the packed octets of all, one behind the other.
     SAVE_LETTERS = "
@@ -61,10 +73,14 @@ statements! {
         from json_each($1) where inbound.id = cast(value->>0 as bigint)";
 }
 
-/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided,
-/// attachments, Message-ID.
+/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided, Message-ID,
+/// proof.
 pub(super) type EntryColumns =
-    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, String, Option<String>);
+    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, Option<String>, String);
+/// Id, at, incident, message, who, proof, outcome.
+pub(super) type AuditColumns = (i64, i64, Option<i64>, Option<i64>, String, String, String);
+/// Incident, entry's number, position, name, size in octets, hash.
+type AttachmentColumns = (i64, i64, usize, String, usize, Option<String>);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
 /// Id, letter, recipient, their key, token, due at, expires at.
@@ -80,6 +96,11 @@ pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) entries: Vec<EntryColumns>,
+    pub(super) audit: Vec<AuditColumns>,
+    attachments: Vec<AttachmentColumns>,
+    /// By hash: what several entries have waits once.
+    files: BTreeMap<String, Content>,
+    file_octets: usize,
     letters: Vec<LetterColumns>,
     letter_octets: Vec<u8>,
     packer: Option<Packer>,
@@ -111,8 +132,24 @@ impl Pending {
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
 
+    pub(super) fn add_attachments(&mut self, incident: i64, seq: i64, attachments: &[Attachment]) {
+        for (position, attachment) in attachments.iter().enumerate() {
+            let hash = attachment.content.as_ref().map(Content::hash);
+            let name = plain(&attachment.name);
+            let size_octets = attachment.size_octets;
+            self.attachments.push((incident, seq, position, name, size_octets, hash.clone()));
+            if let (Some(hash), Some(content)) = (hash, &attachment.content)
+                && self.files.insert(hash, content.clone()).is_none()
+            {
+                self.file_octets += content.octets().len();
+            }
+        }
+    }
+
     fn count(&self) -> usize {
         self.entries.len()
+            + self.audit.len()
+            + self.attachments.len()
             + self.letters.len()
             + self.outbox.len()
             + self.known.len()
@@ -128,6 +165,18 @@ impl Write {
         let mut due = Vec::new();
         if !pending.entries.is_empty() {
             due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
+        }
+        if !pending.audit.is_empty() {
+            due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
+        }
+        for (hash, content) in std::mem::take(&mut pending.files) {
+            let mut packed = Vec::new();
+            pending.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
+            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
+        }
+        pending.file_octets = 0;
+        if !pending.attachments.is_empty() {
+            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut pending.attachments))]));
         }
         if !pending.letters.is_empty() {
             let octets = Value::from(std::mem::take(&mut pending.letter_octets));
@@ -164,7 +213,8 @@ impl Write {
 
     /// Stores what waits when it has become much.
     pub(super) async fn flush_much(&mut self) -> Stored<()> {
-        if self.pending.letter_octets.len() >= OCTETS_MAX || self.pending.count() >= ROWS_MAX {
+        let octets = self.pending.letter_octets.len() + self.pending.file_octets;
+        if octets >= OCTETS_MAX || self.pending.count() >= ROWS_MAX {
             self.flush().await?;
         }
         Ok(())

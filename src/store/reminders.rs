@@ -19,16 +19,16 @@ statements! {
     LOAD_WAITING = "
         select o.id, r.incident, r.purpose, r.escalated
         from outbox o join reminder r on r.letter = o.letter
-        where o.state in ('queued', 'deferred') and o.recipient_key = $1
+        where o.state in ('queued', 'deferred', 'uncertain') and o.recipient_key = $1
         order by o.id, r.incident, r.purpose";
     LOAD_REMINDED = "
         select distinct o.recipient
         from outbox o join reminder r on r.letter = o.letter
-        where o.state in ('queued', 'deferred') and r.incident = $1
+        where o.state in ('queued', 'deferred', 'uncertain') and r.incident = $1
         and r.purpose in (select value->>0 from json_each($2))";
     TAKE_BACK = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred')
+        where state in ('queued', 'deferred', 'uncertain')
         and id in (select cast(value->>0 as bigint) from json_each($1))";
 }
 

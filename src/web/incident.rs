@@ -9,7 +9,7 @@ use crate::incident::deadlines::{DeadlineKind, Obligation, missing_fields, oblig
 use crate::incident::decision::EntryKind;
 use crate::incident::state::{Command, Person, Postmortem, WideMail};
 use crate::incident::{Entry, Incident, Policy};
-use crate::render::when;
+use crate::render::{size, when};
 
 /// What nobody said yet.
 const NOT_STATED: &str = "not stated yet";
@@ -68,10 +68,19 @@ pub struct EntryView {
     pub author: String,
     pub by_firebell: bool,
     pub verified: bool,
+    pub proof: String,
     pub kind: &'static str,
     pub text: String,
     pub elided: String,
-    pub attachments: Vec<String>,
+    pub attachments: Vec<FileView>,
+}
+
+/// A file of an entry.
+#[derive(Debug)]
+pub struct FileView {
+    /// Name and size, and whether it is kept.
+    pub words: String,
+    pub kept: bool,
 }
 
 impl IncidentLine {
@@ -143,10 +152,15 @@ impl EntryView {
             author,
             by_firebell: entry.author.is_none(),
             verified: entry.verified,
+            proof: entry.proof.clone(),
             kind: kind_words(entry.kind),
             text: entry.text.clone(),
             elided: entry.elided.trim().to_owned(),
-            attachments: entry.attachments.clone(),
+            attachments: entry
+                .attachments
+                .iter()
+                .map(|file| FileView { words: size::attached(file), kept: file.hash.is_some() })
+                .collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! No GET changes anything. Nothing here changes an incident: what a form says becomes a mail or an
 //! event elsewhere. Start with [`serve_router`], what a server offers, or with [`guard`].
 
+pub mod file;
 pub mod guard;
 pub mod incident;
 

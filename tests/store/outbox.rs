@@ -121,11 +121,11 @@ async fn what_the_relay_said_is_kept() {
     for base in bases().await {
         let store = base.store();
         queue(store, &[outbox(1, 1), outbox(2, 1), outbox(3, 1)]).await;
-        assert_eq!(store.lease_outbox(9, at(5), at(1)).await.unwrap().len(), 3);
+        let jobs = store.lease_outbox(9, at(5), at(1)).await.unwrap();
         store.mark_accepted(&[(1, "250 \"ok\"".into()), (3, "250".into())], at(2)).await.unwrap();
         store.mark_accepted(&[], at(2)).await.unwrap();
-        store.mark_deferred(2, at(4_000), "451 later").await.unwrap();
-        store.mark_deferred(1, at(3), "451 too late").await.unwrap();
+        store.mark_deferred(&jobs[1], at(4_000), "451 later").await.unwrap();
+        store.mark_deferred(&jobs[0], at(3), "451 too late").await.unwrap();
         let rows = store.load_outbox(None, 2).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [3, 2]);
         assert_eq!((rows[1].state, rows[1].last_answer.as_str()), (OutboxState::Deferred, "451 later"));
@@ -199,12 +199,78 @@ async fn an_operator_holds_and_retries_what_was_not_accepted() {
 }
 
 #[tokio::test]
+async fn whoever_lost_a_lease_can_put_nothing_off_and_renew_nothing() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1)]).await;
+        let stalled = store.lease_outbox(1, at(2), at(1)).await.unwrap().remove(0);
+        assert_eq!(store.renew_leases(&[(1, stalled.epoch), (2, 9)], at(3)).await.unwrap(), [1]);
+        let other = store.lease_outbox(9, at(9), at(4)).await.unwrap().remove(0);
+        assert_eq!((other.outbox, other.attempts, other.epoch), (1, 2, stalled.epoch + 1));
+        store.mark_deferred(&stalled, at(100), "451 stale").await.unwrap();
+        assert_eq!(store.mark_uncertain(&stalled, at(100), "stale").await.unwrap(), 0);
+        assert!(store.renew_leases(&[(1, stalled.epoch)], at(100)).await.unwrap().is_empty());
+        assert_eq!(state_of(store, 1).await, OutboxState::Queued);
+        assert_eq!(store.earliest_outbox().await.unwrap(), Some(at(9)), "the other's lease stands");
+        store.mark_deferred(&other, at(50), "451 later").await.unwrap();
+        assert_eq!(state_of(store, 1).await, OutboxState::Deferred);
+    }
+}
+
+#[tokio::test]
+async fn an_uncertain_mail_is_tried_once_more_and_then_left_as_it_is() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1)]).await;
+        let job = store.lease_outbox(1, at(3), at(1)).await.unwrap().remove(0);
+        assert_eq!(store.mark_uncertain(&job, at(11), "broke").await.unwrap(), 1);
+        assert_eq!(state_of(store, 1).await, OutboxState::Uncertain);
+        assert_eq!(store.lease_outbox(1, at(12), at(10)).await.unwrap(), []);
+        let again = store.lease_outbox(1, at(13), at(11)).await.unwrap().remove(0);
+        store.mark_deferred(&again, at(14), "451 later").await.unwrap();
+        assert_eq!(state_of(store, 1).await, OutboxState::Uncertain, "still visible as such");
+        let again = store.lease_outbox(1, at(20), at(15)).await.unwrap().remove(0);
+        assert_eq!(store.mark_uncertain(&again, at(25), "broke again").await.unwrap(), 2);
+        assert_eq!(store.lease_outbox(1, at(500), at(400)).await.unwrap(), []);
+        assert_eq!(store.earliest_outbox().await.unwrap(), None);
+        assert!(store.operate_outbox(1, OperatorAction::Retry, at(401)).await.unwrap());
+        assert_eq!(store.lease_outbox(1, at(500), at(401)).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_readdresses_and_cancels_what_is_not_out() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1), outbox(3, 1)]).await;
+        store.mark_accepted(&[(3, String::new())], at(1)).await.unwrap();
+        let to = |text| OperatorAction::Readdress(address(text));
+        assert!(!store.operate_outbox(3, to("new@ops.example"), at(1)).await.unwrap());
+        assert_eq!(store.lease_outbox(1, at(5), at(1)).await.unwrap()[0].outbox, 1);
+        assert!(!store.operate_outbox(1, to("new@ops.example"), at(2)).await.unwrap(), "under way");
+        assert!(store.operate_outbox(1, to("New@ops.example"), at(5)).await.unwrap());
+        for (id, done) in [(2, true), (2, false), (3, false), (9, false)] {
+            assert_eq!(store.operate_outbox(id, OperatorAction::Cancel, at(5)).await.unwrap(), done);
+        }
+        assert!(!store.operate_outbox(2, OperatorAction::Retry, at(5)).await.unwrap());
+        let jobs = store.lease_outbox(9, at(9), at(5)).await.unwrap();
+        let to: Vec<_> = jobs.iter().map(|job| (job.outbox, job.recipient.as_str())).collect();
+        assert_eq!(to, [(1, "New@ops.example")]);
+        store.save_dialogue(1, "> RCPT\n< 450 no").await.unwrap();
+        let (row, dialogue) = store.load_outbox_row(1).await.unwrap().unwrap();
+        assert_eq!((row.recipient.as_str(), dialogue.as_str()), ("New@ops.example", "> RCPT\n< 450 no"));
+        assert_eq!(store.load_outbox_row(9).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn an_operator_retries_all_that_waits_failed_or_is_held() {
     for base in bases().await {
         let store = base.store();
         queue(store, &[1, 2, 3, 4, 5].map(|id| outbox(id, 1))).await;
+        let jobs = store.lease_outbox(2, at(5), at(1)).await.unwrap();
         store.mark_accepted(&[(1, String::new())], at(1)).await.unwrap();
-        store.mark_deferred(2, at(500), "451 later").await.unwrap();
+        store.mark_deferred(&jobs[1], at(500), "451 later").await.unwrap();
         assert!(store.operate_outbox(3, OperatorAction::Hold, at(1)).await.unwrap());
         let mut write = store.begin_write().await.unwrap();
         let refused = Undelivered::Refused("550 no".into());
@@ -245,4 +311,19 @@ async fn a_transaction_reads_what_it_saved_before_it_commits() {
         assert_eq!(store.load_letter(1).await.unwrap(), Some(letter(1)));
         assert_eq!(store.load_letter(3).await.unwrap(), Some(letter(3)));
     }
+}
+
+#[tokio::test]
+async fn sqlite_remembers_no_plan_for_the_few_rows_of_a_young_database() {
+    let base = bases().await.remove(0);
+    queue(base.store(), &[outbox(1, 1), outbox(2, 1)]).await;
+    assert_eq!(base.store().lease_outbox(1, at(5), at(1)).await.unwrap().len(), 1);
+    base.store().close().await;
+    let behind = sqlx::SqlitePool::connect(&base.url).await.unwrap();
+    let statistics: (i64,) =
+        sqlx::query_as("select count(*) from sqlite_master where name = 'sqlite_stat1'")
+            .fetch_one(&behind)
+            .await
+            .unwrap();
+    assert_eq!(statistics.0, 0);
 }

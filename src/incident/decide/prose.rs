@@ -21,7 +21,7 @@ impl Step<'_> {
         let prose = said.written.prose.trim().to_owned();
         if let Some(text) = self.resolved.take() {
             let rest = if text == prose { String::new() } else { prose };
-            self.record_facts(said);
+            self.record_facts(said, true);
             let whole = join(&[text, rest]);
             self.record(EntryKind::FollowUp, Some(&said.by), whole.clone(), said.source.clone());
             self.send_notes(said);
@@ -39,22 +39,27 @@ impl Step<'_> {
         if self.follow_up || sends_prose {
             let mut words = std::mem::take(&mut self.official);
             words.push(prose);
-            self.record_facts(said);
-            self.send_follow_up(said, join(&words));
+            let text = join(&words);
+            self.record_facts(said, !text.is_empty() || !self.notes.is_empty());
+            self.send_follow_up(said, text);
         } else {
-            if !prose.is_empty() {
+            // A file may be all that somebody sends.
+            let only_files = self.facts.is_empty() && !said.source.attachments.is_empty();
+            if !prose.is_empty() || (only_files && self.notes.is_empty()) {
                 self.notes.push(prose);
             }
-            self.record_facts(said);
+            self.record_facts(said, !self.notes.is_empty());
         }
         self.send_notes(said);
     }
 
-    /// One entry for all that a mail changed.
-    pub(super) fn record_facts(&mut self, said: &Said) {
+    /// One entry for all that a mail changed. Its files are there, too, unless another entry has its
+    /// words.
+    pub(super) fn record_facts(&mut self, said: &Said, words_follow: bool) {
         let facts = std::mem::take(&mut self.facts);
         if !facts.is_empty() {
-            self.record(EntryKind::State, Some(&said.by), facts.join("\n"), without_files(&said.source));
+            let source = if words_follow { without_files(&said.source) } else { said.source.clone() };
+            self.record(EntryKind::State, Some(&said.by), facts.join("\n"), source);
         }
     }
 
@@ -106,7 +111,8 @@ impl Step<'_> {
         for text in std::mem::take(&mut self.notes) {
             let seq = self.record(EntryKind::Note, Some(&said.by), text.clone(), said.source.clone());
             let to = self.responders(&said.by.person.address);
-            let attachments = said.source.attachments.clone();
+            let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
+            let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
             let official = speaks_officially(&self.incident, &said.by.person.address);
             if official && self.incident.phase.is_active() && said.answering != Some(Purpose::Note) {

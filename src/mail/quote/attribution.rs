@@ -3,10 +3,11 @@
 //! Knows dates, verbs, names and addresses, and no programme. Whether lines are cut off is decided
 //! by [`super::intro`]. Start with [`judge`].
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::super::phrases::Phrases;
-use super::languages::{AUTHOR_WORDS, LANGUAGES, Language, PARTICLES};
+use super::languages::{AUTHOR_WORDS, JOINTS, LANGUAGES, Language, PARTICLES};
 
 static OPENINGS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.on));
 static VERBS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.wrote));
@@ -17,6 +18,8 @@ static MONTHS: LazyLock<Phrases> = LazyLock::new(|| of_all(|language| language.m
 pub(super) const CHARS_MAX: usize = 400;
 /// Words between a verb and the colon: a name, a title, a firm.
 const NAME_WORDS_MAX: usize = 6;
+/// Words of the longest attribution, with both names of a list and its author.
+const ATTRIBUTION_WORDS_MAX: usize = 28;
 /// Words of an attribution that has no verb: a date, a time, a zone and a name.
 const VERBLESS_WORDS_MAX: usize = 16;
 
@@ -37,7 +40,8 @@ pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
         return None;
     }
     let has_date = has_date(&lower);
-    if !has_date && !ends_with_verb {
+    let starts_with_verb = starts_with_verb(&lower);
+    if !has_date && !has_address && !ends_with_verb && !starts_with_verb {
         return None;
     }
     let shape = Shape {
@@ -46,6 +50,7 @@ pub(super) fn judge(text: &str, is_wrapped: bool) -> Option<bool> {
         has_colon,
         has_address,
         has_date,
+        starts_with_verb,
         ends_with_verb,
         behind_verb: words_behind_verb(stem),
         starts_with_date: starts_with_date(&lower),
@@ -61,6 +66,7 @@ struct Shape<'a> {
     has_colon: bool,
     has_address: bool,
     has_date: bool,
+    starts_with_verb: bool,
     ends_with_verb: bool,
     /// Words between the verb and the end; `None` without a verb.
     behind_verb: Option<usize>,
@@ -77,7 +83,9 @@ impl Shape<'_> {
         let names_author = self.names_before_verb()
             || (has_verb && (self.has_address && ends_with_address || self.names_behind_verb()));
         match () {
-            () if self.starts && self.has_date && names_author && self.has_colon => Some(true),
+            () if self.starts && self.has_date && names_author && self.has_colon => {
+                Some(self.is_surely_written())
+            }
             () if self.starts && self.has_date && self.ends_with_verb => {
                 Some(dashed || self.has_address && names_author)
             }
@@ -88,6 +96,16 @@ impl Shape<'_> {
             () if self.starts && self.ends_with_verb && self.has_colon => Some(false),
             () if dashed && self.ends_with_verb && !is_wrapped => Some(true),
             () if self.is_name_first() => Some(self.has_address || !is_wrapped),
+            () if self.starts_with_verb && self.has_colon && self.names_behind_verb() => Some(false),
+            () if self.is_nothing_else() => Some(self.has_date && has_verb && self.is_surely_written()),
+            // Some write no colon behind the verb.
+            () if self.ends_with_verb && self.starts && self.has_address => Some(false),
+            () if self.ends_with_verb
+                && self.ends_caseless()
+                && self.words().len() <= NAME_WORDS_MAX =>
+            {
+                Some(false)
+            }
             () if is_wrapped => None,
             () if self.has_address && self.ends_with_verb && self.has_colon => {
                 Some(self.words_before_verb() <= NAME_WORDS_MAX + 1)
@@ -114,6 +132,15 @@ impl Shape<'_> {
             && (1..=NAME_WORDS_MAX).contains(&named)
             && (self.has_address || before.first().is_some_and(|word| starts_name(word)))
             && before.iter().take(named).all(|word| starts_name(word) || word.contains('@'))
+    }
+
+    /// An alert is said or sent as well, but has no address.
+    fn is_surely_written(&self) -> bool {
+        self.has_address || !matches!(verb_at_end(self.stem), Some("said" | "sent"))
+    }
+
+    fn ends_caseless(&self) -> bool {
+        self.stem.ends_with(is_caseless)
     }
 
     fn words(&self) -> Vec<&str> {
@@ -150,7 +177,35 @@ impl Shape<'_> {
         let words = self.words();
         let behind = self.behind_verb.unwrap_or_default();
         let first = words.iter().rev().nth(behind.saturating_sub(1));
-        (1..=NAME_WORDS_MAX).contains(&behind) && first.is_some_and(|word| starts_name(word))
+        (1..=NAME_WORDS_MAX).contains(&behind)
+            && first.is_some_and(|word| starts_name(word) || word.contains('@'))
+    }
+
+    /// Only what attributions are made of: verbs, dates, names, addresses, and what joins them. A
+    /// sentence has a word of its own.
+    fn is_nothing_else(&self) -> bool {
+        let words = self.words();
+        let says_who = self.behind_verb.is_some()
+            || AUTHOR_WORDS.iter().any(|word| self.stem.contains(word))
+            || self.has_address
+            || self.starts_with_date && self.ends_with_name();
+        self.has_colon
+            && says_who
+            && words.len() <= ATTRIBUTION_WORDS_MAX
+            && (self.has_address || self.has_date || self.ends_with_name())
+            && are_joints(&words)
+    }
+
+    /// Two capitals at least, or the one in inverted commas.
+    fn ends_with_name(&self) -> bool {
+        let words = self.words();
+        let capital = |word: &&&str| {
+            let word = word.trim_start_matches(['"', '\'', '(', '<', '[', '„', '“', '«']);
+            word.starts_with(char::is_uppercase) && !has_figure(word)
+        };
+        let name = words.iter().rev().take_while(capital).count();
+        (2..=NAME_WORDS_MAX).contains(&name)
+            || words.last().is_some_and(|word| word.ends_with(['"', '»']))
     }
 
     /// `2026/11/21 10:00 Dana Okafor <dana@ops.example>:` has a date, a name and an address.
@@ -164,6 +219,39 @@ impl Shape<'_> {
             && (self.starts_with_date || AUTHOR_WORDS.iter().any(|word| self.stem.contains(word)))
     }
 }
+
+/// Whether a text has no word but those that stand in attributions.
+pub(super) fn is_made_of_joints(text: &str) -> bool {
+    are_joints(&text.split_whitespace().collect::<Vec<_>>())
+}
+
+fn are_joints(words: &[&str]) -> bool {
+    let is_figure =
+        |at: Option<usize>| at.and_then(|at| words.get(at)).is_some_and(|word| has_figure(word));
+    words.iter().enumerate().all(|(at, word)| {
+        // "mail" begins like a month, but has no figure beside it.
+        let is_dated = is_figure(at.checked_sub(1)) || is_figure(Some(at + 1));
+        is_joint(word) || is_dated && MONTHS.begin(&word.to_lowercase())
+    })
+}
+
+/// Whether a word may stand in an attribution of any language.
+fn is_joint(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != ')');
+    let lower = super::folded(bare);
+    bare.is_empty()
+        || has_figure(bare)
+        || word.contains(['@', '<', '>'])
+        || starts_name(bare)
+        || JOINT_WORDS.contains(lower.as_str())
+        || JOINT_WORDS.contains(lower.trim_end_matches(')'))
+}
+
+/// The single words of verbs, openings and days, and what joins them.
+static JOINT_WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let rows = LANGUAGES.iter().flat_map(|language| [language.wrote, language.on, language.days]);
+    rows.chain([JOINTS]).flat_map(|row| row.split(['|', ' '])).collect()
+});
 
 fn of_all(column: fn(&Language) -> &'static str) -> Phrases {
     Phrases::of(&LANGUAGES.iter().map(column).collect::<Vec<_>>())
@@ -196,6 +284,11 @@ fn verb_at_end(text: &str) -> Option<&'static str> {
             || verb.starts_with(is_caseless)
     };
     VERBS.ending(text).filter(is_word).max_by_key(|verb| verb.len())
+}
+
+/// `Quoting Dana Okafor:`, `skrev Dana Okafor:`.
+fn starts_with_verb(text: &str) -> bool {
+    VERBS.starting(text).any(|verb| text.get(verb.len()..).is_some_and(|rest| rest.starts_with(' ')))
 }
 
 fn is_caseless(c: char) -> bool {

@@ -11,6 +11,8 @@ use super::{LINES_MAX, Line, Mark, push_line};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
 const OPEN_MAX: usize = 10_000;
+/// Pictures whose place is looked for; more than any mail has.
+const PICTURES_MAX: usize = 1_000;
 
 /// Classes and ids of the element in which a client writes who wrote what is quoted.
 const ATTRIBUTIONS: &[&str] =
@@ -102,7 +104,23 @@ const HEADER_BOXES: &[&str] = &[
 
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
-    let mut writer = Writer::default();
+    read(html, false).lines
+}
+
+/// The same with a mark in place of each picture that came with the message, and the Content-IDs of
+/// these in their order.
+pub(in crate::mail) fn read_lines_with_pictures(html: &str) -> (Vec<Line>, Vec<String>) {
+    let writer = read(html, true);
+    (writer.lines, writer.pictures)
+}
+
+/// What stands in place of the picture with this number.
+pub(in crate::mail) fn picture_mark(number: usize) -> String {
+    format!("\u{fffc}{number}\u{fffc}")
+}
+
+fn read(html: &str, marks_pictures: bool) -> Writer {
+    let mut writer = Writer { marks_pictures, ..Writer::default() };
     let html = if html.contains('\0') { html.replace('\0', "").into() } else { Cow::Borrowed(html) };
     read_tokens(&html, |token| match token {
         Token::Text(text) => writer.write(text),
@@ -111,7 +129,7 @@ pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
     });
     writer.close_down_to(0);
     writer.finish_line();
-    writer.lines
+    writer
 }
 
 /// What an open element does to the lines within it.
@@ -146,6 +164,8 @@ struct Writer {
     open_by_name: HashMap<String, usize>,
     /// Where each blockquote began, by line.
     blockquotes: Vec<usize>,
+    marks_pictures: bool,
+    pictures: Vec<String>,
 }
 
 impl Writer {
@@ -179,7 +199,7 @@ impl Writer {
                 self.finish_line();
                 self.push_line(Line { mark: Some(Mark::Rule), ..Line::plain("", self.depth) });
             }
-            "img" => {}
+            "img" => self.mark_picture(tag),
             "td" | "th" => {
                 if !self.text.is_empty() {
                     self.space = true;
@@ -207,6 +227,16 @@ impl Writer {
                 effect => self.push(name, effect),
             },
             _ => {}
+        }
+    }
+
+    fn mark_picture(&mut self, tag: Tag<'_>) {
+        let source = tag.attributes.iter().find(|(name, _)| *name == "src");
+        let source = source.map(|(_, value)| value.trim()).unwrap_or_default();
+        let id = source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:"));
+        if id.is_some() && self.marks_pictures && self.pictures.len() < PICTURES_MAX {
+            self.write(&picture_mark(self.pictures.len()));
+            self.pictures.push(source[4..].to_owned());
         }
     }
 

@@ -8,11 +8,12 @@ use std::sync::LazyLock;
 use super::super::phrases::Phrases;
 use super::attribution::{self, CHARS_MAX, has_date};
 use super::labels::{Label, label_of};
-use super::{Line, Mark, folded, separators};
+use super::{Line, Mark, folded, markers, separators};
 
 static ORIGINAL: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::ORIGINAL));
+static FORWARDED: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::FORWARDED));
 static FORWARDS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::FORWARDS));
-static MARKERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(separators::MARKERS));
+static MARKERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(markers::MARKERS));
 
 /// Lines over which clients wrap an attribution.
 const ATTRIBUTION_LINES_MAX: usize = 4;
@@ -26,15 +27,34 @@ const LABEL_OCTETS_MAX: usize = 96;
 /// Lines of a header block, wrapped recipients included.
 const BLOCK_LINES_MAX: usize = 24;
 
-/// Takes off what introduces quotations, and what they hold where nothing else marks it. Gives the
-/// lines that introduce a marked quotation, ascending.
-pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Vec<usize> {
-    let mut intros = Vec::new();
+/// What stands around quotations.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The lines that introduce a marked quotation, ascending.
+    pub intros: Vec<usize>,
+    /// Where what nothing marks begins and where the lines that introduce it end, unless a client said
+    /// that its sender answers it.
+    pub cut: Option<(usize, usize)>,
+    /// A client said that what follows is passed on.
+    pub passes_on: bool,
+}
+
+/// Takes off what introduces quotations, and what they hold where nothing else marks it.
+pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Found {
+    let mut found = Found::default();
     // Every line is looked up once, however many blocks it might belong to.
     let labels: Vec<Option<Label>> = lines.iter().map(|line| read_label(&line.text)).collect();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         if line.mark == Some(Mark::Cut) {
+            let below = lines.iter().skip(at).take(BLOCK_LINES_MAX);
+            found.passes_on = below.clone().any(|line| passes_on(&folded(&line.text)));
+            found.cut = found.passes_on.then_some((at, at + 1));
+            cut_from(lines, at, keep);
+            break;
+        }
+        if is_group_wise(lines, at) {
+            found.cut = Some((at, at + 1));
             cut_from(lines, at, keep);
             break;
         }
@@ -48,18 +68,41 @@ pub(super) fn find(lines: &[Line], keep: &mut [bool]) -> Vec<usize> {
         };
         let next = lines.iter().skip(end).find(|line| !line.is_blank());
         let is_marked = next.is_some_and(|line| !line.is_own());
+        found.passes_on |= passes_on(&folded(&line.text));
         if is_marked {
             keep.iter_mut().take(end).skip(at).for_each(|keep| *keep = false);
-            intros.extend(at..end);
+            found.intros.extend(at..end);
             at = end;
         } else if is_open {
+            found.cut = Some((at, end));
             cut_from(lines, at, keep);
             break;
         } else {
             at += 1;
         }
     }
-    intros
+    found
+}
+
+/// Whether a line says that what follows is passed on, not answered.
+fn passes_on(text: &str) -> bool {
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, ':' | '：'));
+    FORWARDS.contains(bare) || FORWARDED.begin(bare)
+}
+
+/// GroupWise writes `>>> Dana Okafor <dana@ops.example> 11/21/2026 10:00 AM >>>` above a text that it
+/// does not mark.
+fn is_group_wise(lines: &[Line], at: usize) -> bool {
+    let Some(line) = lines.get(at).filter(|line| line.depth == 3 && line.mark.is_none()) else {
+        return false;
+    };
+    let is_alone = |at: Option<&Line>| at.is_none_or(Line::is_own);
+    let text = line.text.trim();
+    let says_who = text.strip_suffix(">>>").is_some_and(|text| has_date(&folded(text)))
+        || attribution::judge(text, false) == Some(true);
+    is_alone(at.checked_sub(1).and_then(|above| lines.get(above)))
+        && is_alone(lines.get(at + 1))
+        && says_who
 }
 
 /// Gives an attribution a line of its own where a client ran it into the sender's: `Done. On Mon,
@@ -96,11 +139,15 @@ fn shared_at(text: &str) -> Option<usize> {
     places.take(8).find(begins)
 }
 
-/// Everything from here on is quotation, and so is a rule right above.
+/// Everything from here on is quotation.
 fn cut_from(lines: &[Line], at: usize, keep: &mut [bool]) {
+    keep.iter_mut().skip(with_rule_above(lines, at)).for_each(|keep| *keep = false);
+}
+
+/// A rule right above what is cut off is part of it.
+pub(super) fn with_rule_above(lines: &[Line], at: usize) -> usize {
     let above = lines.iter().take(at).rposition(|line| !is_rule(line) && !line.is_blank());
-    let start = above.map_or(0, |above| above + 1);
-    keep.iter_mut().skip(start).for_each(|keep| *keep = false);
+    above.map_or(0, |above| above + 1)
 }
 
 /// Where the introduction that begins here ends, and whether it introduces without marks too.
@@ -116,11 +163,17 @@ fn read_intro(lines: &[Line], labels: &[Option<Label>], at: usize) -> Option<(us
     }
     let text = folded(&line.text);
     match separator(&text) {
-        Separator::Sure => return Some((read_block(lines, labels, at + 1).unwrap_or(at + 1), true)),
+        Separator::Sure => {
+            let end = read_block(lines, labels, at + 1).unwrap_or_else(|| skip_columns(lines, at + 1));
+            return Some((end, true));
+        }
         Separator::WithBlock if let Some(end) = read_block(lines, labels, at + 1) => {
             return Some((end, true));
         }
         _ => {}
+    }
+    if let Some(end) = read_run_in_block(lines, labels, at) {
+        return Some((end, true));
     }
     let block = read_block(lines, labels, at).or_else(|| read_foreign_block(lines, at));
     if let Some(end) = block.or_else(|| read_notes_block(lines, at)) {
@@ -147,6 +200,31 @@ fn read_foreign_block(lines: &[Line], at: usize) -> Option<usize> {
     let has_address = fields.first().is_some_and(|line| line.text.contains('@'));
     let is_dated = fields.iter().any(|line| has_date(&folded(&line.text)));
     (is_long && fields.len() >= 3 && has_address && is_dated).then_some(at + 1)
+}
+
+/// `From: Dana Okafor <dana@ops.example> Date: …`: all fields in one line, below a rule or three of
+/// them at least.
+fn read_run_in_block(lines: &[Line], labels: &[Option<Label>], at: usize) -> Option<usize> {
+    let is_ruled = lines.get(at).is_some_and(is_rule);
+    let first = if is_ruled {
+        (at + 1..lines.len()).take(3).find(|at| lines.get(*at).is_some_and(|line| !line.is_blank()))?
+    } else {
+        at
+    };
+    let line = lines.get(first).filter(|_| labels.get(first) == Some(&Some(Label::From)))?;
+    if line.text.len() > CHARS_MAX * 4 || !line.text.contains('@') {
+        return None;
+    }
+    let mut kinds: Vec<Label> = line
+        .text
+        .split_whitespace()
+        .filter_map(|word| word.strip_suffix([':', '：']))
+        .filter_map(|name| label_of(&folded(name.trim_matches('*'))))
+        .collect();
+    kinds.dedup();
+    let least = if is_ruled { 2 } else { 3 };
+    (kinds.len() >= least && kinds.contains(&Label::Date) && has_date(&folded(&line.text)))
+        .then_some(first + 1)
 }
 
 /// `Name: value`, the name short and with a capital or of a script without.
@@ -187,6 +265,12 @@ fn read_notes_block(lines: &[Line], at: usize) -> Option<usize> {
     (seen.contains(&Label::Subject) && seen.contains(&Label::To)).then_some(end)
 }
 
+/// The end of the fields in columns that begin here.
+fn skip_columns(lines: &[Line], at: usize) -> usize {
+    let fields = lines.iter().skip(at).take(BLOCK_LINES_MAX);
+    at + fields.take_while(|line| line.is_own() && column_label(&line.text).is_some()).count()
+}
+
 /// A field's name with a tab or two spaces behind it, or nothing.
 fn column_label(text: &str) -> Option<Label> {
     let text = text.trim();
@@ -216,7 +300,7 @@ fn separator(text: &str) -> Separator {
     let bare = text.trim_matches(['*', ' ', '>', '|']);
     let inner = bare.trim_matches(|c: char| dash(&c) || matches!(c, ' ' | '+' | ':' | '[' | ']'));
     let dashes = bare.chars().take_while(dash).count();
-    let is_phrase = || ORIGINAL.begin(inner);
+    let is_phrase = || ORIGINAL.begin(inner) || FORWARDED.begin(inner);
     let length = text.chars().count();
     match () {
         () if length > 200 => Separator::None,
@@ -225,7 +309,7 @@ fn separator(text: &str) -> Separator {
         }
         () if FORWARDS.contains(bare) => Separator::Sure,
         () if length < 120 && MARKERS.are_within(text) => Separator::Sure,
-        () if ORIGINAL.contains(inner) => Separator::WithBlock,
+        () if ORIGINAL.contains(inner) || FORWARDED.contains(inner) => Separator::WithBlock,
         () => Separator::None,
     }
 }
@@ -300,33 +384,49 @@ fn read_label(text: &str) -> Option<Label> {
 /// The end of an attribution that begins here, and whether it can do without marks behind it.
 fn read_attribution(lines: &[Line], at: usize) -> Option<(usize, bool)> {
     let mut joined = String::new();
-    let mut likely = None;
-    for (count, line) in lines.iter().skip(at).take(ATTRIBUTION_LINES_MAX).enumerate() {
-        if !line.is_own() || line.is_blank() || joined.len() > CHARS_MAX * 4 {
+    let (mut likely, mut count) = (None, 0);
+    for (index, line) in lines.iter().enumerate().skip(at).take(ATTRIBUTION_LINES_MAX * 2) {
+        let is_broken = joined.matches('<').count() > joined.matches('>').count();
+        if line.is_blank() && count > 0 && sets_address_apart(lines, index, &joined) {
+            continue;
+        }
+        let is_part = line.is_own() || is_broken && line.depth == 1;
+        if !is_part || line.is_blank() || count >= ATTRIBUTION_LINES_MAX || joined.len() > CHARS_MAX * 4
+        {
             break;
         }
-        joined.push(' ');
+        // What closes the bracket looks like a mark of quotation at the start of a line.
+        joined.push_str(if line.is_own() { " " } else { "> " });
         joined.push_str(line.text.trim());
         match attribution::judge(&joined, count > 0) {
-            Some(_) if count > 0 && begins_later(lines, at, count) => return None,
-            Some(true) => return Some((at + count + 1, true)),
+            Some(_) if count > 0 && begins_later(lines, at, index) => return None,
+            Some(true) => return Some((index + 1, true)),
             // A longer one may be sure: the verb stands in the next line.
-            Some(false) => likely = Some((at + count + 1, false)),
+            Some(false) => likely = Some((index + 1, false)),
             None => {}
         }
         // What ends with a colon leads to what follows; no client breaks an attribution there.
         if joined.ends_with([':', '：']) {
             break;
         }
+        count += 1;
     }
     likely
 }
 
+/// A blank line between the date with the name and the address in its brackets.
+fn sets_address_apart(lines: &[Line], blank: usize, before: &str) -> bool {
+    let next = lines.get(blank + 1).map_or("", |line| line.text.trim());
+    next.starts_with('<') && has_date(&folded(before)) && attribution::is_made_of_joints(before)
+}
+
 /// The line at hand may be the sender's own, and the attribution begin in the next one.
-fn begins_later(lines: &[Line], at: usize, count: usize) -> bool {
-    let is_dated = lines.get(at).is_some_and(|line| has_date(&folded(&line.text)));
-    let later = lines.iter().skip(at + 1).take(count).map(|line| line.text.trim());
-    !is_dated && attribution::judge(&later.collect::<Vec<_>>().join(" "), false).is_some()
+fn begins_later(lines: &[Line], at: usize, end: usize) -> bool {
+    let first = lines.get(at).map_or("", |line| line.text.as_str());
+    let is_part =
+        has_date(&folded(first)) || first.contains('@') && attribution::is_made_of_joints(first);
+    let later = lines.iter().take(end + 1).skip(at + 1).map(|line| line.text.trim());
+    !is_part && attribution::judge(&later.collect::<Vec<_>>().join(" "), false).is_some()
 }
 
 #[cfg(test)]

@@ -6,14 +6,17 @@
 
 mod attribution;
 mod author;
+mod devices;
 mod endings;
 pub(super) mod html;
 mod intro;
 pub(super) mod labels;
 mod languages;
+mod markers;
 mod notices;
 mod separators;
 mod signature;
+mod tagline;
 mod taglines;
 mod tags;
 pub(super) mod text;
@@ -114,30 +117,64 @@ pub(super) fn split(lines: Vec<Line>, author: &str) -> Split {
     }
     let mut lines = intro::part_shared_lines(lines);
     rejoin_wrapped_quotations(&mut lines);
-    let lines = lines;
-    let mut keep = vec![true; lines.len()];
-    let intros = intro::find(&lines, &mut keep);
-    keep_answered_quotations(&lines, &intros, &mut keep);
-    let answers = keep.iter().any(|keep| !keep);
-    let before = keep.clone();
-    signature::elide_marked(&lines, &mut keep);
-    let unmarked = keep.clone();
-    signature::elide(&lines, author, &mut keep);
-    // A quotation that was followed by nothing but a signature is followed by nothing.
-    keep_answered_quotations(&lines, &intros, &mut keep);
-    let says_something =
-        |keep: &[bool]| lines.iter().zip(keep).any(|(line, keep)| *keep && !line.is_blank());
-    // A mail that would be nothing but its signature is no signature; one that passes another on
-    // without a word has one nevertheless.
-    if !says_something(&keep) {
-        keep = if answers { unmarked } else { before };
-        keep_answered_quotations(&lines, &intros, &mut keep);
+    let (mut keep, found) = choose(&lines, author);
+    // Then its sender passed something on, or wrote below a quotation that nothing marks.
+    if !says_something(&lines, &keep) {
+        keep_as_quotation(&mut lines, &found, &mut keep);
     }
     let part = |wanted: bool| {
         let chosen = lines.iter().zip(&keep).filter(|(_, keep)| **keep == wanted);
         joined(chosen.map(|(line, _)| line))
     };
     Split { new_text: part(true), elided: part(false) }
+}
+
+/// Which lines the sender wrote now.
+fn choose(lines: &[Line], author: &str) -> (Vec<bool>, intro::Found) {
+    let mut keep = vec![true; lines.len()];
+    let found = intro::find(lines, &mut keep);
+    let intros = &found.intros;
+    keep_answered_quotations(lines, intros, &mut keep);
+    let answers = keep.iter().any(|keep| !keep);
+    let before = keep.clone();
+    signature::elide_marked(lines, &mut keep);
+    let unmarked = keep.clone();
+    signature::elide(lines, author, &mut keep);
+    // A quotation that was followed by nothing but a signature is followed by nothing.
+    keep_answered_quotations(lines, intros, &mut keep);
+    // A mail that would be nothing but its signature is no signature; one that passes another on
+    // without a word has one nevertheless.
+    if !says_something(lines, &keep) {
+        keep = if answers { unmarked } else { before };
+        signature::elide_taglines(lines, &mut keep);
+        keep_answered_quotations(lines, intros, &mut keep);
+    }
+    (keep, found)
+}
+
+fn says_something(lines: &[Line], keep: &[bool]) -> bool {
+    lines.iter().zip(keep).any(|(line, keep)| *keep && !line.is_blank())
+}
+
+/// Keeps what is all that a mail says, shown as a quotation because it is none of the sender's words:
+/// what was cut off, and what no client introduced as that which is answered.
+fn keep_as_quotation(lines: &mut [Line], found: &intro::Found, keep: &mut [bool]) {
+    let quotations = find_quotations(lines, &found.intros, &vec![true; lines.len()]);
+    for quotation in quotations.iter().filter(|quotation| found.passes_on || !quotation.is_introduced) {
+        keep.iter_mut().take(quotation.end).skip(quotation.start).for_each(|keep| *keep = true);
+    }
+    let Some((start, end)) = found.cut else { return };
+    keep.iter_mut().take(end).skip(start).for_each(|keep| *keep = true);
+    // What is passed on has its own quotations and its signature. One that nothing marks may have an
+    // answer below it.
+    let (inner, within) = choose(lines.get(end..).unwrap_or_default(), "");
+    for (keep, inner) in keep.iter_mut().skip(end).zip(inner) {
+        *keep = inner || within.cut.is_some();
+    }
+    lines.iter_mut().skip(start).for_each(|line| line.depth = line.depth.max(1));
+    let ends = lines.iter().zip(keep.iter()).rev().skip_while(|(line, keep)| !**keep || line.is_blank());
+    let length = ends.count();
+    keep.iter_mut().skip(length).for_each(|keep| *keep = false);
 }
 
 /// A line as the tables are written: lower case, plain spaces, apostrophes and figures.
@@ -211,17 +248,34 @@ fn rejoin_wrapped_quotations(lines: &mut [Line]) {
             continue;
         };
         let is_between = line.is_own() && line.mark.is_none() && !above.is_own() && !below.is_own();
-        let above_text = above.text.trim_end();
-        let is_long = above_text.chars().count() >= WRAPPED_CHARS_MIN;
-        let ends = above_text.ends_with(['.', '?', '!', ':', ';']);
-        let goes_on = line.text.trim_start().starts_with(|c: char| c.is_lowercase());
-        if is_between && is_long && !ends && goes_on && line.text.chars().count() < WRAPPED_CHARS_MIN {
+        if is_between && (is_rest_of(line, above) || is_link_of(line, above)) {
             let depth = above.depth;
             if let Some(line) = lines.get_mut(at) {
                 line.depth = depth;
             }
         }
     }
+}
+
+fn is_rest_of(line: &Line, above: &Line) -> bool {
+    let above = above.text.trim_end();
+    let is_long = above.chars().count() >= WRAPPED_CHARS_MIN;
+    let ends = above.ends_with(['.', '?', '!', ':', ';']);
+    let goes_on = line.text.trim_start().starts_with(|c: char| c.is_lowercase());
+    is_long && !ends && goes_on && line.text.chars().count() < WRAPPED_CHARS_MIN
+}
+
+/// The rest of a link that began above, or a link with the mark of the next line at its end.
+fn is_link_of(line: &Line, above: &Line) -> bool {
+    let text = line.text.trim();
+    let opens =
+        |text: &str| ["(http", "<http", "[http"].iter().filter_map(|open| text.rfind(open)).max();
+    let is_rest = text.ends_with([')', '>', ']'])
+        && !text.contains(char::is_whitespace)
+        && opens(&above.text)
+            .is_some_and(|at| !above.text.split_at(at).1.contains([')', '>', ']', ' ']));
+    let marked = text.strip_suffix('>').map_or("", str::trim_end);
+    is_rest || opens(marked) == Some(0) && marked.ends_with([')', '>', ']'])
 }
 
 /// A run of quoted lines, and whether a client's attribution stands above it.
@@ -250,7 +304,8 @@ fn keep_answered_quotations(lines: &[Line], intros: &[usize], keep: &mut [bool])
         let stays = quotation.is_followed && (is_interleaved || !quotation.is_introduced)
             || quotation.is_presented;
         if !stays {
-            keep.iter_mut().take(quotation.end).skip(quotation.start).for_each(|keep| *keep = false);
+            let start = intro::with_rule_above(lines, quotation.start);
+            keep.iter_mut().take(quotation.end).skip(start).for_each(|keep| *keep = false);
         }
     }
 }
@@ -345,6 +400,26 @@ mod tests {
     #[test]
     fn a_field_below_a_greeting_is_no_signature() {
         let text = "We are back.\n\nRegards,\nSeverity: SEV-3\n";
+        assert_eq!(new(text), text);
+    }
+
+    #[test]
+    fn that_something_was_sent_is_no_tagline() {
+        for sentence in [
+            "Habe die Mail gesendet.",
+            "Письмо на почту отправлено.",
+            "Mail gönderildi.",
+            "Bitte die App neu herunterladen.",
+            "Outlook for Android fails for everybody.",
+        ] {
+            let text = format!("It happened again.\n\n{sentence}\n");
+            assert_eq!(new(&text), text);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_tagline_is_kept_when_it_excuses_nothing() {
+        let text = "Back.\n\nSent from my phone. The disk on core1 is full, somebody must go there.\n";
         assert_eq!(new(text), text);
     }
 

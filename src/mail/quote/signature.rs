@@ -9,7 +9,7 @@ use super::super::phrases::Phrases;
 use super::author::{Author, sorted_capitals};
 use super::endings::{self, CONTACT};
 use super::notices::{self, BANNER_WORDS};
-use super::taglines::{self, MY_DEVICE, SENT_BY};
+use super::tagline::is_tagline;
 use super::{Line, Mark, folded};
 
 static SIGN_OFFS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::SIGN_OFFS));
@@ -19,10 +19,6 @@ static DISCLAIMERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(notices::DI
 static SMALL_PRINT: LazyLock<[Phrases; 3]> =
     LazyLock::new(|| notices::SMALL_PRINT.map(|row| Phrases::of(&[row])));
 static BANNERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(notices::BANNERS));
-static SENT_FROM: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::SENT_FROM));
-static SENT_BEHIND: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::SENT_BEHIND));
-static DEVICES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::DEVICES));
-static ANY_DEVICES: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(taglines::ANY_DEVICES));
 
 /// Lines of a signature below its delimiter; what is longer is a text that somebody divided.
 const DELIMITED_LINES_MAX: usize = 40;
@@ -36,8 +32,6 @@ const SMALL_PRINT_OCTETS_MIN: usize = 140;
 const SMALL_PRINT_OCTETS_MAX: usize = 4_000;
 /// The longest line of a list's footer, with its link.
 const FOOTER_OCTETS_MAX: usize = 600;
-/// Words of a tagline behind its beginning, where the list of devices does not know them.
-const TAGLINE_WORDS_MAX: usize = 4;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
@@ -101,6 +95,13 @@ fn elide_stranded_taglines(lines: &[Line], keep: &mut [bool]) {
         {
             *keep = false;
         }
+    }
+}
+
+/// Takes off the lines of phones, wherever they stand: they say nothing, even alone.
+pub(super) fn elide_taglines(lines: &[Line], keep: &mut [bool]) {
+    for (line, keep) in lines.iter().zip(keep) {
+        *keep = *keep && !is_tagline(&line.text);
     }
 }
 
@@ -414,39 +415,6 @@ const NO_INITIALS: &[&str] = &["OK", "NO", "IC", "UP", "GO", "SEV"];
 fn is_rule(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| matches!(c, '_' | '-' | '=' | '*' | '~' | '─' | '━' | '—' | '–'))
-}
-
-/// What a phone or a programme says it is. "Sent from my desk, it is quieter" is a sentence.
-fn is_tagline(text: &str) -> bool {
-    if text.len() > FOOTER_OCTETS_MAX {
-        return false;
-    }
-    let text = folded(text.trim_matches(['*', '_', ' ', '\u{a0}']));
-    let text = text.trim_start_matches(['(', '[', '-', '>', '~', '*', ' ', '—', '–']);
-    let (words, is_linked) = match text.find(['<', '(', '[']) {
-        Some(at) => {
-            (text.get(..at).unwrap_or_default(), text.get(at..).is_some_and(|rest| rest.contains("://")))
-        }
-        None => (text, false),
-    };
-    let words = words.trim_end_matches(['.', ' ', ')', ']', '*', '。']);
-    if words.chars().count() > 90 || words.contains(", ") {
-        return false;
-    }
-    let device = |may_be_any: bool| {
-        text.split([' ', '/', '\'']).any(|word| DEVICES.begin(word))
-            || may_be_any && ANY_DEVICES.are_within(text)
-    };
-    let phrase = SENT_FROM.starting(text).max_by_key(|phrase| phrase.len());
-    if let Some(phrase) = phrase {
-        let behind = words.get(phrase.len()..).unwrap_or_default().split_whitespace().count();
-        let is_by = SENT_BY.iter().any(|by| phrase.trim_end().ends_with(by));
-        let is_my = MY_DEVICE.contains(&phrase) && behind <= TAGLINE_WORDS_MAX;
-        return is_linked || is_my || (behind <= TAGLINE_WORDS_MAX * 2 && device(!is_by));
-    }
-    let is_behind_link =
-        |mark: (usize, &str)| text.get(mark.0 + 2..).is_some_and(|rest| SENT_FROM.begin(rest));
-    (SENT_BEHIND.end(words) || text.match_indices("> ").any(is_behind_link)) && device(true)
 }
 
 /// `Severity: SEV-2` is a command, wherever it stands; `Tel: 1234` is none.

@@ -1,6 +1,6 @@
 //! HTML as its text, start tags and end tags (HTML Living Standard, section 13.2.5).
 //!
-//! Of a tag only those attributes are kept that say something of a quotation. A tokenizer that keeps
+//! Of a tag only those attributes are kept that say something of a quotation or a picture. A tokenizer that keeps
 //! all compares each with those before it, as duplicates do not count, and one tag of a million
 //! attributes would occupy it for an hour. Start with [`read_tokens`].
 
@@ -10,7 +10,7 @@ use html5gum::{Emitter, Error, State, Tokenizer};
 
 /// Attributes that are kept.
 const KEPT: &[&str] =
-    &["class", "id", "style", "type", "data-marker", "data-signatureblock", "data-smartmail"];
+    &["class", "id", "style", "type", "src", "data-marker", "data-signatureblock", "data-smartmail"];
 
 /// What HTML is made of, as far as it is looked at. Names are in lower case.
 pub(super) enum Token<'a> {

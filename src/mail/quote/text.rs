@@ -35,13 +35,15 @@ pub(in crate::mail) fn without_armour(text: &str) -> Cow<'_, str> {
 
 /// Lines as a mail client shows them.
 pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Line> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = one_line_end(text);
     // Blank lines at the end are no reason to look at none.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\n', '\r', '\0']);
+    let text = text.trim_end_matches(['\n', '\0']);
     let mut lines: Vec<Line> = Vec::new();
     let mut last: Option<Line> = None;
     let mut is_open = false;
     for raw in text.split('\n') {
-        let raw = raw.strip_suffix('\r').unwrap_or(raw).replace(['\0', '\r'], "");
+        let raw = raw.replace('\0', "");
         let (depth, content) = strip_marks(&raw);
         let content =
             if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
@@ -71,6 +73,20 @@ pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Lin
     lines
 }
 
+/// Every line ended by `\n`: old gateways leave a CR alone, or put two before the LF.
+fn one_line_end(text: &str) -> Cow<'_, str> {
+    if !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        plain.push_str(&line.trim_end_matches('\r').replace('\r', "\n"));
+        plain.push_str(end);
+    }
+    Cow::Owned(plain)
+}
+
 /// Takes the `>` off a line, and the spaces between them; the text keeps its own indent.
 fn strip_marks(line: &str) -> (usize, &str) {
     let (mut depth, mut rest) = (0, line);
@@ -97,7 +113,15 @@ mod tests {
         let flowed = Some(Flowed { del_sp: false });
         let lines = shown(">> a \r\n>> b\r\nc \r\n-- \r\n  d\r\n", flowed);
         assert_eq!(lines, [(2, "a b".into()), (0, "c ".into()), (0, "-- ".into()), (0, " d".into())]);
+        assert_eq!(shown("a \n\nb", flowed), [(0, "a ".into()), (0, "".into()), (0, "b".into())]);
         assert_eq!(shown("ab \ncd", Some(Flowed { del_sp: true })), [(0, "abcd".into())]);
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_however_many_there_are() {
+        let lines = [(0, "a".into()), (0, "b".into()), (0, "c".into())];
+        assert_eq!(shown("a\rb\rc", None), lines);
+        assert_eq!(shown("a\r\r\nb\r\nc\r\r\n", None), lines);
     }
 
     #[test]

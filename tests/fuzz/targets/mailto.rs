@@ -8,11 +8,9 @@ pub fn check(octets: &[u8]) {
     assert_eq!(replace_links(&html, |_| None), html);
     let links = links_of(&html);
     assert!(links.len() <= html.matches("href=\"mailto:").count());
-    let replaced = replace_links(&html, |_| Some("href=\"/write\"".to_owned()));
-    assert_eq!(
-        replaced.matches("href=\"/write\"").count(),
-        links.len() + html.matches("href=\"/write\"").count()
-    );
+    const INSTEAD: &str = "href=\"/write\"";
+    let replaced = replace_links(&html, |_| Some(INSTEAD.to_owned()));
+    assert!(html.contains(INSTEAD) || replaced.matches(INSTEAD).count() == links.len());
     if let Some(mailto) = read_mailto(&format!("mailto:{html}")) {
         for part in [&mailto.to, &mailto.subject, &mailto.body] {
             assert!(part.len() <= html.len() * "\u{fffd}".len());

@@ -17,7 +17,8 @@ pub fn check(octets: &[u8]) {
     let Some((kind, body)) = octets.split_first() else { return };
     let kind = usize::from(*kind) % KINDS.len();
     // What entities stand for is not in the octets.
-    let body = String::from_utf8_lossy(body).replace('&', " ");
+    // What stands behind an escape may be Japanese (RFC 1468), whatever the label says.
+    let body = String::from_utf8_lossy(body).replace(['&', '\u{1b}'], " ");
     let header = format!(
         "From: Dana Okafor <dana@ops.example>\r\nMIME-Version: 1.0\r\nContent-Type: {}\r\n\
          Content-Transfer-Encoding: 8bit\r\n\r\n",
@@ -34,8 +35,8 @@ pub fn check(octets: &[u8]) {
             "{part:?} holds what is not in {body:?}"
         );
     }
-    // A signed text loses its armour, and HTML what is hidden in it.
-    if !is_html && !body.contains("-----BEGIN PGP SIGNED") {
+    // A signed text loses its armour, HTML what is hidden in it, and a file in the text is a file.
+    if !is_html && mail.attachments.is_empty() && !body.contains("-----BEGIN PGP SIGNED") {
         let mut kept: Vec<char> =
             mail.new_text.chars().chain(mail.elided.chars()).filter(counts).collect();
         let mut all: Vec<char> = written().collect();

@@ -1,0 +1,97 @@
+//! What is kept of the files that come with a message: what an incident has room for, once, and
+//! without the tokens of our addresses.
+//!
+//! Nothing here looks into a file beyond that. Start with [`Batch::settle_attachments`].
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
+use crate::mail::attachment::Content;
+use crate::mail::{Attachment, InboundMail, OwnAddress};
+use crate::store::StoreError;
+
+/// Octets of files that one incident keeps: a hundred large screenshots a day for a week, and too
+/// little for anybody to fill a disk with.
+const INCIDENT_OCTETS_MAX: i64 = 1_000_000_000;
+
+impl Batch {
+    /// Leaves out pictures that every mail of a thread brings along again, such as a logo in a
+    /// signature; and keeps only the names of what the incident has no room for.
+    pub(super) async fn settle_attachments<'a>(
+        &mut self,
+        mail: &'a InboundMail,
+        number: Option<i64>,
+    ) -> Result<Cow<'a, InboundMail>, StoreError> {
+        let mut mail = Cow::Borrowed(mail);
+        if let Some(number) = number.filter(|_| !mail.attachments.is_empty()) {
+            let kept = self.write.load_file_sizes(number).await?;
+            settle(&mut mail.to_mut().attachments, kept, INCIDENT_OCTETS_MAX);
+        }
+        Ok(mail)
+    }
+}
+
+/// What `kept` already, by hash and size in octets, leaves of the files of one more mail.
+fn settle(attachments: &mut Vec<Attachment>, mut kept: BTreeMap<String, i64>, octets_max: i64) {
+    let hash = |attachment: &Attachment| attachment.content.as_ref().map(Content::hash);
+    attachments.retain(|attachment| {
+        !attachment.is_inline || hash(attachment).is_none_or(|hash| !kept.contains_key(&hash))
+    });
+    let mut total: i64 = kept.values().sum();
+    for attachment in attachments {
+        let Some(hash) = hash(attachment).filter(|hash| !kept.contains_key(hash)) else { continue };
+        let size = i64::try_from(attachment.size_octets).unwrap_or(i64::MAX);
+        if total.saturating_add(size) > octets_max {
+            attachment.content = None;
+        } else {
+            kept.insert(hash, size);
+            total += size;
+        }
+    }
+}
+
+/// Takes the tokens out of files that hold text, such as a letter of ours that was passed on. What
+/// has a NUL in it is no text and stays as it came, octet by octet.
+pub(super) fn without_tokens(attachments: &mut [Attachment], own: &OwnAddress) {
+    for attachment in attachments {
+        attachment.name = own.without_tokens(&attachment.name);
+        let octets = attachment.content.as_ref().map(Content::octets).unwrap_or_default();
+        if octets.is_empty() || octets.contains(&0) {
+            continue;
+        }
+        let stripped = own.message_without_tokens(octets);
+        if stripped != octets {
+            attachment.size_octets = stripped.len();
+            attachment.content = Some(Content::new(&stripped));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, octets: &[u8], is_inline: bool) -> Attachment {
+        let content = Some(Content::new(octets));
+        Attachment { name: name.to_owned(), size_octets: octets.len(), content, is_inline }
+    }
+
+    #[test]
+    fn an_incident_keeps_what_it_has_room_for_and_each_content_once() {
+        let kept = BTreeMap::from([(Content::new(b"logo").hash(), 4)]);
+        let mut files = vec![
+            file("logo.png", b"logo", true),
+            file("the logo, attached.png", b"logo", false),
+            file("a", b"123456", false),
+            file("too much", b"12345", false),
+            file("a again", b"123456", false),
+        ];
+        settle(&mut files, kept, 14);
+        let kept: Vec<_> =
+            files.iter().map(|file| (file.name.as_str(), file.content.is_some())).collect();
+        let wanted =
+            [("the logo, attached.png", true), ("a", true), ("too much", false), ("a again", true)];
+        assert_eq!(kept, wanted);
+    }
+}
