@@ -196,6 +196,13 @@ fn html_of_any_shape() {
     TAGS.iter().for_each(|tag| read("Content-Type: text/html; charset=utf-8", tag));
 }
 
+#[test]
+fn enriched_text_of_any_shape() {
+    for unit in ["<", "<a", "<a ", "<bold>", "</bold>", "<param>", "<nofill>\n", "\n", "a\n\n"] {
+        read("Content-Type: text/enriched", unit);
+    }
+}
+
 /// A reader that compares each with those before it would be at it for an hour.
 #[test]
 fn a_million_attributes_of_one_tag() {
