@@ -9,6 +9,7 @@
 
 mod attachments;
 mod batch;
+mod bundles;
 mod caps;
 mod damage;
 mod held;

@@ -453,6 +453,7 @@ impl Write {
                 row.token.clone(),
                 micros(row.due_at),
                 micros(row.expires_at),
+                row.tells_from,
             )
         }));
         self.flush_much().await

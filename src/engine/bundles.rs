@@ -1,0 +1,67 @@
+//! Notes and updates that could not be sent one by one: the next one takes the place of those that
+//! still wait for the same reader, and has their words.
+//!
+//! So after an outage everybody gets one mail of what was written, with nothing left out. Start with
+//! [`Batch::bundle`].
+
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
+use crate::incident::decision::{Entry, EntryKind, Mailing, Purpose, Recipient, Says};
+use crate::store::StoreError;
+
+/// Those who get a mailing in the same words.
+pub(super) struct Bundle<'a> {
+    pub(super) to: Vec<&'a Recipient>,
+    /// The first timeline entry of what it tells; `None` where no newer mail takes its place.
+    pub(super) tells_from: Option<i64>,
+    /// What the mail shows of the timeline: what they should have been told before, and were not.
+    pub(super) timeline: Vec<Entry>,
+}
+
+impl Batch {
+    /// Sorts the readers of a mailing by what they have not been told yet, and takes the mail that
+    /// would have told it out of the queue.
+    pub(super) async fn bundle<'a>(
+        &mut self,
+        number: i64,
+        mailing: &'a Mailing,
+    ) -> Result<Vec<Bundle<'a>>, StoreError> {
+        let Some((kind, purposes)) = takes_place_of(&mailing.says) else {
+            let to = mailing.to.iter().collect();
+            return Ok(vec![Bundle { to, tells_from: None, timeline: Vec::new() }]);
+        };
+        let own = match &mailing.says {
+            Says::Note { seq, .. } => *seq,
+            _ => self.told_from(number),
+        };
+        let readers = mailing.to.iter().map(Recipient::address);
+        let first = self.write.take_place(number, readers, purposes).await?;
+        let mut sorted: BTreeMap<i64, Vec<&Recipient>> = BTreeMap::new();
+        for recipient in &mailing.to {
+            let from = first.get(&recipient.address().key()).map_or(own, |first| own.min(*first));
+            sorted.entry(from).or_default().push(recipient);
+        }
+        let timeline =
+            if first.is_empty() { Vec::new() } else { self.write.load_timeline(number).await? };
+        let untold = |from: i64| {
+            let before = |entry: &&Entry| entry.kind == kind && (from..own).contains(&entry.seq);
+            timeline.iter().filter(before).cloned().collect()
+        };
+        Ok(sorted
+            .into_iter()
+            .map(|(from, to)| Bundle { to, tells_from: Some(from), timeline: untold(from) })
+            .collect())
+    }
+}
+
+/// Mail that need not be sent where this one is, and the timeline entries that have its words.
+fn takes_place_of(says: &Says) -> Option<(EntryKind, &'static [Purpose])> {
+    match says {
+        Says::FollowUp { .. } | Says::Resolution { .. } => {
+            Some((EntryKind::FollowUp, &[Purpose::FollowUp, Purpose::Resolution]))
+        }
+        Says::Note { .. } => Some((EntryKind::Note, &[Purpose::Note])),
+        _ => None,
+    }
+}
