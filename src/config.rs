@@ -15,6 +15,7 @@ use crate::mail::Address;
 mod defaults;
 mod mailbox;
 mod reading;
+mod receive;
 mod roster;
 mod rules;
 mod source;
@@ -22,7 +23,8 @@ mod values;
 
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
-pub use values::{Listen, Network, Relay, RelayTls};
+pub use receive::Tls;
+pub use values::{Listen, Network, Relay, RelayTls, Resolver};
 
 /// The configuration that `firebell init` writes: it works once two lines are changed.
 pub const FIRST_CONFIGURATION: &str = include_str!("config/first.toml");
@@ -37,13 +39,23 @@ pub struct Config {
     /// Where SMTP is received; `None` is nowhere. Where nothing says how mail comes in it is
     /// 127.0.0.1:2525.
     pub smtp_listen: Option<SocketAddr>,
+    /// Firebell is the MX of its address: whoever connects is a stranger's host, and SPF is asked.
+    pub is_mx: bool,
+    /// Who may log in to hand mail in.
+    pub passwords_file: Option<PathBuf>,
+    /// Peers that say by the PROXY protocol who is behind them.
+    pub proxies: Vec<Network>,
+    /// Shown to clients of SMTP and LMTP; without it there is no STARTTLS.
+    pub tls: Option<Tls>,
     pub lmtp_listen: Option<Listen>,
     /// The mailbox that is read by IMAP.
     pub imap: Option<Mailbox>,
     /// SMTP clients that authenticate their own submitters: their mail is verified.
     pub trusted_networks: Vec<Network>,
-    /// Whose `Authentication-Results` are believed.
-    pub authserv_ids: Vec<String>,
+    /// Domains whose ARC seals are believed (RFC 8617).
+    pub arc_sealers: Vec<String>,
+    /// Who is asked about SPF, DKIM, DMARC and ARC.
+    pub resolver: Resolver,
     pub relay: Relay,
     /// Where the relay's password is.
     pub relay_password_file: Option<PathBuf>,

@@ -24,7 +24,7 @@ use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
 use belief::addresses_of;
-pub use belief::{Proof, speaker};
+pub use belief::{Proof, speaker, without_judgement};
 pub use clues::{Clues, clues};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
@@ -355,6 +355,7 @@ pub fn filed(mail: &InboundMail, policy: &Policy, why: &str) -> Filed {
         format!("{comment}\n\n{}", mail.new_text)
     };
     Filed {
+        proof: without_judgement(mail).to_owned(),
         from: mail.from.as_ref().map(|from| policy.roster.person(&from.address, &from.name)),
         why: why.to_owned(),
         text,

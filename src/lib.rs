@@ -15,6 +15,7 @@
 //!
 //! ```text
 //! octets ── intake::smtp, imap, ingest ──> inbound row ── COMMIT ──> 250
+//! inbound row ── authentication ──> SPF, DKIM, DMARC, ARC    when the message can prove something
 //! inbound row ── mail::message::read_mail ──> InboundMail    a value with clues; reading never fails
 //!   engine, one transaction for a batch of messages:
 //!     store loads what the clues point at
@@ -57,17 +58,19 @@
 //! | [`store`] | all SQL, one text for SQLite and PostgreSQL |
 //! | [`engine`] | the one door |
 //! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, IMAP mailboxes, pipes and files in, SMTP and maildirs out |
+//! | [`authentication`] | asks DNS who stands behind a message |
 //! | [`deadlines`], [`digests`] | the loops that wake up by themselves |
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |
 //! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz` of the server |
 //!
-//! Arrows point one way: `cli → app → {intake, delivery, deadlines, digests, web} → engine →
+//! Arrows point one way: `cli → app → {intake, authentication, delivery, deadlines, digests, web} → engine →
 //! {store, interpret, render} → {incident, learning, roster, mail}`. Intake, delivery, deadlines and
 //! pages never see each other; they meet in rows.
 
 pub mod app;
+pub mod authentication;
 pub mod cli;
 pub mod clock;
 pub mod config;

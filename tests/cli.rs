@@ -328,7 +328,10 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
         "actions declared_at drill key missing next_update_due obligations phase postmortem private \
          proposals resolved_at roles severity severity_assumed tasks timeline title"
     );
-    assert_eq!(keys(&shown["timeline"][0]), "at author kind message_id recorded_at seq text verified");
+    assert_eq!(
+        keys(&shown["timeline"][0]),
+        "at author kind message_id proof recorded_at seq text verified"
+    );
     assert_eq!(keys(&shown["obligations"][0]), "due_at kind owed_by stage");
     assert!(place.run(&["incident", "show", "1"]).out.starts_with("INC-1  checkout is down"));
     assert!(place.run(&["incident", "list"]).out.starts_with("INC-1 "));

@@ -11,7 +11,7 @@ use firebell::incident::decision::Purpose;
 use firebell::mail::Address;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{InboundState, NewInbound, Route};
+use firebell::store::rows::{Client, InboundState, NewInbound, Route};
 
 const ALICE: &str = "alice@example.org";
 const OPERATOR: &str = "operator@example.org";
@@ -62,7 +62,7 @@ impl Server {
             received_at,
             reverse_path: Some(ALICE.to_owned()),
             recipients: vec![Address::read(to).unwrap()],
-            network_trusted: true,
+            client: Client::of_trusted_network(),
             route: Route::Smtp,
             octets: octets.into_bytes(),
         };

@@ -16,7 +16,7 @@ use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::mail::message::text_of;
 use firebell::store::Store;
-use firebell::store::rows::{InboundState, NewInbound, Route, Undelivered};
+use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered};
 
 #[path = "support/postgres.rs"]
 mod postgres;
@@ -90,7 +90,7 @@ impl Server {
             received_at,
             reverse_path: Some("somebody@away.example".to_owned()),
             recipients: vec![Address::read(to).unwrap()],
-            network_trusted: proven,
+            client: Client { network_trusted: proven, ..Client::default() },
             route: Route::Smtp,
             octets,
         };

@@ -16,7 +16,7 @@ use firebell::mail::Address;
 use firebell::mail::compose::fill_token;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{Job, NewInbound, OutboxState, Route};
+use firebell::store::rows::{Client, Job, NewInbound, OutboxState, Route};
 
 /// What a day may bring about between two servers that believe each other and know no signs.
 const BETWEEN_A_DAY: usize = 30;
@@ -72,7 +72,7 @@ impl Side {
             received_at,
             reverse_path: Some("somebody@away.example".to_owned()),
             recipients: vec![to.clone()],
-            network_trusted: true,
+            client: Client::of_trusted_network(),
             route: Route::Smtp,
             octets,
         };

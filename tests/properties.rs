@@ -18,7 +18,7 @@ use firebell::mail::Address;
 use firebell::mail::command::{Grammar, Written, read_commands};
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{NewInbound, Route};
+use firebell::store::rows::{Client, NewInbound, Route};
 use proptest::prelude::*;
 
 fn policy() -> Policy {
@@ -129,7 +129,7 @@ fn speaker(who: usize, trust: u8) -> Speaker {
         1 => Trust::Stranger,
         _ => Trust::Verified,
     };
-    Speaker { person: person(who), trust, known: PEOPLE[who].1 }
+    Speaker { person: person(who), trust, known: PEOPLE[who].1, proof: String::new() }
 }
 
 fn written(lines: &[usize], prose: bool, policy: &Policy, now: DateTime<Utc>) -> Written {
@@ -154,6 +154,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
         }),
         Act::File => Event::Filed(Filed {
             from: None,
+            proof: String::new(),
             why: "Automatic reply".to_owned(),
             text: "away".to_owned(),
             source: Source::default(),
@@ -284,7 +285,7 @@ fn message(id: i64, octets: &str) -> NewInbound {
         received_at: start(),
         reverse_path: Some("dana@example.org".to_owned()),
         recipients: vec![Address::read("incidents@example.org").expect("an address")],
-        network_trusted: true,
+        client: Client::of_trusted_network(),
         route: Route::Smtp,
         octets: octets.replace('\n', "\r\n").into_bytes(),
     }

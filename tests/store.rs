@@ -20,7 +20,7 @@ use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, 
 use firebell::incident::{Phase, Severity};
 use firebell::mail::Address;
 use firebell::mail::attachment::{Attachment, Content};
-use firebell::store::rows::{Claim, InboundState, KnownId, NewInbound, Route};
+use firebell::store::rows::{Claim, Client, InboundState, KnownId, NewInbound, Outside, Route};
 use firebell::store::{Store, StoreError};
 
 /// A database of its own, on one of the engines.
@@ -77,7 +77,14 @@ fn message(id: i64) -> NewInbound {
         received_at: at(id),
         reverse_path: (id % 2 == 0).then(|| "dana@ops.example".to_owned()),
         recipients: vec![address("incidents+42@example.org"), address("incidents@example.org")],
-        network_trusted: id % 3 == 0,
+        client: Client {
+            network_trusted: id % 3 == 0,
+            login: (id % 5 == 0).then(|| address("alice@example.org")),
+            outside: (id % 7 == 0).then(|| Outside {
+                address: "2001:db8::7".parse().unwrap(),
+                hello: "mx.c.example".into(),
+            }),
+        },
         route: [Route::Smtp, Route::Lmtp, Route::Ingest, Route::Imap][usize::try_from(id % 4).unwrap()],
         octets: format!("Subject: {id}\r\n\r\n\0\u{ff}\r\n").repeat(50).into_bytes(),
     }
@@ -124,6 +131,7 @@ fn incident(number: i64) -> Incident {
         postmortem: None,
         unconfirmed: vec![],
         token_epoch: 0,
+        token_epochs: std::collections::BTreeMap::new(),
         last_entry_at: at(0),
         next_seq: 1,
     }
@@ -485,6 +493,7 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
             at: at(-seq),
             author,
             verified: seq == 1,
+            proof: "token; dmarc=pass".into(),
             kind: EntryKind::FollowUp,
             text: "line\n\"quoted\" \\ \u{0} 🔥".into(),
             source: Source {

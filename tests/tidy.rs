@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 6] = ["incident", "mail", "learning", "roster", "render", "interpret"];
 
 /// Which module of the top level sees which others. What has no line here may see nothing.
-const SEES: [(&str, &[&str]); 21] = [
+const SEES: [(&str, &[&str]); 22] = [
     ("incident", VALUES),
     ("learning", VALUES),
     ("roster", VALUES),
@@ -24,6 +24,7 @@ const SEES: [(&str, &[&str]); 21] = [
     ("ids", &[]),
     ("engine", BELOW_LOOPS),
     ("intake", LOOP),
+    ("authentication", LOOP),
     ("delivery", LOOP),
     ("deadlines", LOOP),
     ("digests", LOOP),
@@ -74,6 +75,7 @@ const ALL: &[&str] = &[
     "ids",
     "engine",
     "intake",
+    "authentication",
     "delivery",
     "deadlines",
     "digests",

@@ -12,7 +12,7 @@ use firebell::incident::deadlines::{Deadline, DeadlineKind, deadlines};
 use firebell::mail::Address;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{NewInbound, Route};
+use firebell::store::rows::{Client, NewInbound, Route};
 
 use crate::Outcome;
 
@@ -83,7 +83,7 @@ fn declaration(engine: &Engine, now: DateTime<Utc>) -> Outcome<NewInbound> {
         received_at: now,
         reverse_path: Some("dana@example.org".into()),
         recipients: vec![Address::read("incidents@example.org")?],
-        network_trusted: true,
+        client: Client::of_trusted_network(),
         route: Route::Smtp,
         octets: octets.to_vec(),
     })

@@ -49,6 +49,7 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     if let Some(address) = config.web_listen {
         findings.push(check_page(address).await);
     }
+    findings.extend(check_secrets(config));
     let mut problems = 0;
     for (what, outcome) in findings {
         match outcome {
@@ -132,6 +133,21 @@ async fn check_relay(config: &Config) -> Finding {
             (format!("relay {host} port {port}"), outcome)
         }
     }
+}
+
+/// The files of STARTTLS and of logins.
+fn check_secrets(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let why = |failure: Failure| failure.lines.join("; ");
+    if let Some(tls) = &config.tls {
+        let what = format!("certificate {}", tls.certificate_file.display());
+        findings.push((what, open::certificates(config).map(|_| ()).map_err(why)));
+    }
+    if let Some(path) = &config.passwords_file {
+        let what = format!("passwords {}", path.display());
+        findings.push((what, open::passwords(config).map(|_| ()).map_err(why)));
+    }
+    findings
 }
 
 async fn check_mailbox(mailbox: &Mailbox) -> Finding {

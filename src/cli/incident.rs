@@ -115,7 +115,8 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
     print(&text)
 }
 
-async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
+/// The incident that people call `key`.
+pub async fn load(store: &Store, key: &str) -> Result<Incident, Failure> {
     let unknown = || {
         let line = format!("there is no incident `{key}`; `firebell incident list` shows all");
         Failure::new(NOINPUT, line)
@@ -201,7 +202,7 @@ fn write_mbox(octets: &mut Vec<u8>, message: &NewInbound) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::Route;
+    use crate::store::rows::{Client, Route};
 
     #[test]
     fn an_mbox_can_be_read_back_into_the_same_messages() {
@@ -210,7 +211,7 @@ mod tests {
             received_at: chrono::DateTime::UNIX_EPOCH,
             reverse_path: None,
             recipients: Vec::new(),
-            network_trusted: false,
+            client: Client::default(),
             route: Route::Smtp,
             octets: b"Subject: x\r\n\r\nFrom here\r\n>From there\r\nfrom me".to_vec(),
         };

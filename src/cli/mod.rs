@@ -4,6 +4,7 @@
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
 mod alone;
+mod audit;
 mod check;
 mod demo;
 mod failure;
@@ -15,8 +16,10 @@ pub mod new_text;
 mod oncall;
 mod open;
 mod outbox;
+mod password;
 mod rehearse;
 mod serve;
+mod tokens;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,9 +60,19 @@ enum Command {
     /// Look at incidents
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Say who was believed and why, and what was refused
+    Audit(audit::Arguments),
+    /// Make the reply addresses void that somebody was given, and give them new ones
+    NewToken(tokens::Arguments),
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Make a password for somebody who hands mail in after logging in
+    Password {
+        /// Whose it is
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
     /// Say who is asked to command
     Oncall(oncall::Arguments),
     /// Play a conversation against the configuration, and print every mail that would be sent
@@ -99,7 +112,10 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => in_runtime(serve::serve(open::read(named)?)),
         Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
         Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
+        Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
+        Command::NewToken(given) => in_runtime(tokens::new_token(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
+        Command::Password { address } => password::password(&address),
         Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),
     }

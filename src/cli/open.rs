@@ -5,14 +5,19 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Failure;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
+use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::Protocol;
+use crate::intake::passwords::{self, Passwords};
+use crate::intake::tls::{self, Certificates};
+use crate::intake::watched::Watched;
 use crate::mail::ids::Secret;
 use crate::store::Store;
 
@@ -124,7 +129,8 @@ pub fn ids() -> Result<Ids, Failure> {
     Ok(Ids::new(u16::from_ne_bytes(random()?)))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+/// Octets that nobody can guess.
+pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut octets = [0; N];
     getrandom::fill(&mut octets).map_err(|error| {
         Failure::new(UNAVAILABLE, format!("this machine has no randomness: {error}"))
@@ -153,6 +159,28 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
         Protocol::Smtp => "SMTP",
         Protocol::Lmtp => "LMTP",
     }
+}
+
+/// Who asks DNS about messages; `None` when nobody does.
+pub fn authenticator(config: &Config) -> Result<Option<Authenticator>, Failure> {
+    let host = config.address.domain();
+    Authenticator::new(config.resolver, host, &config.arc_sealers).map_err(|why| {
+        let line = format!("[receive.trust] resolver: {why}; write an address, or off");
+        Failure::new(CONFIG, line)
+    })
+}
+
+/// What clients are shown after STARTTLS; `None` when there is none.
+pub fn certificates(config: &Config) -> Result<Option<Certificates>, Failure> {
+    let opened = config.tls.as_ref().map(tls::open).transpose();
+    opened.map_err(|why| Failure::new(CONFIG, format!("[receive.tls] {why}")))
+}
+
+/// Who may log in to hand mail in; `None` when nobody may.
+pub fn passwords(config: &Config) -> Result<Option<Arc<Watched<Passwords>>>, Failure> {
+    let opened = config.passwords_file.as_deref().map(passwords::open).transpose();
+    let opened = opened.map_err(|why| Failure::new(CONFIG, format!("passwords_file {why}")))?;
+    Ok(opened.map(Arc::new))
 }
 
 /// The password for the relay; `None` when the relay wants none.

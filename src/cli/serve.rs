@@ -8,13 +8,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::open::{Found, open_engine, open_store, read_file, relay_password};
 use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
+use crate::authentication;
 use crate::config::{Config, Listen};
 use crate::delivery;
 use crate::engine::Engine;
@@ -37,6 +38,8 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let config = &found.config;
     open::mailbox_files(config)?;
+    let certificates = open::certificates(config)?;
+    let passwords = open::passwords(config)?;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -44,12 +47,19 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     if alone.is_some() {
         store.return_leases().await?;
     }
-    let engine = open_engine(&found, store).await?;
+    let mut engine = open_engine(&found, store).await?;
+    let authenticator = open::authenticator(config)?;
+    let unproven = Arc::new(Notify::new());
+    engine.unproven = authenticator.as_ref().map(|_| unproven.clone());
     engine.renew_deadlines().await?;
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
     let trusted = config.trusted_networks.clone();
-    let settings = smtp::Settings::new(host.clone(), own.clone(), trusted, engine.clock.clone());
+    let mut settings = smtp::Settings::new(host.clone(), own.clone(), trusted, engine.clock.clone());
+    settings.is_mx = config.is_mx;
+    settings.proxies.clone_from(&config.proxies);
+    settings.certificates = certificates;
+    settings.passwords = passwords;
     let mut delivery = delivery::Settings::new(
         config.relay.clone(),
         host,
@@ -74,6 +84,12 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         smtp: Arc::new(settings),
         delivery: Arc::new(delivery),
     });
+    if let Some(authenticator) = authenticator {
+        let (store, clock) = (engine.store.clone(), engine.clock.clone());
+        let (arrivals, stopping) = (app.inbox.arrivals(), app.stopping());
+        let authenticator = Arc::new(authenticator);
+        app.spawn(authentication::run(store, clock, authenticator, unproven, arrivals, stopping));
+    }
     if let Some(page) = page {
         app.spawn(serve_page(page, engine.store.clone(), app.stopping()));
     }
@@ -158,6 +174,8 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relay.clone()),
             (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
+            (config.resolver, config.arc_sealers.clone()),
+            (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )
     };
     fixed(before) != fixed(after)
@@ -222,7 +240,11 @@ async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiv
             _ = stopping.wait_for(|stop| *stop) => return,
             _ = days.tick() => {}
         }
-        match engine.store.forget_raw(engine.clock.now() - keep).await {
+        let before = engine.clock.now() - keep;
+        if let Err(error) = engine.store.forget_audit(before).await {
+            warn!(error = &error as &dyn std::error::Error, "old decisions are kept for another day");
+        }
+        match engine.store.forget_raw(before).await {
             Ok(0) => {}
             Ok(count) => info!(count, "the octets of {count} old messages were deleted"),
             Err(error) => {

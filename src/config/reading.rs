@@ -1,4 +1,5 @@
-//! The file as a whole: the server's own keys. People are in `roster`, rules in `rules`.
+//! The file as a whole: the server's own keys. How mail comes in is in `receive`, people are in
+//! `roster`, rules in `rules`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,14 +7,10 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use toml::de::DeTable;
 
-use super::mailbox::{Mailbox, read_mailbox};
+use super::receive::read_receive;
 use super::source::{Source, Table};
-use super::values::{
-    Listen, Network, Relay, RelayTls, read_listen, read_network, read_positive, read_relay, read_socket,
-    read_web_url,
-};
+use super::values::{Relay, RelayTls, read_positive, read_relay, read_socket, read_web_url};
 use super::{Config, ConfigError, Database, defaults, roster, rules};
-use crate::incident::policy::DeclareFrom;
 use crate::mail::{Address, OwnAddress};
 
 const KEYS: &[&str] = &[
@@ -80,6 +77,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     policy.operator = send.operator;
     policy.stuck_after = send.stuck_after;
     policy.declare_from = receive.declare_from;
+    policy.authserv_ids = receive.authserv_ids;
     let own = own?;
     Some(Config {
         address: own.0,
@@ -87,10 +85,15 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         data_dir: data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/firebell")),
         database,
         smtp_listen: receive.smtp,
+        is_mx: receive.is_mx,
+        passwords_file: receive.passwords_file,
+        proxies: receive.proxies,
+        tls: receive.tls,
         lmtp_listen: receive.lmtp,
         imap: receive.imap,
         trusted_networks: receive.networks,
-        authserv_ids: receive.authserv_ids,
+        arc_sealers: receive.arc_sealers,
+        resolver: receive.resolver,
         relay: send.relay,
         relay_password_file: send.password_file,
         per_person_per_hour: send.per_person_per_hour,
@@ -183,65 +186,6 @@ fn read_database<'t>(source: &mut Source<'t>, top: Table<'t>) -> Database {
         }
     };
     source.parsed(table, "url", read).unwrap_or(Database::Sqlite)
-}
-
-struct Receive {
-    smtp: Option<SocketAddr>,
-    lmtp: Option<Listen>,
-    imap: Option<Mailbox>,
-    networks: Vec<Network>,
-    authserv_ids: Vec<String>,
-    declare_from: DeclareFrom,
-}
-
-fn read_receive<'t>(source: &mut Source<'t>, top: Table<'t>) -> Receive {
-    let usual = SocketAddr::from(([127, 0, 0, 1], 2525));
-    let mut receive = Receive {
-        smtp: Some(usual),
-        lmtp: None,
-        imap: None,
-        networks: Vec::new(),
-        authserv_ids: Vec::new(),
-        declare_from: DeclareFrom::Known,
-    };
-    let Some(table) = source.table(top, "receive") else { return receive };
-    source.check_keys(table, "[receive]", &["smtp", "lmtp", "imap", "trust"]);
-    if let Some(lmtp) = source.table(table, "lmtp") {
-        source.check_keys(lmtp, "[receive.lmtp]", &["listen"]);
-        let usual = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 2424)));
-        receive.lmtp = Some(source.parsed(lmtp, "listen", read_listen).unwrap_or(usual));
-        receive.smtp = None;
-    }
-    if let Some(imap) = source.table(table, "imap") {
-        receive.imap = read_mailbox(source, imap);
-        receive.smtp = None;
-    }
-    if let Some(smtp) = source.table(table, "smtp") {
-        source.check_keys(smtp, "[receive.smtp]", &["listen"]);
-        receive.smtp = Some(source.parsed(smtp, "listen", read_socket).unwrap_or(usual));
-    }
-    if let Some(trust) = source.table(table, "trust") {
-        read_trust(source, trust, &mut receive);
-    }
-    receive
-}
-
-fn read_trust<'t>(source: &mut Source<'t>, trust: Table<'t>, receive: &mut Receive) {
-    source.check_keys(trust, "[receive.trust]", &["networks", "authserv_ids", "declare_from"]);
-    for text in source.strings(trust, "networks").unwrap_or_default() {
-        match read_network(&text.value) {
-            Ok(network) => receive.networks.push(network),
-            Err(why) => source.mistake(text.line, format!("'networks': {why}")),
-        }
-    }
-    let ids = source.strings(trust, "authserv_ids").unwrap_or_default();
-    receive.authserv_ids = ids.into_iter().map(|id| id.value.into_owned()).collect();
-    let from = source.parsed(trust, "declare_from", |text| match text {
-        "known" => Ok(DeclareFrom::Known),
-        "anyone" => Ok(DeclareFrom::Anyone),
-        _ => Err(format!("`{text}` is nobody; write known or anyone")),
-    });
-    receive.declare_from = from.unwrap_or(DeclareFrom::Known);
 }
 
 struct Send {

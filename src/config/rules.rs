@@ -44,6 +44,7 @@ pub(super) fn read_policy<'t>(
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
     let (default_severity, bridge, chat) = read_defaults(source, top);
     Policy {
+        authserv_ids: Vec::new(),
         name: name.unwrap_or_else(|| "Incidents".to_owned()),
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,

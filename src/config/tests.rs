@@ -1,7 +1,7 @@
 //! Tests of [`super`].
 
 use super::*;
-use crate::config::FIRST_CONFIGURATION;
+use crate::config::{FIRST_CONFIGURATION, Listen};
 use crate::incident::policy::{PostmortemDuty, RungAt, Span};
 
 fn mistakes(text: &str) -> Vec<String> {

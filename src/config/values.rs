@@ -53,6 +53,16 @@ impl Network {
     }
 }
 
+/// Who is asked about names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolver {
+    /// Nobody: SPF, DKIM, DMARC and ARC prove nothing.
+    Off,
+    /// As `/etc/resolv.conf` says.
+    System,
+    At(SocketAddr),
+}
+
 /// How mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Relay {
@@ -253,6 +263,19 @@ pub(super) fn read_socket(text: &str) -> Result<SocketAddr, String> {
     text.trim().parse().map_err(|_| {
         format!("`{text}` is no address to listen on; write it as 127.0.0.1:2525 or [::1]:2525")
     })
+}
+
+pub(super) fn read_resolver(text: &str) -> Result<Resolver, String> {
+    let wrong =
+        || format!("`{text}` is no resolver; write system, off, or an address such as 127.0.0.1:53");
+    match text.trim() {
+        "system" => Ok(Resolver::System),
+        "off" => Ok(Resolver::Off),
+        address => match address.parse::<IpAddr>() {
+            Ok(address) => Ok(Resolver::At(SocketAddr::new(address, 53))),
+            Err(_) => address.parse().map(Resolver::At).map_err(|_| wrong()),
+        },
+    }
 }
 
 pub(super) fn read_listen(text: &str) -> Result<Listen, String> {

@@ -34,6 +34,10 @@ pub(super) struct Batch {
     pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
+    /// Messages were set aside, to be asked about.
+    pub(super) unproven: bool,
+    /// What became of the message at hand, for the audit.
+    pub(super) became: Vec<String>,
 }
 
 /// An incident as this transaction sees it.
@@ -60,6 +64,8 @@ impl Batch {
             not_sent: VecDeque::new(),
             answered: None,
             sent: false,
+            unproven: false,
+            became: Vec::new(),
         })
     }
 
@@ -82,6 +88,9 @@ impl Batch {
         if self.sent {
             self.engine.outgoing.notify_one();
         }
+        if let Some(unproven) = self.engine.unproven.as_ref().filter(|_| self.unproven) {
+            unproven.notify_one();
+        }
         if changed {
             self.engine.changed.notify_one();
         }
@@ -93,7 +102,9 @@ impl Batch {
         match work {
             Work::Events(events) => {
                 for (number, event) in events {
+                    self.became.clear();
                     self.step(*number, event).await?;
+                    self.audit_event(*number, event).await?;
                 }
                 Ok(!events.is_empty())
             }
@@ -163,6 +174,7 @@ impl Batch {
             _ => Vec::new(),
         };
         let Some(incident) = decision.incident else { return Ok(()) };
+        self.note_outcome(&decision.entries, &decision.mailings);
         self.settle(number, &settled).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),

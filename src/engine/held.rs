@@ -27,6 +27,7 @@ impl Batch {
         mail: &InboundMail,
         waits: Waits,
     ) -> Result<(), StoreError> {
+        self.became.push("held for somebody known to accept".to_owned());
         if waits == Waits::TooMany {
             let sender = mail.from.as_ref().map(|from| from.address.key()).unwrap_or_default();
             if self.joins(&format!("held:{sender}"), message.id).await? {
@@ -125,6 +126,7 @@ impl Batch {
         // Where it has no author, whoever accepts it reports it.
         let person = from.map(|from| self.policy.roster.person(&from.address, &from.name));
         let speaker = Speaker {
+            proof: format!("accepted by {}", by.address),
             person: person.unwrap_or_else(|| by.clone()),
             trust: Trust::Stranger,
             known: from.is_none_or(|from| self.policy.roster.knows(&from.address)),

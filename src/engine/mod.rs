@@ -8,6 +8,7 @@
 //! [`decide`]: crate::incident::decide::decide
 
 mod attachments;
+mod audit;
 mod batch;
 mod bundles;
 mod caps;
@@ -57,6 +58,8 @@ pub struct Engine {
     pub outgoing: Arc<Notify>,
     /// Wakes the deadline loop when incidents changed.
     pub changed: Arc<Notify>,
+    /// Wakes whoever asks DNS about messages. `None` where nobody does: they are read unasked.
+    pub unproven: Option<Arc<Notify>>,
     policy: Arc<RwLock<Arc<Policy>>>,
 }
 
@@ -71,6 +74,7 @@ impl Engine {
             secret,
             outgoing,
             changed,
+            unproven: None,
             policy: Arc::new(RwLock::new(Arc::new(policy))),
         }
     }
@@ -145,7 +149,7 @@ impl Engine {
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(limit).await?;
         for inbound in &waiting.messages {
-            batch.read(&inbound.message).await?;
+            batch.read(inbound).await?;
         }
         for id in &waiting.damaged {
             error!(inbound.id = id, "the stored mail {id} cannot be loaded");
@@ -244,6 +248,15 @@ impl Engine {
     pub async fn say(&self, incident: i64, said: Said) -> Result<Option<Incident>, StoreError> {
         self.perform(Work::Events(vec![(incident, Event::Said(said))])).await?;
         Ok(self.store.load_incident(incident).await?.map(|stored| stored.incident))
+    }
+
+    /// The operator does something on the command line.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn act(&self, events: Vec<(i64, Event)>) -> Result<(), StoreError> {
+        self.perform(Work::Events(events)).await.map(|_| ())
     }
 
     /// A mail will not reach its recipient: marks it, and tells whom it concerns.

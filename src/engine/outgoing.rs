@@ -97,13 +97,13 @@ impl Batch {
         message_id: Option<String>,
     ) -> Result<String, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(String::new()) };
-        let epoch = incident.token_epoch;
         let timeline = &bundle.timeline;
         let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
         let copies = persons
             .iter()
             .map(|recipient| {
                 let address = recipient.address();
+                let epoch = incident.token_epoch_of(address);
                 (address.clone(), Some(self.engine.secret.incident_token(number, address, epoch)))
             })
             .collect();

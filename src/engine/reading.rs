@@ -13,16 +13,17 @@ use super::batch::Batch;
 use super::caps::is_changed;
 use crate::incident::decide::decide;
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Declared, Event, Said, Source, Speaker, Trust, Waits};
+use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
+use crate::mail::authentication::{Authentication, is_signed};
 use crate::mail::command::{Command, Line, Written};
 use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
 use crate::mail::{Address, Origin};
 use crate::store::StoreError;
-use crate::store::rows::{Claim, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
 const DECLARATIONS_A_SENDER: i64 = 5;
@@ -34,23 +35,43 @@ impl Batch {
     pub(super) fn read_stored(&self, message: &NewInbound) -> InboundMail {
         let mut mail = read_mail(&message.octets, message.reverse_path.is_none());
         let reason = mail.report.as_mut().map(|report| &mut report.reason);
-        for text in [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter().chain(reason) {
+        let name = mail.from.as_mut().map(|from| &mut from.name);
+        let files = mail.attachments.iter_mut().map(|attachment| &mut attachment.name);
+        let texts = [&mut mail.subject, &mut mail.new_text, &mut mail.elided].into_iter();
+        for text in texts.chain(reason).chain(name).chain(files) {
             *text = self.policy.address.without_tokens(text);
         }
         without_tokens(&mut mail.attachments, &self.policy.address);
         mail
     }
 
+    /// Whether DNS has something to say of a message that nothing surer proves.
+    fn must_ask(&self, inbound: &Inbound) -> bool {
+        let message = &inbound.message;
+        let client = &message.client;
+        let is_proven = client.network_trusted || client.login.is_some();
+        self.engine.unproven.is_some()
+            && inbound.authentication.is_none()
+            && !is_proven
+            && (client.outside.is_some() || is_signed(&message.octets))
+    }
+
     /// Reads one stored message, and does what it asks for, in every incident that it was sent to.
-    pub(super) async fn read(&mut self, message: &NewInbound) -> Result<(), StoreError> {
+    pub(super) async fn read(&mut self, inbound: &Inbound) -> Result<(), StoreError> {
+        let message = &inbound.message;
+        if self.must_ask(inbound) {
+            self.unproven = true;
+            return self.write.mark_inbound(message.id, InboundState::Unproven, None, self.now).await;
+        }
         let mail = self.read_stored(message);
+        let said = self.authentication(inbound, &mail);
         self.answered.clone_from(&mail.message_id);
         let policy = self.policy.clone();
         let clues = clues(&mail, &message.recipients, &policy);
         if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
             self.revive(&from.address).await?;
         }
-        let mut done = self.read_as(message, &mail, &mail.content_key, &clues).await?;
+        let mut done = self.read_as(message, &said, &mail, &mail.content_key, &clues).await?;
         let mut also = clues.also.clone();
         if let Done::Copy { of } = done {
             // The copy before may have come by a way that did not tell where it belongs.
@@ -60,7 +81,8 @@ impl Batch {
         for number in also {
             if self.load(number).await? {
                 let key = key_for(&mail.content_key, number);
-                let there = self.read_as(message, &mail, &key, &clues.of_incident(number)).await?;
+                let there =
+                    self.read_as(message, &said, &mail, &key, &clues.of_incident(number)).await?;
                 done = done.or(there);
             }
         }
@@ -80,14 +102,19 @@ impl Batch {
     async fn read_as(
         &mut self,
         message: &NewInbound,
+        authentication: &Authentication,
         mail: &InboundMail,
         key: &[u8; 32],
         clues: &Clues,
     ) -> Result<Done, StoreError> {
+        self.became.clear();
         let claim = self.write.claim_content_key(key, message.id).await?;
         if let Claim::Settled { first } = claim {
             let fate = self.write.load_fate(first).await?;
-            return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+            let of = fate.and_then(|(_, incident)| incident);
+            self.became.push("a second copy, without effect".to_owned());
+            self.audit_mail(message, mail, None, of).await?;
+            return Ok(Done::Copy { of });
         }
         let policy = self.policy.clone();
         let found = self.find(mail, clues).await?;
@@ -104,7 +131,12 @@ impl Batch {
             answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
-        let proof = Proof { network_trusted: message.network_trusted, secret: &self.engine.secret };
+        let proof = Proof {
+            network_trusted: message.client.network_trusted,
+            login: message.client.login.as_ref(),
+            authentication,
+            secret: &self.engine.secret,
+        };
         let by = speaker(mail, clues, &pointed, proof, &policy);
         let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
@@ -112,16 +144,21 @@ impl Batch {
         if let Claim::Unproven { first } = claim {
             let fate = self.write.load_fate(first).await?;
             if !proven {
-                return Ok(Done::Copy { of: fate.and_then(|(_, incident)| incident) });
+                let of = fate.and_then(|(_, incident)| incident);
+                self.became.push("a second copy without proof, without effect".to_owned());
+                self.audit_mail(message, mail, by.as_ref(), of).await?;
+                return Ok(Done::Copy { of });
             }
             if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
                 self.write.save_content_key(key, message.id, false).await?;
                 self.confirm_report(declared, by.clone()).await?;
+                self.audit_mail(message, mail, Some(by), Some(declared)).await?;
                 return Ok(Done::So(InboundState::Read, Some(declared)));
             }
         }
         let declares = matches!(meaning, Meaning::Declare(_));
         let (state, incident) = self.act(message, mail, meaning, number).await?;
+        self.audit_mail(message, mail, by.as_ref(), incident).await?;
         if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
             && by.known
             && !mail.through_list
@@ -203,7 +240,10 @@ impl Batch {
                 }
                 Ok((InboundState::Filed, number))
             }
-            Meaning::Keep(_) => Ok((InboundState::Filed, None)),
+            Meaning::Keep(why) => {
+                self.became.push(format!("kept without effect: {why}"));
+                Ok((InboundState::Filed, None))
+            }
             Meaning::Hold(waits) => {
                 self.hold(message, mail, waits).await?;
                 Ok((InboundState::Held, None))
@@ -217,10 +257,12 @@ impl Batch {
                 Ok((InboundState::Filed, None))
             }
             Meaning::Guide(to) => {
+                self.became.push("sent the guide".to_owned());
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
             Meaning::OnCall(to) => {
+                self.became.push("told who is on call".to_owned());
                 self.send_on_call(&to).await?;
                 Ok((InboundState::Read, None))
             }
@@ -260,7 +302,7 @@ impl Batch {
             None
         };
         if let Some(why) = why {
-            let filed = filed(mail, &self.policy, why);
+            let filed = Filed { proof: said.by.proof.clone(), ..filed(mail, &self.policy, why) };
             self.step(number, &Event::Filed(filed)).await?;
             if verified && !mail.through_list {
                 self.tell_filed(number, &said.by.person, why).await?;

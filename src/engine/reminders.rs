@@ -108,7 +108,7 @@ impl Batch {
             let own = self.engine.secret.incident_token(
                 incident.number,
                 &person.address,
-                incident.token_epoch,
+                incident.token_epoch_of(&person.address),
             );
             let mark = token_mark_of(incident.number);
             letter.text = letter.text.replace(&mark, &own);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::batch::Batch;
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Event, Filed, Source};
+use crate::incident::event::{Event, Filed};
 use crate::mail::Address;
 use crate::store::StoreError;
 use crate::store::rows::Undelivered;
@@ -112,7 +112,7 @@ impl Batch {
         let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
         let Some(number) = row.incident else { return Ok(None) };
         let why = format!("Mail to {} is delayed and is tried again: {reason}", row.recipient);
-        let filed = Filed { from: None, why, text: String::new(), source: Source::default() };
+        let filed = Filed { why, ..Filed::default() };
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
     }

@@ -28,6 +28,8 @@ pub struct NewEntry {
     /// `None` is Firebell itself.
     pub author: Option<Person>,
     pub verified: bool,
+    /// By what, as in [`Speaker::proof`](super::event::Speaker::proof); empty for our own.
+    pub proof: String,
     pub kind: EntryKind,
     pub text: String,
     pub source: Source,
@@ -43,6 +45,8 @@ pub struct Entry {
     pub author: Option<Address>,
     pub author_name: String,
     pub verified: bool,
+    /// By what its author was believed, or why not; empty for our own.
+    pub proof: String,
     pub kind: EntryKind,
     pub text: String,
     /// What was cut off the message.

@@ -22,6 +22,8 @@ pub enum Event {
     Filed(Filed),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
+    /// The operator makes all tokens void that somebody was given.
+    TokensVoided { of: Person },
     /// A mail of ours cannot reach somebody; it was sent, or it was not because the address is known to
     /// be no mailbox.
     Undeliverable { to: Address, purpose: Purpose, reason: String, was_sent: bool },
@@ -31,7 +33,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
-    /// Proven, by a token or by a network that authenticates its own.
+    /// Proven, by what `interpret::belief` lists.
     Verified,
     /// An address that we know, and no proof.
     Unverified,
@@ -46,6 +48,9 @@ pub struct Speaker {
     pub trust: Trust,
     /// In the roster, of a configured domain, or named in this incident by its commander.
     pub known: bool,
+    /// By what they are believed, or why not: `token`, `login`, `nothing; dmarc=fail …`. For people;
+    /// nothing is decided by it.
+    pub proof: String,
 }
 
 /// A report.
@@ -95,11 +100,13 @@ pub struct Source {
 }
 
 /// A message that is kept without effect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filed {
     pub from: Option<Person>,
     /// Why it did nothing: `automatic reply`, `unverified sender`.
     pub why: String,
+    /// By what its sender was believed, or why not, as in [`Speaker::proof`]; empty for our own.
+    pub proof: String,
     pub text: String,
     pub source: Source,
 }

@@ -40,6 +40,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::OfferCommand(_)
         | Command::Role { .. }
         | Command::Release(_)
+        | Command::NewToken(_)
         | Command::Resolved(_)
         | Command::Reopen(_)
         | Command::Cancel(_)

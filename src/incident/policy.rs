@@ -41,6 +41,8 @@ pub struct Policy {
     /// The operator is told when mail waits for the relay for longer.
     pub stuck_after: TimeDelta,
     pub declare_from: DeclareFrom,
+    /// Whose `Authentication-Results` are believed (RFC 8601).
+    pub authserv_ids: Vec<String>,
     /// Open to closed, where no postmortem is owed.
     pub close_within: TimeDelta,
 }

@@ -68,6 +68,9 @@ pub struct Incident {
     pub unreachable: BTreeSet<Address>,
     /// Raised to void every token handed out before.
     pub token_epoch: u32,
+    /// The same for the tokens of one address, beyond those of all.
+    #[serde(default)]
+    pub token_epochs: BTreeMap<Address, u32>,
     /// When anybody last wrote.
     pub last_entry_at: DateTime<Utc>,
     /// The `#n` that the next timeline entry, task or proposal gets.
@@ -219,6 +222,11 @@ impl Incident {
             Command::Held { by, .. } => Some(by),
             Command::Offered { .. } => None,
         }
+    }
+
+    /// The epoch of the tokens that are given to an address: those of an earlier one are void.
+    pub fn token_epoch_of(&self, address: &Address) -> u32 {
+        self.token_epoch + self.token_epochs.get(address).copied().unwrap_or_default()
     }
 
     /// The roles that somebody has, not only was asked to take.

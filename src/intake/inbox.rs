@@ -13,7 +13,7 @@ use tracing::error;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::mail::Address;
-use crate::store::rows::{NewInbound, Route};
+use crate::store::rows::{Client, NewInbound, Route};
 use crate::store::{Store, StoreError};
 
 /// Messages that share a commit at most: beyond this a commit costs no less per message.
@@ -32,7 +32,7 @@ pub struct Arrival {
     pub reverse_path: Option<String>,
     /// Ours all, each once.
     pub recipients: Vec<Address>,
-    pub network_trusted: bool,
+    pub client: Client,
     pub route: Route,
     pub octets: Vec<u8>,
 }
@@ -100,7 +100,7 @@ impl Inbox {
             received_at,
             reverse_path: arrival.reverse_path,
             recipients: arrival.recipients,
-            network_trusted: arrival.network_trusted,
+            client: arrival.client,
             route: arrival.route,
             octets: arrival.octets,
         };
@@ -173,7 +173,7 @@ mod tests {
                 received_at: Clock::system().now(),
                 reverse_path: None,
                 recipients: Vec::new(),
-                network_trusted: false,
+                client: Client::default(),
                 route: Route::Smtp,
                 octets: vec![0; octets],
             },
@@ -196,7 +196,7 @@ mod tests {
         let arrival = Arrival {
             reverse_path: None,
             recipients: Vec::new(),
-            network_trusted: false,
+            client: Client::default(),
             route: Route::Ingest,
             octets: b"Subject: x\r\n\r\n".to_vec(),
         };

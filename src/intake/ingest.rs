@@ -9,7 +9,7 @@ use super::envelope::{read_fields, read_recipients, read_reverse_path};
 use super::sources::{self, Found, Source, SourceError};
 use super::{Arrival, Inbox};
 use crate::mail::{Address, OwnAddress};
-use crate::store::rows::Route;
+use crate::store::rows::{Client, Route};
 
 /// Messages read ahead of the one being stored: a few of the largest fit into memory.
 const READ_AHEAD: usize = 4;
@@ -102,7 +102,7 @@ fn arrival(found: Found, given: &GivenEnvelope, own: &OwnAddress) -> Arrival {
         reverse_path: Some(reverse_path).filter(|path| !path.is_empty()),
         recipients,
         // Who may run this command is not who may write in anybody's name.
-        network_trusted: false,
+        client: Client::default(),
         route: Route::Ingest,
         octets: found.octets,
     }
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(summary.unwrap(), IngestSummary { stored: 1 });
         assert_eq!(messages[0].reverse_path.as_deref(), Some("dana@ops.example"));
         assert_eq!(messages[0].recipients, [Address::read("incidents+42@example.org").unwrap()]);
-        assert!(!messages[0].network_trusted);
+        assert!(!messages[0].client.network_trusted);
     }
 
     #[tokio::test]

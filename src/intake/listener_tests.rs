@@ -1,6 +1,6 @@
 //! The whole way in: sockets, sessions, and a real store.
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -32,6 +32,15 @@ impl House {
 
     /// Listens at `place`; returns the port, zero for a path.
     async fn listen(&self, place: &Listen, protocol: Protocol, limits: Limits) -> (u16, JoinHandle<()>) {
+        self.listen_with(place, protocol, |settings| settings.limits = limits).await
+    }
+
+    async fn listen_with(
+        &self,
+        place: &Listen,
+        protocol: Protocol,
+        change: impl FnOnce(&mut Settings),
+    ) -> (u16, JoinHandle<()>) {
         let listener = Listener::bind(place).await.unwrap();
         let port = match &listener {
             Listener::Tcp(listener) => listener.local_addr().unwrap().port(),
@@ -40,7 +49,7 @@ impl House {
         let own = OwnAddress::new(Address::read("incidents@example.org").unwrap(), '+');
         let trusted = vec![Network { address: [127, 0, 0, 1].into(), prefix: 8 }];
         let mut settings = Settings::new("mx.example.org".into(), own, trusted, Clock::system());
-        settings.limits = limits;
+        change(&mut settings);
         let inbox = self.inbox.clone();
         let shutdown = self.stop.subscribe();
         (port, tokio::spawn(listen(listener, protocol, Arc::new(settings), inbox, shutdown)))
@@ -109,7 +118,7 @@ async fn a_trusted_network_is_trusted_by_smtp_and_never_by_lmtp() {
     let mut write = house.store.begin_write().await.unwrap();
     let waiting = write.load_waiting(10).await.unwrap().messages;
     let trusted: Vec<_> =
-        waiting.iter().map(|one| (one.message.route, one.message.network_trusted)).collect();
+        waiting.iter().map(|one| (one.message.route, one.message.client.network_trusted)).collect();
     assert_eq!(trusted, [(Route::Smtp, true), (Route::Lmtp, false)]);
 }
 
@@ -156,4 +165,64 @@ async fn nothing_is_acknowledged_when_the_store_is_gone() {
     }
     say(&mut stream, "x\r\n.\r\n").await;
     expect(&mut stream, "451 4.3.0").await;
+}
+
+fn certificates() -> Certificates {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates");
+    let tls = crate::config::Tls {
+        certificate_file: folder.join("localhost.pem"),
+        key_file: folder.join("localhost.key"),
+    };
+    super::super::tls::open(&tls).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_sent_before_the_handshake_is_never_obeyed_behind_it() {
+    let house = House::new().await;
+    let change = |settings: &mut Settings| settings.certificates = Some(certificates());
+    let (port, _) = house.listen_with(&loopback(), Protocol::Smtp, change).await;
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    expect(&mut stream, "220").await;
+    say(&mut stream, "EHLO c.example\r\nSTARTTLS\r\n").await;
+    expect(&mut stream, "250").await;
+    expect(&mut stream, "220 2.0.0").await;
+    // In a segment of its own, where no server can tell it from the handshake before it has read it.
+    say(&mut stream, "MAIL FROM:<dana@ops.example>\r\n").await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(!rest.starts_with(b"250") && !rest.starts_with(b"503"), "{rest:?}");
+}
+
+#[tokio::test]
+async fn only_a_listed_proxy_says_who_the_client_is() {
+    let house = House::new().await;
+    let proxies = vec![Network { address: [127, 0, 0, 1].into(), prefix: 32 }];
+    let change = |settings: &mut Settings| {
+        settings.proxies = proxies;
+        settings.is_mx = true;
+        settings.limits.connections_per_client = 1;
+    };
+    let (port, _) = house.listen_with(&loopback(), Protocol::Smtp, change).await;
+    let behind = |client: &str| format!("PROXY TCP4 {client} 127.0.0.1 4000 25\r\n");
+    let mut held = Vec::new();
+    for (client, code) in [("192.0.2.1", "220"), ("192.0.2.2", "220"), ("192.0.2.1", "421")] {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        say(&mut stream, &behind(client)).await;
+        expect(&mut stream, code).await;
+        held.push(stream);
+    }
+    held.clear();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(behind("192.0.2.7").as_bytes()).await.unwrap();
+    send(stream, "EHLO", 1).await;
+    let waiting = house.store.begin_write().await.unwrap().load_waiting(10).await.unwrap();
+    let client = &waiting.messages[0].message.client;
+    assert_eq!(client.outside.as_ref().map(|outside| outside.address), Some([192, 0, 2, 7].into()));
+    // The proxy's own network is trusted here, and its client is not.
+    assert!(!client.network_trusted);
+    let (port, _) = house.listen(&loopback(), Protocol::Smtp, Limits::default()).await;
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    expect(&mut stream, "220").await;
+    say(&mut stream, &behind("192.0.2.7")).await;
+    expect(&mut stream, "500").await;
 }

@@ -4,14 +4,20 @@
 //! [`inbox`], where every way in meets; [`smtp`] is the way most mail takes.
 
 pub mod content;
+pub mod dialogue;
 mod envelope;
 pub mod imap;
 pub mod inbox;
 pub mod ingest;
+mod login;
+pub mod passwords;
+mod proxy;
 pub mod reader;
 pub mod session;
 pub mod smtp;
 pub mod sources;
+pub mod tls;
+pub mod watched;
 
 pub use inbox::{Arrival, Inbox, NotStored};
 pub use smtp::{Limits, Listener, Protocol, Settings, listen};

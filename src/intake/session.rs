@@ -1,25 +1,24 @@
-//! What is said on one SMTP or LMTP connection (RFC 5321, RFC 2033).
+//! What is said on one SMTP or LMTP connection (RFC 5321, RFC 2033), as a state machine: octets go
+//! in, answers come out, and what it cannot do by itself it asks for.
 //!
 //! Takes mail for our own addresses only, so it is never a relay, and says 250 to a message only
-//! when it is stored. Runs over any stream of octets, so that TLS can come between. Start with
-//! [`serve`], then `Session::obey` for the commands.
+//! when it is stored. Never reads, writes or waits: [`dialogue`](super::dialogue) does. Start with
+//! [`Session::take`], then `Session::obey` for the commands.
 
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use smtp_proto::{Error, MAIL_BODY_7BIT, MAIL_BODY_8BITMIME, MAIL_SMTPUTF8, MailFrom, RcptTo, Request};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, timeout, timeout_at};
-use tracing::debug;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::content::{ContentReader, Flaw};
+use super::login::{Exchange, Login, Next};
 use super::smtp::{Protocol, Settings};
-use super::{Arrival, Inbox};
+use super::{Arrival, NotStored};
 use crate::mail::Address;
 use crate::mail::address::ADDRESS_OCTETS_MAX;
-use crate::store::rows::Route;
+use crate::store::rows::{Client, Outside, Route};
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
@@ -27,65 +26,55 @@ pub struct Peer {
     /// `None` on a Unix socket.
     pub address: Option<IpAddr>,
     pub network_trusted: bool,
+    pub tls: Tls,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// We have no certificate.
+    Unavailable,
+    /// STARTTLS is offered (RFC 3207).
+    Offered,
+    Active,
 }
 
 /// Octets of a command, its line end included: eight times what RFC 5321 section 4.5.3.1.4 asks for.
 const LINE_OCTETS_MAX: usize = 4_096;
-/// Octets read at once.
-const INPUT_OCTETS: usize = 16 * 1024;
 
-/// Speaks with one client until it leaves, errs too often, or the server stops.
-///
-/// # Errors
-///
-/// The connection broke; nobody's move.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-    peer: Peer,
-    protocol: Protocol,
-    settings: &Settings,
-    inbox: Inbox,
-    shutdown: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let mut session = Session {
-        stream,
-        peer,
-        protocol,
-        settings,
-        inbox,
-        shutdown,
-        stop_at: None,
-        command_due_at: Instant::now() + settings.limits.command_within,
-        out: Vec::with_capacity(512),
-        line: Vec::new(),
-        mode: Mode::Commands,
-        hello: None,
-        transaction: None,
-        errors: 0,
-        idle_commands: 0,
-        ended: false,
-    };
-    session.run().await
+/// What a session cannot do by itself; it takes nothing more until it has its answer.
+#[derive(Debug)]
+pub enum Wanted {
+    /// Store a message, and tell [`Session::stored`].
+    Store(Arrival),
+    /// Check a password, and tell [`Session::checked`].
+    Check(Login),
+    /// A TLS handshake. This session is over: what was said before it could be anybody's, so that a
+    /// new one begins behind it (RFC 3207 section 4.2).
+    Handshake,
 }
 
-struct Session<'a, S> {
-    stream: &'a mut S,
+/// One client's session.
+pub struct Session<'a> {
     peer: Peer,
     protocol: Protocol,
     settings: &'a Settings,
-    inbox: Inbox,
-    shutdown: watch::Receiver<bool>,
-    /// When the message in progress is cut off, once the server stops.
-    stop_at: Option<Instant>,
     command_due_at: Instant,
     /// Answers not yet written: all of a pipelined group go out at once (RFC 2920 section 3.2).
     out: Vec<u8>,
-    /// What came of the next command; of one that is too long, enough to see that.
+    /// What came of the next line; of one that is too long, enough to see that.
     line: Vec<u8>,
     mode: Mode,
     /// What the client calls itself.
     hello: Option<Hello>,
+    /// Who logged in.
+    login: Option<Address>,
+    logins_failed: u32,
     transaction: Option<Transaction>,
+    /// Memory of the message that is being stored.
+    room: Option<OwnedSemaphorePermit>,
+    /// Answers that the message which has ended gets.
+    answers_due: usize,
     errors: u32,
     idle_commands: u32,
     ended: bool,
@@ -108,6 +97,8 @@ struct Transaction {
 /// How the next octets are understood.
 enum Mode {
     Commands,
+    /// The lines of a login (RFC 4954 section 4).
+    Login(Exchange),
     Content(Box<Incoming>),
 }
 
@@ -117,114 +108,209 @@ struct Incoming {
     started_at: Instant,
 }
 
-enum Input {
-    Octets(usize),
-    Closed,
-    TooSlow,
-    ServerStops,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
-    async fn run(&mut self) -> io::Result<()> {
-        let kind = if self.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
-        self.reply(&format!("220 {} {kind} Firebell", self.settings.host));
-        let mut buffer = vec![0; INPUT_OCTETS];
-        while !self.ended {
-            self.flush().await?;
-            match self.read(&mut buffer).await? {
-                Input::Octets(count) => {
-                    let input = buffer.get(..count).unwrap_or_default();
-                    self.take(input).await;
-                }
-                Input::Closed => return Ok(()),
-                Input::TooSlow => self.end("421 4.4.2 Too slow, closing the connection"),
-                Input::ServerStops => self.end("421 4.3.2 The server is stopping, try again later"),
-            }
+impl<'a> Session<'a> {
+    /// A session with whoever connected. Behind a handshake nobody is greeted again.
+    pub fn new(peer: Peer, protocol: Protocol, settings: &'a Settings, now: Instant) -> Self {
+        let mut session = Self {
+            peer,
+            protocol,
+            settings,
+            command_due_at: now + settings.limits.command_within,
+            out: Vec::with_capacity(512),
+            line: Vec::new(),
+            mode: Mode::Commands,
+            hello: None,
+            login: None,
+            logins_failed: 0,
+            transaction: None,
+            room: None,
+            answers_due: 0,
+            errors: 0,
+            idle_commands: 0,
+            ended: false,
+        };
+        if peer.tls != Tls::Active {
+            let kind = if protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
+            session.reply(&format!("220 {} {kind} Firebell", settings.host));
         }
-        self.flush().await
+        session
     }
 
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {
-        let idle = matches!(self.mode, Mode::Commands) && self.transaction.is_none();
-        loop {
-            if idle && (self.stop_at.is_some() || *self.shutdown.borrow()) {
-                return Ok(Input::ServerStops);
-            }
-            let due_at = self.due_at();
-            tokio::select! {
-                read = timeout_at(due_at, self.stream.read(buffer)) => return Ok(match read {
-                    Ok(Ok(0)) => Input::Closed,
-                    Ok(read) => Input::Octets(read?),
-                    Err(_) if self.stop_at.is_some() => Input::ServerStops,
-                    Err(_) => Input::TooSlow,
-                }),
-                _ = self.shutdown.wait_for(|stop| *stop), if self.stop_at.is_none() => {
-                    self.stop_at = Some(Instant::now() + self.settings.limits.stop_within);
-                }
-            }
-        }
+    /// What the client is to be told by now.
+    pub fn answers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Whether the connection is to be closed once the answers are written.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the client is in the middle of nothing: the server may stop without cutting it off.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.mode, Mode::Commands) && self.transaction.is_none()
     }
 
     /// By when the next octets must have come.
-    fn due_at(&self) -> Instant {
+    pub fn due_at(&self) -> Instant {
         let limits = &self.settings.limits;
-        let due_at = match &self.mode {
+        match &self.mode {
             Mode::Content(incoming) => {
                 let earned = incoming.reader.seen() / limits.octets_per_second.max(1);
                 let span = limits.slow_start + Duration::from_secs(earned);
                 incoming.started_at + span.min(limits.content_within)
             }
-            Mode::Commands => self.command_due_at,
-        };
-        self.stop_at.map_or(due_at, |stop_at| due_at.min(stop_at))
-    }
-
-    /// Works through all that was read: part of a command, several commands, part of a message.
-    async fn take(&mut self, mut input: &[u8]) {
-        while !input.is_empty() && !self.ended {
-            if let Mode::Content(incoming) = &mut self.mode {
-                match incoming.reader.take(input) {
-                    Some(taken) => {
-                        input = input.get(taken..).unwrap_or_default();
-                        self.finish_content().await;
-                    }
-                    None => {
-                        self.reserve_room();
-                        return;
-                    }
-                }
-            } else {
-                input = self.take_line(input);
-            }
+            Mode::Commands | Mode::Login(_) => self.command_due_at,
         }
     }
 
-    /// Takes one line, or the part of it that is there; returns what stands behind it.
+    /// The client let its time pass.
+    pub fn give_up_on_client(&mut self) {
+        self.end("421 4.4.2 Too slow, closing the connection");
+    }
+
+    /// The server stops, and the client is to come again.
+    pub fn send_away(&mut self) {
+        self.end("421 4.3.2 The server is stopping, try again later");
+    }
+
+    /// Works through what was read: part of a command, several commands, part of a message. Returns
+    /// when all of it is taken, or when something is wanted before it can go on.
+    pub fn take(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
+        while !input.is_empty() && !self.ended {
+            if let Mode::Content(incoming) = &mut self.mode {
+                let taken = incoming.reader.take(input);
+                let Some(taken) = taken else {
+                    self.reserve_room();
+                    *input = &[];
+                    return None;
+                };
+                *input = input.get(taken..).unwrap_or_default();
+                if let Some(arrival) = self.finish_content(now) {
+                    return Some(Wanted::Store(arrival));
+                }
+            } else {
+                let wanted = self.take_line(input, now);
+                if self.errors >= self.settings.limits.errors && !self.ended {
+                    self.end("421 4.7.0 Too many errors, closing the connection");
+                } else if wanted.is_some() {
+                    return wanted;
+                }
+            }
+        }
+        None
+    }
+
+    /// What became of the message that was to be stored.
+    pub fn stored(&mut self, outcome: Result<(), NotStored>, now: Instant) {
+        self.answer_content(
+            match outcome {
+                Ok(()) => "250 2.0.0 Stored",
+                Err(NotStored) => "451 4.3.0 Could not be stored, try again later",
+            },
+            now,
+        );
+    }
+
+    /// Whose the password was that was to be checked.
+    pub fn checked(&mut self, login: Option<Address>) {
+        if login.is_some() {
+            self.login = login;
+            return self.reply("235 2.7.0 Welcome");
+        }
+        self.logins_failed += 1;
+        self.refuse("535 5.7.8 Not the name and the password");
+        if self.logins_failed >= self.settings.limits.logins_failed {
+            self.end("421 4.7.0 Too many failed logins, closing the connection");
+        }
+    }
+
+    /// Takes one line, or the part of it that is there.
     ///
     /// The parser is given whole lines only: of a broken one it would go on into the next, and how
     /// far depends on how the octets came.
-    fn take_line<'i>(&mut self, input: &'i [u8]) -> &'i [u8] {
+    fn take_line(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {
         let end = input.iter().position(|octet| *octet == b'\n').map_or(input.len(), |at| at + 1);
         let (part, rest) = input.split_at(end);
-        let room = (LINE_OCTETS_MAX + 1).saturating_sub(self.line.len());
+        *input = rest;
+        let octets_max = match self.mode {
+            Mode::Login(_) => self.settings.limits.login_line_octets,
+            _ => LINE_OCTETS_MAX,
+        };
+        let room = (octets_max + 1).saturating_sub(self.line.len());
         self.line.extend(part.iter().take(room));
         if !part.ends_with(b"\n") {
-            return rest;
+            return None;
         }
         let line = std::mem::take(&mut self.line);
+        self.command_due_at = now + self.settings.limits.command_within;
+        if let Mode::Login(_) = self.mode {
+            return self.take_login_line(&line, octets_max);
+        }
         let request = match line.len() {
             0..=LINE_OCTETS_MAX => Request::parse(&mut line.iter()).map(Request::into_owned),
             _ => Err(Error::ResponseTooLong),
         };
-        self.command_due_at = Instant::now() + self.settings.limits.command_within;
         match request {
-            Ok(request) => self.obey(request),
+            Ok(Request::StartTls) => return self.start_tls(input),
+            Ok(Request::Auth { mechanism, initial_response }) => {
+                return self.begin_login(mechanism, &initial_response);
+            }
+            Ok(request) => self.obey(request, now),
             Err(error) => self.refuse_syntax(&error),
         }
-        if self.errors >= self.settings.limits.errors && !self.ended {
-            self.end("421 4.7.0 Too many errors, closing the connection");
+        None
+    }
+
+    /// Whoever can put octets on the wire before the handshake could have them obeyed behind it: a
+    /// client that does not wait for our answer is sent away.
+    fn start_tls(&mut self, behind: &[u8]) -> Option<Wanted> {
+        if self.peer.tls != Tls::Offered {
+            self.refuse("502 5.5.1 Not offered");
+        } else if !behind.is_empty() {
+            self.end("503 5.5.0 Nothing may follow STARTTLS, closing the connection");
+        } else {
+            self.reply("220 2.0.0 Go ahead");
+            self.ended = true;
+            return Some(Wanted::Handshake);
         }
-        rest
+        None
+    }
+
+    fn begin_login(&mut self, mechanism: u64, initial_response: &str) -> Option<Wanted> {
+        if self.settings.passwords.is_none() || self.protocol == Protocol::Lmtp {
+            self.refuse("502 5.5.1 Not implemented");
+        } else if self.peer.tls != Tls::Active {
+            self.refuse("538 5.7.11 Encrypt the connection first");
+        } else if self.hello.is_none() || self.login.is_some() || self.transaction.is_some() {
+            self.refuse("503 5.5.1 Once, after EHLO and before MAIL");
+        } else {
+            return self.go_on(Exchange::begin(mechanism, initial_response));
+        }
+        None
+    }
+
+    fn take_login_line(&mut self, line: &[u8], octets_max: usize) -> Option<Wanted> {
+        let Mode::Login(exchange) = std::mem::replace(&mut self.mode, Mode::Commands) else {
+            return None;
+        };
+        if line.len() > octets_max {
+            self.refuse("500 5.5.6 Line too long");
+            return None;
+        }
+        self.go_on(exchange.take(line.trim_ascii_end()))
+    }
+
+    fn go_on(&mut self, (exchange, next): (Option<Exchange>, Next)) -> Option<Wanted> {
+        if let Some(exchange) = exchange {
+            self.mode = Mode::Login(exchange);
+        }
+        match next {
+            Next::Ask(line) => self.reply(line),
+            Next::Check(login) => return Some(Wanted::Check(login)),
+            Next::Refuse(line) => self.refuse(line),
+        }
+        None
     }
 
     fn refuse_syntax(&mut self, error: &Error) {
@@ -239,7 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         });
     }
 
-    fn obey(&mut self, request: Request<String>) {
+    fn obey(&mut self, request: Request<String>, now: Instant) {
         match request {
             Request::Ehlo { host } if self.protocol == Protocol::Smtp => self.greet(host, true),
             Request::Helo { host } if self.protocol == Protocol::Smtp => self.greet(host, false),
@@ -250,7 +336,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             }
             Request::Mail { from } => self.begin(from),
             Request::Rcpt { to } => self.add_recipient(&to),
-            Request::Data => self.begin_content(),
+            Request::Data => self.begin_content(now),
             Request::Rset => {
                 self.transaction = None;
                 self.reply_idle("250 2.0.0 Forgotten");
@@ -264,11 +350,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             Request::Bdat { .. } | Request::Burl { .. } => {
                 self.end("502 5.5.1 Not implemented, closing the connection");
             }
-            Request::StartTls
-            | Request::Auth { .. }
-            | Request::Expn { .. }
-            | Request::Etrn { .. }
-            | Request::Atrn { .. } => self.refuse("502 5.5.1 Not implemented"),
+            _ => self.refuse("502 5.5.1 Not implemented"),
         }
     }
 
@@ -280,8 +362,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if !extended {
             return self.reply_idle(&format!("250 {host}"));
         }
+        let more = match self.peer.tls {
+            Tls::Offered => "250-STARTTLS\r\n",
+            Tls::Active if self.settings.passwords.is_some() && self.protocol == Protocol::Smtp => {
+                "250-AUTH PLAIN LOGIN\r\n"
+            }
+            Tls::Active | Tls::Unavailable => "",
+        };
         self.reply_idle(&format!(
-            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
+            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n{more}\
              250 ENHANCEDSTATUSCODES",
             self.settings.limits.message_octets
         ));
@@ -333,7 +422,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         self.reply("250 2.1.5 Recipient ok");
     }
 
-    fn begin_content(&mut self) {
+    fn begin_content(&mut self, now: Instant) {
         match &self.transaction {
             None => self.refuse("503 5.5.1 Name the sender first"),
             // RFC 2033 section 4.2 wants this code.
@@ -345,7 +434,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 self.mode = Mode::Content(Box::new(Incoming {
                     reader: ContentReader::new(self.settings.limits.message_octets),
                     room: None,
-                    started_at: Instant::now(),
+                    started_at: now,
                 }));
                 self.reply("354 End with a dot on a line of its own");
             }
@@ -370,48 +459,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
     }
 
-    async fn finish_content(&mut self) {
+    /// Ends a message: returns it when it is to be stored, and answers it otherwise.
+    fn finish_content(&mut self, now: Instant) -> Option<Arrival> {
         let Mode::Content(incoming) = std::mem::replace(&mut self.mode, Mode::Commands) else {
-            return;
+            return None;
         };
-        let Some(transaction) = self.transaction.take() else { return };
-        let Incoming { reader, room, .. } = *incoming;
-        let answers = if self.protocol == Protocol::Lmtp { transaction.accepted } else { 1 };
-        let answer = match reader.finish() {
-            Ok(octets) => self.store(octets, transaction).await,
+        let transaction = self.transaction.take()?;
+        self.answers_due = if self.protocol == Protocol::Lmtp { transaction.accepted } else { 1 };
+        let refusal = match incoming.reader.finish() {
+            Ok(octets) if count_received(&octets) > self.settings.limits.received_fields => {
+                "554 5.4.6 Too many hops, the message runs in a circle"
+            }
+            Ok(octets) => {
+                self.room = incoming.room;
+                return Some(self.arrival(octets, transaction));
+            }
             Err(Flaw::Oversize) => "552 5.3.4 Message too large",
             Err(Flaw::NoRoom) => "452 4.3.1 Too many messages at once, try again later",
             Err(Flaw::BareLineEnd) => "550 5.6.11 Bare CR or LF in the message",
         };
-        drop(room);
+        self.answer_content(refusal, now);
+        None
+    }
+
+    fn answer_content(&mut self, answer: &str, now: Instant) {
+        self.room = None;
         self.idle_commands = 0;
-        self.command_due_at = Instant::now() + self.settings.limits.command_within;
+        self.command_due_at = now + self.settings.limits.command_within;
         self.errors += u32::from(answer.starts_with('5'));
-        for _ in 0..answers {
+        for _ in 0..std::mem::take(&mut self.answers_due) {
             self.reply(answer);
         }
     }
 
-    async fn store(&self, mut octets: Vec<u8>, transaction: Transaction) -> &'static str {
-        if count_received(&octets) > self.settings.limits.received_fields {
-            return "554 5.4.6 Too many hops, the message runs in a circle";
-        }
+    fn arrival(&self, mut octets: Vec<u8>, transaction: Transaction) -> Arrival {
         let trace = self.trace_field(transaction.utf8);
         octets.splice(0..0, trace.into_bytes());
-        let size_octets = octets.len();
-        let arrival = Arrival {
+        Arrival {
             reverse_path: transaction.reverse_path,
             recipients: transaction.recipients,
-            network_trusted: self.peer.network_trusted,
+            client: self.client(),
             route: if self.protocol == Protocol::Lmtp { Route::Lmtp } else { Route::Smtp },
             octets,
-        };
-        match self.inbox.accept(arrival).await {
-            Ok(()) => {
-                debug!(size_octets, "accepted a message");
-                "250 2.0.0 Stored"
-            }
-            Err(_) => "451 4.3.0 Could not be stored, try again later",
+        }
+    }
+
+    /// What the wire tells of who handed the message over.
+    fn client(&self) -> Client {
+        let hello = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        let asks_spf = self.settings.is_mx && self.protocol == Protocol::Smtp && self.login.is_none();
+        Client {
+            network_trusted: self.peer.network_trusted,
+            login: self.login.clone(),
+            outside: self.peer.address.filter(|_| asks_spf).map(|address| Outside { address, hello }),
         }
     }
 
@@ -425,6 +525,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             .map(|c| if c.is_ascii_alphanumeric() || "-._:[]".contains(c) { c } else { '?' })
             .collect();
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
+        // The names of RFC 3848 and RFC 6531: S is TLS, A is a login.
+        let secured = if self.peer.tls == Tls::Active { "S" } else { "" };
+        let logged_in = if self.login.is_some() { "A" } else { "" };
         let with = match (self.protocol, utf8, extended) {
             (Protocol::Lmtp, true, _) => "UTF8LMTP",
             (Protocol::Lmtp, false, _) => "LMTP",
@@ -440,7 +543,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         let date = self.settings.clock.now().to_rfc2822();
         let host = &self.settings.host;
         format!(
-            "Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with};\r\n\t{date}\r\n"
+            "Received: from {name} ({client})\r\n\tby {host} (Firebell) with {with}{secured}{logged_in};\r\n\t{date}\r\n"
         )
     }
 
@@ -464,22 +567,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     fn end(&mut self, line: &str) {
         self.reply(line);
         self.ended = true;
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        let written = async {
-            self.stream.write_all(&self.out).await?;
-            self.stream.flush().await
-        };
-        // A client that never reads its answers must not hold a connection for ever.
-        timeout(self.settings.limits.command_within, written)
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        self.out.clear();
-        Ok(())
     }
 }
 

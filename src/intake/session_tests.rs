@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::io::DuplexStream;
-use tokio::sync::Semaphore;
+use data_encoding::BASE64;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::{Semaphore, watch};
 
 use super::*;
 use crate::clock::Clock;
-use crate::intake::inbox::NotStored;
+use crate::intake::Inbox;
+use crate::intake::dialogue::{Ended, serve};
+use crate::intake::passwords;
 use crate::mail::OwnAddress;
 use crate::store::rows::NewInbound;
 
@@ -43,13 +46,24 @@ async fn talk_to(
     segments: &[&[u8]],
     outcome: Result<(), NotStored>,
 ) -> Talk {
+    talk_over(settings, Tls::Unavailable, protocol, segments, outcome).await.0
+}
+
+async fn talk_over(
+    settings: Settings,
+    tls: Tls,
+    protocol: Protocol,
+    segments: &[&[u8]],
+    outcome: Result<(), NotStored>,
+) -> (Talk, Ended) {
     let (mut server, mut client) = tokio::io::duplex(1 << 20);
     let (inbox, mut arrived) = Inbox::in_memory(outcome, settings.clock.clone());
     let (_stop, shutdown) = watch::channel(false);
-    let peer = Peer { address: Some([192, 0, 2, 9].into()), network_trusted: true };
+    let peer = Peer { address: Some([192, 0, 2, 9].into()), network_trusted: true, tls };
     let serving = async {
-        serve(&mut server, peer, protocol, &settings, inbox, shutdown).await.unwrap();
+        let ended = serve(&mut server, peer, protocol, &settings, inbox, shutdown).await.unwrap();
         drop(server);
+        ended
     };
     let speaking = async {
         for segment in segments {
@@ -61,12 +75,12 @@ async fn talk_to(
         client.read_to_string(&mut answers).await.unwrap();
         answers
     };
-    let ((), answers) = tokio::join!(serving, speaking);
+    let (ended, answers) = tokio::join!(serving, speaking);
     let mut messages = Vec::new();
     while let Some(message) = arrived.recv().await {
         messages.push(message);
     }
-    Talk { answers: answers.lines().map(str::to_owned).collect(), messages }
+    (Talk { answers: answers.lines().map(str::to_owned).collect(), messages }, ended)
 }
 
 async fn smtp(wire: &str) -> Talk {
@@ -90,7 +104,7 @@ async fn a_pipelined_session_stores_its_messages_each() {
     assert_eq!(talk.messages.len(), 2);
     assert_eq!(talk.messages[0].reverse_path.as_deref(), Some("dana@ops.example"));
     assert_eq!(without_trace(&talk.messages[0]), "Subject: one\r\n\r\nbody\r\n");
-    assert!(talk.messages[0].network_trusted);
+    assert!(talk.messages[0].client.network_trusted);
     assert_eq!(talk.messages[1].reverse_path, None);
     assert_eq!(talk.messages[1].recipients[0].as_str(), "incidents+42@example.org");
 }
@@ -112,7 +126,7 @@ async fn octets_may_come_one_by_one() {
     let settings = settings();
     let (inbox, mut arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (_stop, shutdown) = watch::channel(false);
-    let peer = Peer { address: None, network_trusted: false };
+    let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
     let speaking = async {
         let (mut reader, mut writer) = tokio::io::split(&mut client);
         let write = async {
@@ -176,10 +190,20 @@ async fn mail_for_others_is_never_relayed() {
     let wire = "EHLO c.example\r\nMAIL FROM:<dana@ops.example>\r\n\
                 RCPT TO:<dana@elsewhere.example>\r\nRCPT TO:<incidentsx@example.org>\r\n\
                 RCPT TO:<incidents%elsewhere.example@example.org>\r\n\
-                RCPT TO:<@example.org:dana@elsewhere.example>\r\nDATA\r\nQUIT\r\n";
+                RCPT TO:<@example.org:dana@elsewhere.example>\r\n\
+                RCPT TO:<@example.org,@other.example:dana@elsewhere.example>\r\n\
+                RCPT TO:<elsewhere.example!dana@example.org>\r\n\
+                RCPT TO:<elsewhere.example!dana>\r\n\
+                RCPT TO:<\"dana@elsewhere.example\"@example.org>\r\n\
+                RCPT TO:<\"dana%elsewhere.example\"@example.org>\r\n\
+                RCPT TO:<dana@elsewhere.example@example.org>\r\n\
+                RCPT TO:<dana%elsewhere.example@[127.0.0.1]>\r\n\
+                RCPT TO:<\"incidents@example.org\"@elsewhere.example>\r\n\
+                DATA\r\nQUIT\r\n";
     let talk = smtp(wire).await;
     let refused = talk.answers.iter().filter(|line| line.starts_with("550 5.7.1")).count();
     assert!(refused >= 3, "{:?}", talk.answers);
+    assert!(!talk.answers.iter().any(|line| line.starts_with("250 2.1.5")), "{:?}", talk.answers);
     assert!(talk.answers.iter().any(|line| line.starts_with("554 5.5.1")));
     assert!(!talk.answers.iter().any(|line| line.starts_with("354")));
 }
@@ -335,13 +359,113 @@ async fn the_trace_names_the_client_and_cannot_be_forged_by_it() {
     }
 }
 
+async fn talk_with_tls(settings: Settings, tls: Tls, wire: &str) -> (Talk, Ended) {
+    talk_over(settings, tls, Protocol::Smtp, &[wire.as_bytes()], Ok(())).await
+}
+
+#[tokio::test]
+async fn a_handshake_is_offered_once_and_only_where_there_is_a_certificate() {
+    let wire = "EHLO c.example\r\nSTARTTLS\r\n";
+    let (talk, ended) = talk_with_tls(settings(), Tls::Offered, wire).await;
+    assert!(talk.answers.contains(&"250-STARTTLS".to_owned()));
+    assert_eq!((talk.codes().as_str(), ended), ("220 250 220", Ended::Handshake));
+    for tls in [Tls::Unavailable, Tls::Active] {
+        let (talk, ended) = talk_with_tls(settings(), tls, wire).await;
+        assert!(!talk.answers.contains(&"250-STARTTLS".to_owned()));
+        assert!(talk.codes().ends_with("250 502") && ended == Ended::Closed, "{:?}", talk.answers);
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_follows_starttls_is_obeyed() {
+    let rest = "MAIL FROM:<dana@ops.example>\r\nRCPT TO:<incidents@example.org>\r\nDATA\r\nx\r\n.\r\n";
+    let wire = format!("EHLO c.example\r\nSTARTTLS\r\n{rest}");
+    let (talk, ended) = talk_with_tls(settings(), Tls::Offered, &wire).await;
+    assert_eq!((talk.codes().as_str(), ended), ("220 250 503", Ended::Closed));
+    assert!(talk.messages.is_empty());
+}
+
+fn with_passwords() -> (Settings, String) {
+    let alice = Address::read("alice@example.org").unwrap();
+    let (password, line) = passwords::make(&alice, [7; 10], [8; 10]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), line).unwrap();
+    let mut settings = settings();
+    settings.passwords = Some(Arc::new(passwords::open(file.path()).unwrap()));
+    let response = BASE64.encode(format!("\0alice@example.org\0{password}").as_bytes());
+    (settings, response)
+}
+
+#[tokio::test]
+async fn who_logged_in_is_kept_with_the_message() {
+    let (settings, response) = with_passwords();
+    let wire = format!(
+        "EHLO c.example\r\nAUTH PLAIN {response}\r\nAUTH PLAIN {response}\r\nMAIL FROM:<a@b.example>\r\n\
+         RCPT TO:<incidents@example.org>\r\nRCPT TO:<x@elsewhere.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n"
+    );
+    let (talk, _) = talk_with_tls(settings, Tls::Active, &wire).await;
+    assert!(talk.answers.contains(&"250-AUTH PLAIN LOGIN".to_owned()));
+    assert_eq!(talk.codes(), "250 235 503 250 250 550 354 250 221");
+    let login = talk.messages[0].client.login.as_ref().map(Address::as_str);
+    assert_eq!(login, Some("alice@example.org"));
+    let text = String::from_utf8(talk.messages[0].octets.clone()).unwrap();
+    assert!(text.contains("(Firebell) with ESMTPSA;"), "{text}");
+}
+
+#[tokio::test]
+async fn a_login_may_come_line_by_line_and_be_given_up() {
+    let (settings, response) = with_passwords();
+    let wire =
+        format!("EHLO c.example\r\nAUTH LOGIN\r\n*\r\nAUTH PLAIN\r\n{response}\r\nNOOP\r\nQUIT\r\n");
+    let (talk, _) = talk_with_tls(settings, Tls::Active, &wire).await;
+    assert_eq!(talk.codes(), "250 334 501 334 235 250 221");
+    let (settings, _) = with_passwords();
+    let wire = format!("EHLO c.example\r\nAUTH PLAIN\r\n{}\r\nNOOP\r\n", "A".repeat(50_000));
+    let (talk, _) = talk_with_tls(settings, Tls::Active, &wire).await;
+    assert_eq!(talk.codes(), "250 334 500 250");
+}
+
+#[tokio::test]
+async fn nobody_logs_in_without_encryption_by_lmtp_or_by_guessing() {
+    let (settings, response) = with_passwords();
+    let wire = format!("EHLO c.example\r\nAUTH PLAIN {response}\r\nQUIT\r\n");
+    let (talk, _) = talk_with_tls(settings, Tls::Offered, &wire).await;
+    assert!(!talk.answers.iter().any(|line| line.contains("AUTH")));
+    assert_eq!(talk.codes(), "220 250 538 221");
+    let (settings, _) = with_passwords();
+    let lmtp = wire.replace("EHLO", "LHLO");
+    let (talk, _) = talk_over(settings, Tls::Active, Protocol::Lmtp, &[lmtp.as_bytes()], Ok(())).await;
+    assert_eq!(talk.codes(), "250 502 221");
+    let (settings, _) = with_passwords();
+    let guess = format!("AUTH PLAIN {}\r\n", BASE64.encode(b"\0alice@example.org\0sesame"));
+    let wire = format!("EHLO c.example\r\n{}", guess.repeat(5));
+    let (talk, _) = talk_with_tls(settings, Tls::Active, &wire).await;
+    assert_eq!(talk.codes(), "250 535 535 535 421");
+}
+
+#[tokio::test]
+async fn the_client_of_an_mx_is_kept_for_spf_and_no_other() {
+    for (is_mx, protocol, kept) in
+        [(true, Protocol::Smtp, true), (false, Protocol::Smtp, false), (true, Protocol::Lmtp, false)]
+    {
+        let mut settings = settings();
+        settings.is_mx = is_mx;
+        let wire = format!("{BEGIN}x\r\n.\r\nQUIT\r\n");
+        let wire = if protocol == Protocol::Lmtp { wire.replace("EHLO", "LHLO") } else { wire };
+        let talk = talk_with(settings, protocol, &[wire.as_bytes()]).await;
+        let outside = talk.messages[0].client.outside.clone();
+        let client = Outside { address: [192, 0, 2, 9].into(), hello: "client.example".to_owned() };
+        assert_eq!(outside, kept.then_some(client));
+    }
+}
+
 /// A client that connects and waits for the server's move.
 async fn silent(mut settings: Settings, said: &str, change: impl FnOnce(&mut Settings)) -> String {
     change(&mut settings);
     let (mut server, mut client) = tokio::io::duplex(1 << 16);
     let (inbox, _arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (_stop, shutdown) = watch::channel(false);
-    let peer = Peer { address: None, network_trusted: false };
+    let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
     client.write_all(said.as_bytes()).await.unwrap();
     serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown).await.unwrap();
     drop(server);
@@ -383,7 +507,7 @@ async fn a_server_that_stops_finishes_the_message_in_progress() {
     let settings = settings();
     let (inbox, _arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (stop, shutdown) = watch::channel(false);
-    let peer = Peer { address: None, network_trusted: false };
+    let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
     let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown);
     let speaking = async {
         client.write_all(BEGIN.as_bytes()).await.unwrap();
@@ -405,7 +529,7 @@ async fn a_server_that_stops_sends_idle_clients_away() {
     let settings = settings();
     let (inbox, _arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (stop, shutdown) = watch::channel(false);
-    let peer = Peer { address: None, network_trusted: false };
+    let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
     let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown);
     let speaking = async {
         assert!(answer_of(&mut client).await.starts_with("220"));

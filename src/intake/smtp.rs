@@ -1,6 +1,7 @@
 //! The SMTP and LMTP listeners: who may connect, and how many at a time.
 //!
-//! What is said on a connection is in [`session`](super::session). Start with [`listen`].
+//! What is said on a connection is in [`session`](super::session), how its octets come and go in
+//! [`dialogue`]. Start with [`listen`].
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +18,12 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::Inbox;
-use super::session::{self, Peer};
+use super::dialogue::{self, Ended};
+use super::passwords::Passwords;
+use super::proxy;
+use super::session::{Peer, Tls};
+use super::tls::Certificates;
+use super::watched::Watched;
 use crate::clock::Clock;
 use crate::config::{Listen, Network};
 use crate::mail::OwnAddress;
@@ -45,12 +51,18 @@ pub struct Limits {
     pub recipients: usize,
     pub connections: usize,
     pub connections_per_client: usize,
+    /// Failed logins, after which the connection ends.
+    pub logins_failed: u32,
+    /// RFC 4954 section 4 asks for so many.
+    pub login_line_octets: usize,
     /// Refused commands, after which the connection ends.
     pub errors: u32,
     /// Commands that do nothing (NOOP, RSET, VRFY) between two messages; more count as errors.
     pub idle_commands: u32,
     /// `Received` fields, beyond which a message runs in a circle (RFC 5321 section 6.3).
     pub received_fields: usize,
+    /// A TLS handshake within this span.
+    pub handshake_within: Duration,
     /// A whole command within this span.
     pub command_within: Duration,
     /// A whole message within this span.
@@ -70,9 +82,12 @@ impl Default for Limits {
             recipients: 1_000,
             connections: 1_000,
             connections_per_client: 50,
+            logins_failed: 3,
+            login_line_octets: 12_288,
             errors: 20,
             idle_commands: 100,
             received_fields: 50,
+            handshake_within: Duration::from_secs(60),
             command_within: Duration::from_secs(300),
             content_within: Duration::from_secs(600),
             slow_start: Duration::from_secs(60),
@@ -90,6 +105,16 @@ pub struct Settings {
     pub own: OwnAddress,
     /// SMTP clients that authenticate their own submitters; never consulted for LMTP.
     pub trusted: Vec<Network>,
+    /// Proxies of ours, which say who is behind them before the client speaks.
+    pub proxies: Vec<Network>,
+    /// The MX of our address: clients are strangers' hosts, whom SPF (RFC 7208) is asked about.
+    pub is_mx: bool,
+    /// What clients are shown after STARTTLS; without it there is none.
+    pub certificates: Option<Certificates>,
+    /// Who may log in, after STARTTLS.
+    pub passwords: Option<Arc<Watched<Passwords>>>,
+    /// Held by the session that checks a password.
+    pub login_turn: tokio::sync::Mutex<()>,
     pub limits: Limits,
     pub clock: Clock,
     /// Memory for messages that are being received, in KiB, for all connections together.
@@ -102,7 +127,19 @@ const ROOM_KIB: usize = 64 * 1024;
 impl Settings {
     pub fn new(host: String, own: OwnAddress, trusted: Vec<Network>, clock: Clock) -> Self {
         let room = Arc::new(Semaphore::new(ROOM_KIB));
-        Self { host, own, trusted, limits: Limits::default(), clock, room }
+        Self {
+            host,
+            own,
+            trusted,
+            proxies: Vec::new(),
+            is_mx: false,
+            certificates: None,
+            passwords: None,
+            login_turn: tokio::sync::Mutex::default(),
+            limits: Limits::default(),
+            clock,
+            room,
+        }
     }
 }
 
@@ -151,15 +188,6 @@ enum Connection {
     Unix(UnixStream),
 }
 
-impl Connection {
-    fn client(&self) -> Option<IpAddr> {
-        match self {
-            Self::Tcp(_, address) => Some(*address),
-            Self::Unix(_) => None,
-        }
-    }
-}
-
 /// Serves clients until `shutdown` becomes true and the messages in progress have ended.
 pub async fn listen(
     listener: Listener,
@@ -187,65 +215,98 @@ pub async fn listen(
                 continue;
             }
         };
-        let full = sessions.len() >= settings.limits.connections;
-        let place = clients.enter(connection.client(), settings.limits.connections_per_client);
-        match place {
-            Some(place) if !full => {
-                let (settings, inbox) = (settings.clone(), inbox.clone());
-                let stopping = stopping.clone();
-                sessions.spawn(async move {
-                    let _place = place;
-                    serve(connection, protocol, &settings, inbox, stopping).await;
-                });
-            }
-            _ => turn_away(connection),
+        if sessions.len() >= settings.limits.connections {
+            turn_away(&connection);
+            continue;
         }
+        let arrived = Arrived { connection, protocol, clients: clients.clone() };
+        let (settings, inbox) = (settings.clone(), inbox.clone());
+        sessions.spawn(arrived.serve(settings, inbox, stopping.clone()));
     }
     drop(listener);
     let grace = settings.limits.stop_within + Duration::from_secs(2);
     let _ = tokio::time::timeout(grace, async { while sessions.join_next().await.is_some() {} }).await;
 }
 
-async fn serve(
+/// A connection whose client is not known yet.
+struct Arrived {
     connection: Connection,
     protocol: Protocol,
-    settings: &Settings,
-    inbox: Inbox,
-    shutdown: watch::Receiver<bool>,
-) {
-    let address = connection.client();
-    let network_trusted = protocol == Protocol::Smtp
-        && address.is_some_and(|client| settings.trusted.iter().any(|net| net.contains(client)));
-    let peer = Peer { address, network_trusted };
-    let outcome = match connection {
-        Connection::Tcp(mut stream, _) => {
-            speak(&mut stream, peer, protocol, settings, inbox, shutdown).await
+    clients: Clients,
+}
+
+impl Arrived {
+    async fn serve(mut self, settings: Arc<Settings>, inbox: Inbox, shutdown: watch::Receiver<bool>) {
+        let address = match self.read_client(&settings).await {
+            Ok(address) => address,
+            Err(error) => return warn!("a proxy does not say who its client is: {error}"),
+        };
+        let Some(_place) = self.clients.enter(address, settings.limits.connections_per_client) else {
+            return turn_away(&self.connection);
+        };
+        let network_trusted = self.protocol == Protocol::Smtp
+            && address.is_some_and(|client| contains(&settings.trusted, client));
+        let tls = if settings.certificates.is_some() { Tls::Offered } else { Tls::Unavailable };
+        let peer = Peer { address, network_trusted, tls };
+        let speaking = Speaking { peer, protocol: self.protocol, settings: &settings, inbox, shutdown };
+        let outcome = match self.connection {
+            Connection::Tcp(stream, _) => speaking.speak(stream).await,
+            Connection::Unix(stream) => speaking.speak(stream).await,
+        };
+        if let Err(error) = outcome {
+            debug!("a client's connection broke: {error}");
         }
-        Connection::Unix(mut stream) => {
-            speak(&mut stream, peer, protocol, settings, inbox, shutdown).await
+    }
+
+    /// The client's address; behind a proxy of ours, what the proxy says.
+    async fn read_client(&mut self, settings: &Settings) -> io::Result<Option<IpAddr>> {
+        match &mut self.connection {
+            Connection::Tcp(stream, address) if contains(&settings.proxies, *address) => {
+                Ok(Some(proxy::read(stream).await?.unwrap_or(*address)))
+            }
+            Connection::Tcp(_, address) => Ok(Some(*address)),
+            Connection::Unix(_) => Ok(None),
         }
-    };
-    if let Err(error) = outcome {
-        debug!("a client's connection broke: {error}");
     }
 }
 
-async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
+fn contains(networks: &[Network], host: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(host))
+}
+
+/// A connection whose client is known.
+struct Speaking<'a> {
     peer: Peer,
     protocol: Protocol,
-    settings: &Settings,
+    settings: &'a Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
-) -> io::Result<()> {
-    session::serve(stream, peer, protocol, settings, inbox, shutdown).await?;
-    stream.shutdown().await
+}
+
+impl Speaking<'_> {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(mut self, mut stream: S) -> io::Result<()> {
+        if self.session(&mut stream).await? == Ended::Closed {
+            return stream.shutdown().await;
+        }
+        let Some(certificates) = &self.settings.certificates else { return Ok(()) };
+        let handshake = certificates.current().accept(stream);
+        let handshake = tokio::time::timeout(self.settings.limits.handshake_within, handshake);
+        let mut stream = handshake.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        self.peer.tls = Tls::Active;
+        self.session(&mut stream).await?;
+        stream.shutdown().await
+    }
+
+    async fn session<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S) -> io::Result<Ended> {
+        let (inbox, shutdown) = (self.inbox.clone(), self.shutdown.clone());
+        dialogue::serve(stream, self.peer, self.protocol, self.settings, inbox, shutdown).await
+    }
 }
 
 /// Says why in one segment, which the socket's buffer takes at once; waits for nothing.
-fn turn_away(connection: Connection) {
+fn turn_away(connection: &Connection) {
     const BUSY: &[u8] = b"421 4.7.0 Too many connections, try again later\r\n";
-    let _ = match &connection {
+    let _ = match connection {
         Connection::Tcp(stream, _) => stream.try_write(BUSY),
         Connection::Unix(stream) => stream.try_write(BUSY),
     };

@@ -1,12 +1,20 @@
-//! Who a message is from, and how far that is believed.
+//! Who is believed: the one place where a message's author is judged.
 //!
-//! A token in an address of ours proves to whom we gave it, a trusted network whom it authenticated;
-//! nothing else in a message proves anything. Start with [`speaker`].
+//! | proof | of whom |
+//! | --- | --- |
+//! | a token | the person it was made for, when the From address is one of theirs and DMARC does not fail |
+//! | a login (SMTP AUTH) | who logged in, when the From address is one of theirs |
+//! | a trusted network | whoever the From says: its hosts authenticate their own submitters |
+//! | DMARC, by our look-up, by a configured server's Authentication-Results, or by a configured sealer | a known From address |
+//!
+//! A domain that stands behind its stranger makes no friend of the stranger. A message without
+//! exactly one From proves nothing. Start with [`speaker`].
 
 use super::{Clues, Pointed};
 use crate::incident::event::{Speaker, Trust};
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
+use crate::mail::authentication::{Authentication, Verdict};
 use crate::mail::ids::{Secret, same};
 use crate::mail::{Address, InboundMail};
 
@@ -14,6 +22,10 @@ use crate::mail::{Address, InboundMail};
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'a> {
     pub network_trusted: bool,
+    /// Who logged in to hand the message over.
+    pub login: Option<&'a Address>,
+    /// What SPF, DKIM, DMARC and ARC come to.
+    pub authentication: &'a Authentication,
     pub secret: &'a Secret,
 }
 
@@ -30,24 +42,46 @@ pub fn speaker(
     let named = pointed.incident.is_some_and(|incident| incident.names(&person.address));
     let known = policy.roster.knows(&from.address) || named;
     let theirs = addresses_of(&from.address, policy);
-    let by_token = addressed(clues, pointed)
+    let findings = &proof.authentication.findings;
+    let verdict = proof.authentication.verdict;
+    let has_token = addressed(clues, pointed)
         .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)));
-    // A network vouches for the From that its submitter wrote, and for no other field.
-    let by_network = proof.network_trusted && !mail.from_rewritten;
-    if !by_token && !by_network && !known {
-        // Passed on: whoever it was sent to is asked whether this is theirs.
-        if let Some(owner) = token_owner(clues, pointed, proof, policy) {
-            return Some(Speaker { person: owner, trust: Trust::Unverified, known: true });
-        }
-    }
-    let trust = if by_token || by_network {
-        Trust::Verified
+    // All but the token vouch for the From that its submitter wrote, and for no other field.
+    let has_login = proof.login.is_some_and(|login| theirs.iter().any(|own| own.key() == login.key()));
+    let (trust, by) = if has_login && !mail.from_rewritten {
+        (Trust::Verified, "login".to_owned())
+    } else if proof.network_trusted && !mail.from_rewritten {
+        (Trust::Verified, "trusted network".to_owned())
+    } else if has_token && verdict != Verdict::Fail {
+        (Trust::Verified, joined("token", findings))
+    } else if verdict == Verdict::Pass && known && !mail.from_rewritten {
+        (Trust::Verified, findings.clone())
     } else if known {
-        Trust::Unverified
+        let by = if has_token { "token, but the domain disowns the mail" } else { "nothing" };
+        (Trust::Unverified, joined(by, findings))
+    } else if let Some(owner) = token_owner(clues, pointed, proof, policy) {
+        // Passed on: whoever it was sent to is asked whether this is theirs.
+        let by = joined("token of somebody else", findings);
+        return Some(Speaker { person: owner, trust: Trust::Unverified, known: true, proof: by });
     } else {
-        Trust::Stranger
+        (Trust::Stranger, joined("nothing", findings))
     };
-    Some(Speaker { person, trust, known })
+    Some(Speaker { person, trust, known, proof: by })
+}
+
+/// What stands in the place of a proof where nobody is judged.
+pub fn without_judgement(mail: &InboundMail) -> &'static str {
+    if mail.origin.is_automatic() {
+        "a machine's mail, which proves nothing"
+    } else if mail.from.is_none() {
+        "not from exactly one sender"
+    } else {
+        "not looked at"
+    }
+}
+
+fn joined(by: &str, findings: &str) -> String {
+    if findings.is_empty() { by.to_owned() } else { format!("{by}; {findings}") }
 }
 
 /// To whom the token was given that a message carries, among those who can have got one.
@@ -77,7 +111,7 @@ fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof
     if clues.tokens.is_empty() {
         return false;
     }
-    let given = proof.secret.incident_token(incident.number, address, incident.token_epoch);
+    let given = proof.secret.incident_token(incident.number, address, incident.token_epoch_of(address));
     clues.tokens.iter().any(|token| same(token, &given))
 }
 

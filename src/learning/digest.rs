@@ -253,6 +253,7 @@ mod tests {
             postmortem: None,
             unconfirmed: Vec::new(),
             token_epoch: 0,
+            token_epochs: std::collections::BTreeMap::new(),
             last_entry_at: at(declared),
             next_seq: 1,
         }

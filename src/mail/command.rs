@@ -50,6 +50,8 @@ pub enum Command {
     },
     /// `Release: bob`.
     Release(String),
+    /// `New token: bob`: whatever was sent to them so far proves nothing any more.
+    NewToken(String),
     Join,
     Leave,
     /// `Update: …`: an official follow-up.

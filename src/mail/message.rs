@@ -171,6 +171,11 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     }
 }
 
+/// Whom a message says it is from: the only mailbox of its only From (RFC 5322 section 3.6.2).
+pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
+    read_from(&Fields::read(octets)).map(|from| from.address)
+}
+
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod attachment;
+pub mod authentication;
 mod body;
 mod charset;
 pub mod command;

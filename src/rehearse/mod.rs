@@ -19,7 +19,7 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::ids::Secret;
-use crate::store::rows::{NewInbound, Route, Undelivered};
+use crate::store::rows::{Client, NewInbound, Route, Undelivered};
 use crate::store::{Store, StoreError};
 use mailbox::{Mailboxes, Reply, Sent};
 use script::{Act, Part, Script, ScriptError, Step};
@@ -229,8 +229,8 @@ impl Rehearsal {
         let reverse_path = (!null_reverse_path).then(|| "sender@script.example".to_owned());
         let id = self.engine.ids.next(received_at);
         let route = Route::Smtp;
-        let message =
-            NewInbound { id, received_at, reverse_path, recipients, network_trusted, route, octets };
+        let client = Client { network_trusted, ..Client::default() };
+        let message = NewInbound { id, received_at, reverse_path, recipients, client, route, octets };
         self.engine.store.save_inbound(&[message]).await?;
         Ok(())
     }

@@ -72,6 +72,8 @@ pub struct EntryShown {
     pub recorded_at: String,
     pub author: String,
     pub verified: bool,
+    /// By what its author was believed, or why not; empty for firebell's own.
+    pub proof: String,
     pub kind: &'static str,
     pub text: String,
     pub message_id: Option<String>,
@@ -180,6 +182,7 @@ fn entry_shown(entry: &Entry) -> EntryShown {
         recorded_at: rfc3339(entry.recorded_at),
         author: entry.author.as_ref().map_or_else(|| "firebell".to_owned(), ToString::to_string),
         verified: entry.verified,
+        proof: entry.proof.clone(),
         kind: entry.kind.name(),
         text: entry.text.clone(),
         message_id: entry.message_id.clone(),
@@ -196,6 +199,9 @@ fn joined(people: &[Person]) -> String {
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
+
+/// What proves most of the mail; nothing for our own.
+const USUAL_PROOFS: [&str; 4] = ["", "token", "login", "trusted network"];
 
 /// An incident for a terminal.
 pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy) -> String {
@@ -248,6 +254,14 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
             author,
             entry.kind.name()
         );
+        // A token and the like prove most mail and are no news; the JSON names them, too.
+        match (entry.verified, entry.proof.split_once("; ")) {
+            (true, _) if USUAL_PROOFS.contains(&entry.proof.as_str()) => {}
+            (true, Some((usual, _))) if USUAL_PROOFS.contains(&usual) => {}
+            (true, _) => drop(write!(text, ", proven by {}", entry.proof)),
+            (false, _) if entry.proof == "nothing" => text.push_str(", unverified"),
+            (false, _) => drop(write!(text, ", unverified: {}", entry.proof)),
+        }
         text.push('\n');
         for line in entry.text.lines() {
             let _ = writeln!(text, "    {line}");

@@ -79,8 +79,9 @@ impl Route {
 }
 
 impl InboundState {
-    pub(super) const NAMES: [(Self, &'static str); 5] = [
+    pub(super) const NAMES: [(Self, &'static str); 6] = [
         (Self::Waiting, "waiting"),
+        (Self::Unproven, "unproven"),
         (Self::Read, "read"),
         (Self::Filed, "filed"),
         (Self::Held, "held"),
@@ -91,6 +92,7 @@ impl InboundState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Unproven => "unproven",
             Self::Read => "read",
             Self::Filed => "filed",
             Self::Held => "held",

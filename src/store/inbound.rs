@@ -4,12 +4,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::columns::{json, micros, plain, read_instant, read_json, read_variant, rows};
+use super::columns::{json, micros, plain, read_address, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
 use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
-use super::rows::{Claim, Inbound, InboundState, NewInbound, Route, Waiting};
+use super::rows::{Claim, Client, Inbound, InboundState, NewInbound, Outside, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};
+use crate::mail::Address;
+use crate::mail::authentication::Authentication;
 
 /// Packed octets in one statement: bounds the memory of a batch beside the messages themselves.
 const CHUNK_OCTETS_MAX: usize = 16 * 1024 * 1024;
@@ -23,21 +25,27 @@ statements! {
     /// $1 holds the rows and $2 the packed octets of all, one behind the other: one statement for
     /// a batch, and octets that need no encoding.
     SAVE = "
-        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
-                             size_octets, octets, state)
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, login, client,
+                             hello, route, size_octets, octets, state)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
-               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
-               substr($2, cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8,
+               cast(value->>9 as bigint),
+               substr($2, cast(value->>10 as integer), cast(value->>11 as integer)), 'waiting'
         from json_each($1)",
         // `substr` is one of text when the parameter's type is not said.
         pg: "
-        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, route,
-                             size_octets, octets, state)
+        insert into inbound (id, received_at, reverse_path, recipients, network_trusted, login, client,
+                             hello, route, size_octets, octets, state)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3,
-               cast(value->>4 as boolean), value->>5, cast(value->>6 as bigint),
-               substr(cast($2 as bytea), cast(value->>7 as integer), cast(value->>8 as integer)), 'waiting'
+               cast(value->>4 as boolean), value->>5, value->>6, value->>7, value->>8,
+               cast(value->>9 as bigint),
+               substr(cast($2 as bytea), cast(value->>10 as integer), cast(value->>11 as integer)),
+               'waiting'
         from json_each($1)";
-    COUNT_WAITING = "select count(*) from inbound where state = 'waiting'";
+    /// Each half has an index of its own.
+    COUNT_WAITING = "
+        select (select count(*) from inbound where state = 'waiting')
+             + (select count(*) from inbound where state = 'unproven')";
     /// SQLite has one writer anyway.
     READ_ALONE = "select 1",
         // Until the transaction ends, however it ends. The number is ours to choose.
@@ -45,15 +53,31 @@ statements! {
     CHOOSE_WAITING = "
         select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1";
     LOAD_WAITING = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts, authentication
         from inbound where id in (select cast(value->>0 as bigint) from json_each($1))
         order by received_at, id";
     LOAD_ONE = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts, authentication
         from inbound where id = $1 and octets is not null";
     LOAD_OF_INCIDENT = "
-        select id, received_at, reverse_path, recipients, network_trusted, route, octets, state, attempts
+        select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
+               octets, state, attempts, authentication
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    /// Whoever dies over it lets the lease lapse, and it is asked about again.
+    LEASE_UNPROVEN = "
+        update inbound set leased_until = $2
+        where id in (select id from inbound where state = 'unproven' and leased_until <= $1
+                     order by received_at, id limit $3)
+        returning id",
+        pg: "
+        update inbound set leased_until = $2
+        where id in (select id from inbound where state = 'unproven' and leased_until <= $1
+                     order by received_at, id limit $3 for update skip locked)
+        returning id";
+    SAVE_AUTHENTICATION = "
+        update inbound set authentication = $2, state = 'waiting' where id = $1 and state = 'unproven'";
     LOAD_FATE = "select state, incident from inbound where id = $1";
     COUNT_ATTEMPT = "update inbound set attempts = attempts + 1 where id = $1 returning attempts";
     /// Changes one row when the key is new or this message has it already.
@@ -77,7 +101,7 @@ statements! {
     FORGET_RAW = "
         update inbound set octets = null
         where id in (select id from inbound where octets is not null and received_at < $1
-                     and state <> 'waiting' order by received_at limit $2)";
+                     and state not in ('waiting', 'unproven') order by received_at limit $2)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -87,26 +111,41 @@ struct InboundRow {
     reverse_path: Option<String>,
     recipients: String,
     network_trusted: bool,
+    login: Option<String>,
+    client: Option<String>,
+    hello: Option<String>,
     route: String,
     /// Null where they were forgotten, or the row is damaged.
     octets: Option<Vec<u8>>,
     state: String,
     attempts: i64,
+    authentication: Option<String>,
 }
 
 impl InboundRow {
     fn read(self) -> Stored<(Inbound, InboundState)> {
         let state = read_variant(&self.state, &InboundState::NAMES, "message's state")?;
+        let address = self.client.map(|address| address.parse()).transpose();
+        let address = address.map_err(|_| StoreError::Damaged("client's address"))?;
+        let hello = self.hello.unwrap_or_default();
+        let client = Client {
+            network_trusted: self.network_trusted,
+            login: self.login.as_deref().map(read_address).transpose()?,
+            outside: address.map(|address| Outside { address, hello }),
+        };
         let message = NewInbound {
             id: self.id,
             received_at: read_instant(self.received_at)?,
             reverse_path: self.reverse_path,
             recipients: read_json(&self.recipients, "message's recipients")?,
-            network_trusted: self.network_trusted,
+            client,
             route: read_variant(&self.route, &Route::NAMES, "message's route")?,
             octets: unpack(&self.octets.ok_or(StoreError::Damaged("message"))?, "message")?,
         };
-        Ok((Inbound { message, attempts: self.attempts }, state))
+        let authentication = self.authentication.as_deref();
+        let authentication =
+            authentication.map(|json| read_json(json, "message's authentication")).transpose()?;
+        Ok((Inbound { message, authentication, attempts: self.attempts }, state))
     }
 }
 
@@ -135,6 +174,40 @@ impl Store {
             write.commit().await?;
         }
         Ok(())
+    }
+
+    /// Leases messages about which SPF, DKIM and the like are to be asked, the oldest first; none of
+    /// them is leased to anybody else before `until`.
+    pub async fn lease_unproven(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<NewInbound>> {
+        let values = vec![micros(now).into(), micros(until).into(), limit.into()];
+        let mut write = self.begin_write().await?;
+        let ids: Vec<(i64,)> = write.transaction.load(LEASE_UNPROVEN, values).await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        write.commit().await?;
+        let leased: Vec<InboundRow> = self.engine.load(LOAD_WAITING, vec![rows(&ids)]).await?;
+        let mut messages = Vec::with_capacity(leased.len());
+        for row in leased {
+            let id = row.id;
+            match row.read() {
+                Ok((inbound, _)) => messages.push(inbound.message),
+                // Whoever reads it next finds it damaged, and sets it aside.
+                Err(_) => self.save_authentication(id, &Authentication::default()).await?,
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Keeps what they said of a message, which may be read now.
+    pub async fn save_authentication(&self, id: i64, said: &Authentication) -> Stored<()> {
+        let values = vec![id.into(), json(said).into()];
+        self.engine.execute(SAVE_AUTHENTICATION, values).await.map(|_| ())
     }
 
     /// How many messages wait to be read.
@@ -334,12 +407,16 @@ fn read_chunks(messages: &[NewInbound]) -> Vec<Vec<Value>> {
         // `substr` counts from one.
         let start = packed.len() + 1;
         let size = packer.pack(&message.octets, &mut packed);
+        let outside = message.client.outside.as_ref();
         heads.push((
             message.id,
             micros(message.received_at),
             message.reverse_path.as_deref().map(plain),
             json(&message.recipients),
-            message.network_trusted,
+            message.client.network_trusted,
+            message.client.login.as_ref().map(Address::as_str),
+            outside.map(|outside| outside.address.to_string()),
+            outside.map(|outside| plain(&outside.hello)),
             message.route.name(),
             message.octets.len(),
             start,

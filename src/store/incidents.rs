@@ -36,7 +36,7 @@ statements! {
         // Whoever changes one meanwhile waits, or has committed before it is read.
         pg: "select number, version, state from incident order by number for update";
     LOAD_TIMELINE = "
-        select seq, at, recorded_at, author, author_name, verified, kind, text, elided, message_id
+        select seq, at, recorded_at, author, author_name, verified, proof, kind, text, elided, message_id
         from entry where incident = $1 order by seq";
     LOAD_ATTACHMENTS = "
         select seq, name, size_octets, hash from attachment where incident = $1 order by seq, position";
@@ -56,6 +56,7 @@ struct EntryRow {
     author: Option<String>,
     author_name: String,
     verified: bool,
+    proof: String,
     kind: String,
     text: String,
     elided: String,
@@ -71,6 +72,7 @@ impl EntryRow {
             author: self.author.as_deref().map(read_address).transpose()?,
             author_name: self.author_name,
             verified: self.verified,
+            proof: self.proof,
             kind: read_name(self.kind, "timeline entry's kind")?,
             text: self.text,
             elided: self.elided,
@@ -239,6 +241,7 @@ impl Write {
                 plain(&entry.text),
                 plain(&entry.source.elided),
                 entry.source.message_id.as_deref().map(plain),
+                plain(&entry.proof),
             )
         }));
         self.flush_much().await

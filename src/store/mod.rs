@@ -4,11 +4,12 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `attachments`, `outbox`, `bundles`, `reminders`, `dead` addresses, and `ledgers` for the
-//! small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
+//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, and `ledgers` for
+//! the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes.
 
 mod attachments;
+mod audit;
 mod bundles;
 mod columns;
 mod dead;
@@ -94,6 +95,7 @@ impl Store {
             inbound::ALL,
             mailboxes::ALL,
             incidents::ALL,
+            audit::ALL,
             outbox::ALL,
             bundles::ALL,
             reminders::ALL,

@@ -20,10 +20,15 @@ const ROWS_MAX: usize = 10_000;
 statements! {
     SAVE_ENTRIES = "
         insert into entry (incident, seq, at, recorded_at, author, author_name, verified, kind, text,
-                           elided, message_id)
+                           elided, message_id, proof)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
                cast(value->>3 as bigint), value->>4, value->>5, cast(value->>6 as boolean), value->>7,
-               value->>8, value->>9, value->>10
+               value->>8, value->>9, value->>10, value->>11
+        from json_each($1)";
+    SAVE_AUDIT = "
+        insert into audit (id, at, incident, inbound, who, proof, outcome)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint),
+               cast(value->>3 as bigint), value->>4, value->>5, value->>6
         from json_each($1)";
     SAVE_FILE = "insert into file (hash, octets) values ($1, $2) on conflict (hash) do nothing";
     SAVE_ATTACHMENTS = "
@@ -70,9 +75,12 @@ statements! {
         from json_each($1) where inbound.id = cast(value->>0 as bigint)";
 }
 
-/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided, Message-ID.
+/// Incident, number, at, recorded at, author, their name, verified, kind, text, elided, Message-ID,
+/// proof.
 pub(super) type EntryColumns =
-    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, Option<String>);
+    (i64, i64, i64, i64, Option<String>, String, bool, String, String, String, Option<String>, String);
+/// Id, at, incident, message, who, proof, outcome.
+pub(super) type AuditColumns = (i64, i64, Option<i64>, Option<i64>, String, String, String);
 /// Incident, entry's number, position, name, size in octets, hash.
 type AttachmentColumns = (i64, i64, usize, String, usize, Option<String>);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
@@ -90,6 +98,7 @@ pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) entries: Vec<EntryColumns>,
+    pub(super) audit: Vec<AuditColumns>,
     attachments: Vec<AttachmentColumns>,
     /// By hash: what several entries have waits once.
     files: BTreeMap<String, Content>,
@@ -141,6 +150,7 @@ impl Pending {
 
     fn count(&self) -> usize {
         self.entries.len()
+            + self.audit.len()
             + self.attachments.len()
             + self.letters.len()
             + self.outbox.len()
@@ -157,6 +167,9 @@ impl Write {
         let mut due = Vec::new();
         if !pending.entries.is_empty() {
             due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
+        }
+        if !pending.audit.is_empty() {
+            due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
         }
         for (hash, content) in std::mem::take(&mut pending.files) {
             let mut packed = Vec::new();

@@ -1,11 +1,14 @@
 //! What the tables hold, as values: the only shapes in which the rest of the program meets the
 //! database.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 
 use crate::incident::decision::Purpose;
 use crate::incident::{Incident, deadlines::DeadlineKind};
 use crate::mail::Address;
+use crate::mail::authentication::Authentication;
 
 /// How a message came to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,32 @@ pub enum Route {
     Imap,
 }
 
+/// Who handed a message over, as far as the wire tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The client's network authenticates its own submitters.
+    pub network_trusted: bool,
+    /// Who logged in (RFC 4954).
+    pub login: Option<Address>,
+    /// A stranger's host, where Firebell is the MX.
+    pub outside: Option<Outside>,
+}
+
+/// Whom SPF is asked about (RFC 7208).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    pub address: IpAddr,
+    /// What it calls itself.
+    pub hello: String,
+}
+
+impl Client {
+    /// A client whose network authenticates its own submitters.
+    pub fn of_trusted_network() -> Self {
+        Self { network_trusted: true, ..Self::default() }
+    }
+}
+
 /// A message as it was accepted. Final once stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInbound {
@@ -27,10 +56,24 @@ pub struct NewInbound {
     pub reverse_path: Option<String>,
     /// The envelope's recipients, ours all.
     pub recipients: Vec<Address>,
-    /// The client's network authenticates its own submitters.
-    pub network_trusted: bool,
+    pub client: Client,
     pub route: Route,
     pub octets: Vec<u8>,
+}
+
+/// A decision on trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    pub incident: Option<i64>,
+    /// The message that it is about.
+    pub inbound: Option<i64>,
+    /// The key of the address that the message claimed to be from; empty where it named none.
+    pub who: String,
+    /// By what they were believed, or why not.
+    pub proof: String,
+    pub outcome: String,
 }
 
 /// How far a mailbox was read: the guard of its row, as a version is of an incident's.
@@ -59,6 +102,8 @@ pub struct Unfetched {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
     pub message: NewInbound,
+    /// What SPF, DKIM, DMARC and ARC say of it; `None` while nobody has asked.
+    pub authentication: Option<Authentication>,
     /// How often reading it failed for our own reasons.
     pub attempts: i64,
 }
@@ -87,6 +132,8 @@ pub struct Waiting {
 pub enum InboundState {
     /// Not read yet.
     Waiting,
+    /// Not read before SPF, DKIM and the like were asked about it.
+    Unproven,
     /// It did what it asked for.
     Read,
     /// Kept without effect: a machine's, a second copy.

@@ -4,14 +4,18 @@
 //! run side by side. What a machine lacks is named in a panic; nothing passes because something is
 //! missing. Start with [`incident_by_mail`].
 
+mod authentication;
 mod clients;
 mod crash;
 mod demo;
+#[path = "../support/dns.rs"]
+mod dns;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod submission;
 mod support;
 mod transcript;

@@ -72,6 +72,7 @@ pub fn policy() -> Policy {
     let time = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let (owner, commander, deputy) = (Party::Owner, Party::Commander, Party::Deputy);
     Policy {
+        authserv_ids: Vec::new(),
         address: OwnAddress::new(address("incidents@example.org"), '+'),
         name: "Example incidents".to_owned(),
         incident_means: "Anything unexpected that harms or may harm our customers. When in doubt, \
@@ -190,6 +191,7 @@ pub fn declared() -> Incident {
         postmortem: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
+        token_epochs: std::collections::BTreeMap::new(),
         last_entry_at: at(13, 5),
         next_seq: 2,
     }
@@ -259,6 +261,7 @@ pub fn entry(seq: i64, at: DateTime<Utc>, author: &str, kind: EntryKind, text: &
         author: (!author.is_empty()).then(|| person(author).address),
         author_name: author.to_owned(),
         verified: true,
+        proof: "token".to_owned(),
         kind,
         text: text.to_owned(),
         elided: String::new(),

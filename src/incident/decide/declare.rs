@@ -1,5 +1,7 @@
 //! A report becomes an incident: nothing is asked before it exists.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{Step, kept, whole_text};
@@ -95,6 +97,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         postmortem: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
+        token_epochs: BTreeMap::new(),
         last_entry_at: now,
         next_seq: 1,
     }

@@ -115,6 +115,7 @@ impl Step<'_> {
                 self.give_role(*role, person, remark.clone(), said)
             }
             Command::Release(name) => self.release(name, said),
+            Command::NewToken(name) => self.renew_token_of(name, said),
             Command::Join => self.join(said),
             Command::Leave => self.leave(said),
             Command::Update(text) => {

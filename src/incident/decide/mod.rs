@@ -11,6 +11,7 @@ mod passed;
 mod prose;
 mod roles;
 mod settle;
+mod tokens;
 
 use chrono::{DateTime, Utc};
 
@@ -52,6 +53,7 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
+                Event::TokensVoided { of } => step.void_tokens(of),
                 Event::Undeliverable { to, purpose, reason, was_sent } => {
                     step.undeliverable(to, *purpose, reason, *was_sent);
                 }
@@ -158,6 +160,7 @@ impl<'a> Step<'a> {
             at: self.now,
             author: author.map(|speaker| speaker.person.clone()),
             verified: author.is_none_or(|speaker| speaker.trust == Trust::Verified),
+            proof: author.map(|speaker| speaker.proof.clone()).unwrap_or_default(),
             kind,
             text: text.into(),
             source,
@@ -284,9 +287,15 @@ impl<'a> Step<'a> {
             person: person.clone(),
             trust: Trust::Stranger,
             known: false,
+            proof: filed.proof.clone(),
         });
         let text = format!("{}, without effect.\n\n{}", filed.why, filed.text).trim_end().to_owned();
         self.record(EntryKind::Filed, speaker.as_ref(), text, filed.source.clone());
+        if let Some(entry) = self.entries.last_mut() {
+            // What names no sender is not ours for that.
+            entry.verified = filed.proof.is_empty();
+            entry.proof.clone_from(&filed.proof);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Memory, Settings};
 use crate::intake::envelope::{read_fields, read_recipients, read_reverse_path};
 use crate::intake::sources::MESSAGE_OCTETS_MAX;
 use crate::store::StoreError;
-use crate::store::rows::{MailboxCursor, NewInbound, Route, Unfetched};
+use crate::store::rows::{Client, MailboxCursor, NewInbound, Route, Unfetched};
 
 /// Messages that share a commit.
 const BATCH_MAX: usize = 50;
@@ -373,7 +373,7 @@ impl<'a> Reader<'a> {
             reverse_path: Some(read_reverse_path(&fields, None)).filter(|path| !path.is_empty()),
             recipients: read_recipients(&fields, &self.settings.own),
             // Whoever put it there, no network vouches for it.
-            network_trusted: false,
+            client: Client::default(),
             route: Route::Imap,
             octets,
         }

@@ -150,7 +150,9 @@ impl Place {
         let mut write = self.settings.store.begin_write().await.unwrap();
         let waiting = write.load_waiting(100).await.unwrap().messages;
         assert!(
-            waiting.iter().all(|one| one.message.route == Route::Imap && !one.message.network_trusted)
+            waiting
+                .iter()
+                .all(|one| one.message.route == Route::Imap && !one.message.client.network_trusted)
         );
         waiting.iter().map(|one| String::from_utf8_lossy(&one.message.octets).into_owned()).collect()
     }

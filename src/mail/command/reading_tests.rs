@@ -111,6 +111,7 @@ fn every_field_of_the_table_is_read() {
         ("Expert: carol (database)", role(Role::Expert, "carol", Some("database"))),
         ("Responder: carol", role(Role::Responder, "carol", None)),
         ("Release: bob", Command::Release(text_of("bob"))),
+        ("New token: bob", Command::NewToken(text_of("bob"))),
         ("Update: all well", Command::Update(text_of("all well"))),
         ("Note: seen it before", Command::Note(text_of("seen it before"))),
         ("Next update: 45m", Command::NextUpdate(Promise::Within(chrono::TimeDelta::minutes(45)))),

@@ -95,6 +95,7 @@ pub(super) fn read_value(
             Ok(Command::Role { role, person, remark })
         }
         Kind::Release => Ok(Command::Release(word)),
+        Kind::NewToken => Ok(Command::NewToken(word)),
         Kind::Update => Ok(Command::Update(text.to_owned())),
         Kind::Note => Ok(Command::Note(text.to_owned())),
         Kind::NextUpdate => read_promise(&word, field, zone, now),

@@ -191,6 +191,8 @@ minimal_backoff_time = 2s
 maximal_backoff_time = 5s
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
+# Encrypted where the product offers it.
+lmtp_tls_security_level = may
 in_flow_delay = 0
 "
     )
@@ -217,6 +219,7 @@ retry     unix - - n - - error
 showq     unix n - n - - showq
 anvil     unix - - n - 1 anvil
 scache    unix - - n - 1 scache
+tlsmgr    unix - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 "
     )

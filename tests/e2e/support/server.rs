@@ -51,6 +51,14 @@ impl Server {
         server
     }
 
+    /// Starts it again with a changed configuration.
+    pub fn configure(&mut self, change: impl FnOnce(String) -> String) {
+        let path = self.path("firebell.toml");
+        let written = fs::read_to_string(&path).expect("the configuration");
+        fs::write(path, change(written)).expect("the changed configuration");
+        self.restart();
+    }
+
     /// Ends it as a power cut would.
     pub fn kill9(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -113,6 +121,18 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
 
+    /// Runs another command on the same configuration.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub fn output(&self, arguments: &[&str]) -> std::process::Output {
+        let output = self.command(arguments).output().expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "firebell {arguments:?}: {stderr}");
+        output
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
@@ -137,7 +157,8 @@ impl Server {
         command
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
         Path::join(self.folder.path(), name)
     }
 }

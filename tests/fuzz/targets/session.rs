@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use chrono::DateTime;
 use firebell::clock::Clock;
-use firebell::intake::session::{Peer, serve};
+use firebell::intake::dialogue::serve;
+use firebell::intake::session::{Peer, Tls};
 use firebell::intake::{Inbox, Protocol, Settings};
 use firebell::mail::{Address, OwnAddress};
 use firebell::store::rows::NewInbound;
@@ -102,7 +103,8 @@ fn talk(protocol: Protocol, segments: Vec<&[u8]>) -> Talk {
         runtime.block_on(async {
             let (inbox, mut arrived) = Inbox::in_memory(Ok(()), clock);
             let (_stop, shutdown) = watch::channel(false);
-            let peer = Peer { address: Some([192, 0, 2, 9].into()), network_trusted: false };
+            let address = Some([192, 0, 2, 9].into());
+            let peer = Peer { address, network_trusted: false, tls: Tls::Unavailable };
             let served = serve(&mut wire, peer, protocol, &settings, inbox, shutdown).await;
             served.expect("this wire never breaks");
             let mut messages = Vec::new();
