@@ -1,12 +1,15 @@
 //! Notes and updates that could not be sent one by one: the next one takes the place of those that
 //! still wait for the same reader, and has their words.
 //!
-//! So after an outage everybody gets one mail of what was written, with nothing left out. Start with
-//! [`Batch::bundle`].
+//! So after an outage everybody gets one mail of what was written, with nothing left out; and so does,
+//! at the end of an hour, whoever had too many in it. Start with [`Batch::bundle`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
 
 use super::batch::Batch;
+use super::outgoing::Copies;
 use crate::incident::decision::{Entry, EntryKind, Mailing, Purpose, Recipient, Says};
 use crate::store::StoreError;
 
@@ -52,6 +55,25 @@ impl Batch {
             .into_iter()
             .map(|(from, to)| Bundle { to, tells_from: Some(from), timeline: untold(from) })
             .collect())
+    }
+
+    /// Who has had their mails of this hour, by the address's key, and when notes and updates to them
+    /// go out. Whatever asks for something, answers or declares never waits.
+    pub(super) async fn beyond_limit(
+        &mut self,
+        copies: &Copies,
+        purpose: Purpose,
+        tells_from: Option<i64>,
+    ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+        let persons = copies.iter().filter(|(_, token)| token.is_some());
+        let keys: BTreeSet<String> = persons.map(|(address, _)| address.key()).collect();
+        let names = keys.iter().map(|key| format!("sent:{key}")).collect();
+        let (uses, ends_at) = self.write.count_uses(&names, self.now).await?;
+        let may_wait = tells_from.is_some() && purpose != Purpose::Resolution;
+        let limit = i64::from(self.policy.per_person_per_hour);
+        let is_beyond =
+            |key: &String| uses.get(&format!("sent:{key}")).is_some_and(|uses| *uses > limit);
+        Ok(keys.into_iter().filter(|key| may_wait && is_beyond(key)).map(|key| (key, ends_at)).collect())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox, Undelivered};
 const MAIN_THREAD: &str = "";
 
 /// Who gets the octets of one letter, and with which token.
-type Copies = Vec<(Address, Option<String>)>;
+pub(super) type Copies = Vec<(Address, Option<String>)>;
 
 /// A letter on its way into the store.
 pub(super) struct Outgoing<'a> {
@@ -258,6 +258,7 @@ impl Batch {
         if copies.is_empty() {
             return Ok(message_id);
         }
+        let late = self.beyond_limit(&copies, outgoing.letter.purpose, outgoing.tells_from).await?;
         let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
             own: &self.policy.address,
@@ -292,9 +293,9 @@ impl Batch {
             .map(|(recipient, token)| NewOutbox {
                 id: self.engine.ids.next(self.now),
                 letter: id,
-                recipient,
                 token,
-                due_at: self.now,
+                due_at: late.get(&recipient.key()).copied().unwrap_or(self.now),
+                recipient,
                 expires_at,
                 tells_from: outgoing.tells_from,
             })

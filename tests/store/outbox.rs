@@ -352,3 +352,13 @@ async fn a_newer_mail_takes_the_place_of_what_waits_and_tells_from_its_first_ent
         }
     }
 }
+
+#[tokio::test]
+async fn what_waits_for_the_end_of_an_hour_is_not_late() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[NewOutbox { due_at: at(50), ..outbox(1, 1) }]).await;
+        assert_eq!(store.waiting_outbox(at(49)).await.unwrap(), None);
+        assert_eq!(store.waiting_outbox(at(60)).await.unwrap(), Some((at(50), 1)));
+    }
+}
