@@ -38,7 +38,7 @@ trained = ["alice", "bob"]
 const REPORT: &str = "From: Bob <bob@example.org>\nTo: incidents@example.org\n\
     Subject: SEV1 checkout is down\nMessage-ID: <report@example.org>\n\
     Date: Fri, 20 Nov 2026 09:00:00 +0100\n\nAll payments fail.\nFrom here on nothing works.\n\
-    Like incidents+1.abcdefghijklmnop@example.org\n";
+    Like incidents+1.abcdefghijklmnop@example.org\n-- \nBob, payments\n";
 
 /// A folder with a configuration in it.
 struct Place {
@@ -333,7 +333,10 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
         "at author kind message_id proof recorded_at seq text verified"
     );
     assert_eq!(keys(&shown["obligations"][0]), "due_at kind owed_by stage");
-    assert!(place.run(&["incident", "show", "1"]).out.starts_with("INC-1  checkout is down"));
+    let usual = place.run(&["incident", "show", "1"]).out;
+    assert!(usual.starts_with("INC-1  checkout is down") && !usual.contains("Bob, payments"), "{usual}");
+    let full = place.run(&["incident", "show", "1", "--full"]).out;
+    assert!(full.contains("\n    | Bob, payments\n"), "{full}");
     assert!(place.run(&["incident", "list"]).out.starts_with("INC-1 "));
 
     let mbox = place.run(&["incident", "export", "INC-1", "--format", "mbox"]).out;
@@ -344,7 +347,7 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     let exported = place.run(&["incident", "export", "INC-1", "--json"]).out;
     let exported: Value = serde_json::from_str(&exported).unwrap();
     assert_eq!(exported["key"], "INC-1");
-    assert_eq!(exported["timeline"][0]["elided"], "");
+    assert_eq!(exported["timeline"][0]["elided"], "--\nBob, payments\n");
 
     let sent = place.json_once(&["outbox", "list", "--all", "--json"], |rows| {
         let rows = rows.as_array().unwrap();

@@ -12,7 +12,9 @@ use super::failure::{CANTCREAT, NOINPUT, print, print_json, print_octets};
 use super::open::{Found, open_store};
 use crate::incident::Policy;
 use crate::incident::state::Incident;
-use crate::render::show::{incident_exported, incident_head, incident_shown, render_incident};
+use crate::render::show::{
+    incident_exported, incident_head, incident_shown, put_back_elided, render_incident,
+};
 use crate::store::Store;
 use crate::store::rows::NewInbound;
 
@@ -37,6 +39,9 @@ pub enum Command {
         /// An object for programs
         #[arg(long)]
         json: bool,
+        /// Also what was cut off of mails: quotations, signatures, disclaimers
+        #[arg(long, conflicts_with = "json")]
+        full: bool,
     },
     /// One incident, to be kept elsewhere
     Export {
@@ -72,14 +77,16 @@ pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
     let policy = found.config.policy();
     match command {
         Command::List { open, json } => list(&store, &policy, open, json).await,
-        Command::Show { key, json } => {
+        Command::Show { key, json, full } => {
             let incident = load(&store, &key).await?;
-            let timeline = store.load_timeline(incident.number).await?;
+            let mut timeline = store.load_timeline(incident.number).await?;
             if json {
-                print_json(&incident_shown(&incident, &timeline, &policy))
-            } else {
-                print(&ended(render_incident(&incident, &timeline, &policy)))
+                return print_json(&incident_shown(&incident, &timeline, &policy));
             }
+            if full {
+                timeline.iter_mut().for_each(put_back_elided);
+            }
+            print(&ended(render_incident(&incident, &timeline, &policy)))
         }
         Command::Export { key, format, json, files } => {
             let incident = load(&store, &key).await?;

@@ -3,6 +3,7 @@
 //! Never asks whether what it points at exists. Start with [`clues`].
 
 use crate::incident::Policy;
+use crate::mail::command::read_tag;
 use crate::mail::{Address, InboundMail, Origin, Tag};
 
 /// Incidents that one message is for; whoever names more has written to all of them by accident.
@@ -81,7 +82,7 @@ pub fn clues(mail: &InboundMail, envelope: &[Address], policy: &Policy) -> Clues
         tokens: Vec::new(),
         also: Vec::new(),
         bounce,
-        subject_number: subject_number(&mail.subject),
+        subject_number: read_tag(&mail.subject),
         tags: all,
     };
     if let Some(number) = found.number() {
@@ -130,12 +131,4 @@ fn telling(tag: &Tag) -> u8 {
         Tag::Bounce { .. } => 8,
         Tag::Unknown(_) => 9,
     }
-}
-
-/// `42` of the first `[INC-42]`.
-fn subject_number(subject: &str) -> Option<i64> {
-    let upper = subject.to_ascii_uppercase();
-    let rest = upper.split("[INC-").nth(1)?;
-    let (digits, _) = rest.split_once(']')?;
-    digits.parse().ok().filter(|number| *number > 0)
 }

@@ -17,7 +17,7 @@ mod times;
 mod values;
 
 pub use reading::read_commands;
-pub use subject::{is_forwarded, read_subject};
+pub use subject::{is_forwarded, read_subject, read_tag};
 
 /// One thing a person may ask for, as typed. Persons are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

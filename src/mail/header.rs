@@ -142,6 +142,8 @@ struct Piece {
     inside: Option<String>,
     comment: String,
     broken: bool,
+    /// A semicolon stands behind it, as nowhere but in a group: `Team: a@x.example;`.
+    ends_group: bool,
 }
 
 fn split_list(value: &str) -> Vec<Piece> {
@@ -174,7 +176,10 @@ fn split_list(value: &str) -> Vec<Piece> {
             _ if piece.inside.is_some() && !matches!(c, ',' | ';') => piece.broken |= !c.is_whitespace(),
             // A comma in an unquoted name: `Doe, Jane <jane@…>`.
             ',' if piece.inside.is_none() && !piece.outside.contains('@') => piece.outside.push(' '),
-            ',' | ';' => pieces.push(std::mem::take(&mut piece)),
+            ',' | ';' => {
+                piece.ends_group = c == ';';
+                pieces.push(std::mem::take(&mut piece));
+            }
             ':' if !piece.outside.contains('@') => piece.outside.clear(),
             _ => piece.outside.push(c),
         }
@@ -212,10 +217,8 @@ pub(super) fn read_display_name(value: &str) -> String {
 
 /// The only mailbox of a value. A group (`Team: a@b;`) names nobody as the author.
 pub(super) fn read_author(value: &str) -> Option<Mailbox> {
-    let mut mailboxes = read_mailboxes(value);
-    let outside_quotes = value.split('"').step_by(2).any(|part| part.contains(';'));
-    match (mailboxes.pop(), mailboxes.is_empty(), outside_quotes) {
-        (Some(only), true, false) => only,
+    match split_list(value).as_slice() {
+        [only] if !only.ends_group => read_mailbox(only),
         _ => None,
     }
 }
@@ -251,6 +254,8 @@ mod tests {
             "a@good.example, b@evil.example",
             "a@good.example <b@evil.example>",
             "Team: a@x.example;",
+            "\"a\\\"b\": Team <a@x.example>;",
+            "a@x.example;",
             "Dana <dana@ops.example",
             "Dana <dana@ops.example> b",
             "a\u{0}@x.example",

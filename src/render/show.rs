@@ -175,6 +175,14 @@ pub fn incident_exported(incident: &Incident, timeline: &[Entry], policy: &Polic
     shown
 }
 
+/// Puts what was cut off of an entry's mail below its text, each line behind a bar.
+pub fn put_back_elided(entry: &mut Entry) {
+    for line in entry.elided.trim_matches('\n').lines() {
+        entry.text.push_str("\n| ");
+        entry.text.push_str(line);
+    }
+}
+
 fn entry_shown(entry: &Entry) -> EntryShown {
     EntryShown {
         seq: entry.seq,

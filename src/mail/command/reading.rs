@@ -51,6 +51,7 @@ pub fn read_commands(new_text: &str, grammar: &Grammar<'_>, now: DateTime<Utc>) 
         near_misses: 0,
         unread: 0,
         gave_up: false,
+        signed: false,
     };
     reader.read();
     reader.finish()
@@ -106,6 +107,8 @@ struct Reader<'a> {
     near_misses: usize,
     unread: usize,
     gave_up: bool,
+    /// Somebody said goodbye with their name: what stands below is their signature.
+    signed: bool,
 }
 
 /// A command and the lines it takes.
@@ -177,6 +180,9 @@ impl<'a> Reader<'a> {
 
     /// A paragraph: commands if every line is one, prose otherwise. Returns where the next begins.
     fn paragraph(&mut self, start: usize) -> usize {
+        if self.signed {
+            return self.keep_paragraph(start);
+        }
         let mut items = Vec::new();
         let mut at = start;
         while at < self.end && !self.is_blank(at) && self.lines.len() + items.len() < LINES_MAX {
@@ -212,6 +218,7 @@ impl<'a> Reader<'a> {
             self.keep(at);
             at += 1;
         }
+        self.signed |= is_farewell_with_name(self.raw.get(start..at).unwrap_or_default());
         at
     }
 
@@ -529,29 +536,43 @@ fn is_courtesy(prose: &[&str]) -> bool {
     if lines.is_empty() || lines.len() > 4 {
         return false;
     }
-    let mut is_farewell = false;
+    let mut said_farewell = false;
     lines.iter().enumerate().all(|(at, line)| {
-        let words = clean(line).to_lowercase();
-        let says_farewell = matches!(
-            words.trim_end_matches([',', '!', '.']),
-            "thanks"
-                | "thank you"
-                | "thx"
-                | "cheers"
-                | "regards"
-                | "best regards"
-                | "kind regards"
-                | "best"
-                | "br"
-                | "many thanks"
-                | "best wishes"
-                | "gru\u{df}"
-                | "viele gr\u{fc}\u{df}e"
-        );
-        let is_name = is_farewell && words.split(' ').count() <= 3;
-        is_farewell |= says_farewell;
+        let says_farewell = is_farewell(line);
+        let is_name = said_farewell && clean(line).split(' ').count() <= 3;
+        said_farewell |= says_farewell;
         says_farewell || is_name || (at == 0 && is_greeting(line))
     })
+}
+
+/// Whether a paragraph ends in a farewell, the name of whoever says it, and up to two lines more.
+fn is_farewell_with_name(paragraph: &[&str]) -> bool {
+    let end = paragraph.get(paragraph.len().saturating_sub(4)..).unwrap_or_default();
+    end.windows(2).any(|pair| {
+        let [farewell, name] = pair else { return false };
+        let name = clean(name);
+        is_farewell(farewell) && name.split(' ').count() <= 3 && Head::read(&name).is_none()
+    })
+}
+
+fn is_farewell(line: &str) -> bool {
+    let words = clean(line).to_lowercase();
+    matches!(
+        words.trim_end_matches([',', '!', '.']),
+        "thanks"
+            | "thank you"
+            | "thx"
+            | "cheers"
+            | "regards"
+            | "best regards"
+            | "kind regards"
+            | "best"
+            | "br"
+            | "many thanks"
+            | "best wishes"
+            | "gru\u{df}"
+            | "viele gr\u{fc}\u{df}e"
+    )
 }
 
 #[cfg(test)]

@@ -188,6 +188,14 @@ fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
         ("Good morning all,\nok", vec![Command::Ack], ""),
         ("Hi Bob\n\nok", vec![Command::Ack], ""),
         ("Thanks for looking.\n\nok", vec![Command::Ack], "Thanks for looking."),
+        ("Fine.\n\nThanks\n\nSeverity: 1", vec![severity()], "Fine.\n\nThanks"),
+        // A signature may hold what looks like a field.
+        ("Fine.\n\nRegards,\nAlice Ng\n\nChat: @ng", vec![], "Fine.\n\nRegards,\nAlice Ng\n\nChat: @ng"),
+        (
+            "Thanks\nAlice\nOn call\n\nLink: x.example",
+            vec![],
+            "Thanks\nAlice\nOn call\n\nLink: x.example",
+        ),
     ] {
         let written = read(text);
         let applied: Vec<Command> =

@@ -25,6 +25,15 @@ pub fn read_subject(subject: &str) -> (Option<Severity>, String) {
     (severity, if title.is_empty() { UNTITLED.to_owned() } else { title.to_owned() })
 }
 
+/// `42` of the first `[INC-42]` in a subject, whatever hyphen and brackets a client made of it.
+pub fn read_tag(subject: &str) -> Option<i64> {
+    let upper = clean(subject).to_ascii_uppercase();
+    let (_, rest) = upper.split_once("[INC-")?;
+    let (digits, _) = rest.split_once(']')?;
+    let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
+    digits.parse().ok().filter(|number| is_number && *number > 0)
+}
+
 /// Whether a subject is that of a forwarded mail: its sender passes on what somebody else wrote.
 pub fn is_forwarded(subject: &str) -> bool {
     let cleaned = clean(subject);
@@ -103,6 +112,19 @@ mod tests {
             ("a\r\nBcc: x@y.example\u{7}", None, "a Bcc: x@y.example"),
         ] {
             assert_eq!(read_subject(subject), (severity, title.to_owned()), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_read_however_a_client_wrote_it_and_nothing_else_is_one() {
+        for subject in ["[INC-42] x", "Re: [ops] [inc-42] x", "\u{ff3b}INC\u{2011}42\u{ff3d} x"] {
+            assert_eq!(read_tag(subject), Some(42), "{subject}");
+        }
+        // The first has a Cyrillic letter.
+        for subject in
+            ["[\u{406}NC-42]", "[INC-+42]", "[INC--1]", "[INC-0]", "[INC-]", "INC-42", "[INC-42", ""]
+        {
+            assert_eq!(read_tag(subject), None, "{subject}");
         }
     }
 
