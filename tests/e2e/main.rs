@@ -16,6 +16,7 @@ mod mailbox;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod several;
 mod submission;
 mod support;
 mod transcript;
