@@ -58,7 +58,7 @@ const LINES: [&str; 30] = [
 ];
 
 /// What is repeated in a body of HTML.
-const TAGS: [&str; 24] = [
+const TAGS: [&str; 30] = [
     "<div>",
     "<div>x</div>",
     "<blockquote>",
@@ -83,6 +83,12 @@ const TAGS: [&str; 24] = [
     "<![CDATA[",
     "&amp",
     "<x a=1 b=2 ",
+    "<a b='",
+    "</",
+    "<?",
+    "<style></",
+    "&#1",
+    "&notit",
 ];
 
 /// What is repeated in the value of a field, with its name.
@@ -188,6 +194,22 @@ fn flowed_text_of_any_shape() {
 #[test]
 fn html_of_any_shape() {
     TAGS.iter().for_each(|tag| read("Content-Type: text/html; charset=utf-8", tag));
+}
+
+#[test]
+fn enriched_text_of_any_shape() {
+    for unit in ["<", "<a", "<a ", "<bold>", "</bold>", "<param>", "<nofill>\n", "\n", "a\n\n"] {
+        read("Content-Type: text/enriched", unit);
+    }
+}
+
+/// A reader that compares each with those before it would be at it for an hour.
+#[test]
+fn a_million_attributes_of_one_tag() {
+    let attributes: String = (0..1_000_000).map(|number| format!("a{number} ")).collect();
+    let mail = format!("Content-Type: text/html\n\nFixed.<p {attributes}class=gmail_quote>a</p>");
+    let mail = read_mail(mail.as_bytes(), false);
+    assert_eq!((mail.new_text.as_str(), mail.elided.as_str()), ("Fixed.\n", "> a\n"));
 }
 
 #[test]

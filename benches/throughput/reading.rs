@@ -92,8 +92,10 @@ const FORMS: &[(&str, Form)] = &[
     ("line breaks", || filled("text/html", "<br>")),
     ("links", || filled("text/html", "<a href=\"https://x.example/1\">a</a> ")),
     ("attributes", || filled("text/html", &format!("<div {}>", "class=gmail_quote ".repeat(9)))),
-    // The tokenizer compares each attribute of a tag with all before it.
-    ("many attributes", || filled("text/html", &format!("<p {}>", attributes(1_000)))),
+    ("one tag's attributes", || filled("text/html", &format!("<p {}>", attributes(1_000_000)))),
+    ("one attribute's classes", || {
+        filled("text/html", &format!("<p class='{}'>a", "gmail_quot ".repeat(950_000)))
+    }),
     ("character references", || filled("text/html", "&amp;")),
     ("unclosed comment", || filled("text/html", "<!-- a ")),
     ("encoded HTML", || {

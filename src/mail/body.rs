@@ -4,7 +4,7 @@
 
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
-use super::quote::{Line, html, text};
+use super::quote::{Line, html, push_line, text};
 use super::{charset, enriched};
 
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
@@ -124,30 +124,33 @@ fn is_html(message: &Message<'_>, id: u32) -> bool {
 fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
     let mut lines = Vec::new();
     for part in ids.iter().filter_map(|id| message.part(*id)) {
-        match &part.body {
-            PartType::Html(html) => {
-                lines.extend(html::read_lines(&charset::read_text(message, part, html)))
+        let read = match &part.body {
+            PartType::Html(html) => html::read_lines(&charset::read_text(message, part, html)),
+            PartType::Text(plain) if has_subtype(part, &["enriched", "richtext"]) => {
+                let plain = charset::read_text(message, part, plain);
+                text::read_lines(&enriched::read_text(&plain), None)
             }
             PartType::Text(plain) => {
                 let plain = charset::read_text(message, part, plain);
-                if has_subtype(part, &["enriched", "richtext"]) {
-                    lines.extend(text::read_lines(&enriched::read_text(&plain), None));
-                    continue;
-                }
                 let is = |name: &str, value: &str| {
                     part.content_type()
                         .and_then(|kind| kind.attribute(name))
                         .is_some_and(|found| found.eq_ignore_ascii_case(value))
                 };
                 let flowed = is("format", "flowed").then(|| text::Flowed { del_sp: is("delsp", "yes") });
-                lines.extend(text::read_lines(&text::without_armour(&plain), flowed));
+                text::read_lines(&text::without_armour(&plain), flowed)
             }
-            _ => {}
+            _ => continue,
+        };
+        if lines.is_empty() {
+            lines = read;
+        } else {
+            read.into_iter().for_each(|line| push_line(&mut lines, line));
         }
     }
     for line in &mut lines {
-        // A terminal would obey them, and no person typed them.
-        line.text.retain(|c| c == '\t' || !c.is_control());
+        // A terminal would obey them, and no person typed them. Line ends are in the rest of too many.
+        line.text.retain(|c| matches!(c, '\t' | '\n') || !c.is_control());
     }
     lines
 }

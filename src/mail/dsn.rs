@@ -240,16 +240,16 @@ fn short(reason: &str) -> String {
     one_line(reason).chars().take(REASON_CHARS_MAX).collect::<String>().trim().to_owned()
 }
 
-/// The lines that people would read of a part.
-fn lines_of(part: &MessagePart<'_>) -> Vec<String> {
+/// The lines that people would read of a part, so many of them at most.
+fn lines_of(part: &MessagePart<'_>, count: usize) -> Vec<String> {
     match &part.body {
         // Some systems call it HTML and write plain lines.
         PartType::Text(text) | PartType::Html(text) if !text.contains('<') => {
-            text.lines().map(str::to_owned).collect()
+            text.lines().take(count).map(str::to_owned).collect()
         }
-        PartType::Text(text) => text.lines().map(str::to_owned).collect(),
+        PartType::Text(text) => text.lines().take(count).map(str::to_owned).collect(),
         PartType::Html(html) => {
-            quote::html::read_lines(html).into_iter().map(|line| line.text).collect()
+            quote::html::read_lines(html).into_iter().take(count).map(|line| line.text).collect()
         }
         _ => Vec::new(),
     }

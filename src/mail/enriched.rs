@@ -3,6 +3,9 @@
 //!
 //! Only words and line ends come out of it. Start with [`read_text`].
 
+/// A name of 60 octets behind its `/`. Looking further at each `<` would cost a square.
+const COMMAND_OCTETS_MAX: usize = 61;
+
 /// The words without their formatting: a single line end is a space, two are one.
 pub(super) fn read_text(enriched: &str) -> String {
     let mut text = String::with_capacity(enriched.len());
@@ -26,9 +29,9 @@ pub(super) fn read_text(enriched: &str) -> String {
             _ => {}
         }
         if c == '<' && !behind.starts_with('<') {
-            let Some((command, after)) =
-                behind.split_once('>').filter(|(command, _)| is_command(command))
-            else {
+            let end = behind.bytes().take(COMMAND_OCTETS_MAX + 1).position(|octet| octet == b'>');
+            let command = end.and_then(|end| Some((behind.get(..end)?, behind.get(end + 1..)?)));
+            let Some((command, after)) = command.filter(|(command, _)| is_command(command)) else {
                 text.push(c);
                 rest = behind;
                 continue;

@@ -188,7 +188,7 @@ impl Text {
             if is_status(part) {
                 continue;
             }
-            for line in lines_of(part) {
+            for line in lines_of(part, LINES_MAX) {
                 if lines.len() == LINES_MAX || is_end(&line) {
                     break;
                 }

@@ -3,15 +3,11 @@
 //! No tree is built: tree builders are quadratic on deep nesting, and mail closes its elements as it
 //! likes. Never runs, loads or shows anything. Start with [`read_lines`].
 
-use std::cell::RefCell;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
-
-use super::{Line, Mark};
+use super::tags::{Tag, Token, is_raw, read_tokens};
+use super::{LINES_MAX, Line, Mark, push_line};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
 const OPEN_MAX: usize = 10_000;
@@ -124,33 +120,16 @@ pub(in crate::mail) fn picture_mark(number: usize) -> String {
 }
 
 fn read(html: &str, marks_pictures: bool) -> Writer {
-    let input = BufferQueue::default();
-    input.push_back(html.replace('\0', "").into());
-    let writer = Writer { marks_pictures, ..Writer::default() };
-    let tokenizer = Tokenizer::new(Sink(RefCell::new(writer)), TokenizerOpts::default());
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    let mut writer = tokenizer.sink.0.into_inner();
+    let mut writer = Writer { marks_pictures, ..Writer::default() };
+    let html = if html.contains('\0') { html.replace('\0', "").into() } else { Cow::Borrowed(html) };
+    read_tokens(&html, |token| match token {
+        Token::Text(text) => writer.write(text),
+        Token::Start(tag) => writer.open(tag),
+        Token::End(name) => writer.end(name),
+    });
     writer.close_down_to(0);
     writer.finish_line();
     writer
-}
-
-struct Sink(RefCell<Writer>);
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut writer = self.0.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) => writer.write(&text),
-            Token::TagToken(tag) if tag.kind == TagKind::StartTag => return writer.open(&tag),
-            Token::TagToken(tag) => writer.end(&tag.name),
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
 }
 
 /// What an open element does to the lines within it.
@@ -211,14 +190,10 @@ impl Writer {
         }
     }
 
-    fn open(&mut self, tag: &Tag) -> TokenSinkResult<()> {
-        let name: &str = &tag.name;
+    fn open(&mut self, tag: Tag<'_>) {
+        let name = tag.name;
         match name {
-            "style" | "script" | "title" | "noframes" | "textarea" | "xmp" | "iframe" => {
-                self.push(name, Effect::Hidden);
-                let kind = if name == "title" { RawKind::Rcdata } else { RawKind::Rawtext };
-                return TokenSinkResult::RawData(kind);
-            }
+            _ if is_raw(name) => self.push(name, Effect::Hidden),
             "br" => self.break_line(),
             "hr" => {
                 self.finish_line();
@@ -253,12 +228,11 @@ impl Writer {
             },
             _ => {}
         }
-        TokenSinkResult::Continue
     }
 
-    fn mark_picture(&mut self, tag: &Tag) {
-        let source = tag.attrs.iter().find(|attribute| &*attribute.name.local == "src");
-        let source = source.map(|attribute| attribute.value.trim()).unwrap_or_default();
+    fn mark_picture(&mut self, tag: Tag<'_>) {
+        let source = tag.attributes.iter().find(|(name, _)| *name == "src");
+        let source = source.map(|(_, value)| value.trim()).unwrap_or_default();
         let id = source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:"));
         if id.is_some() && self.marks_pictures && self.pictures.len() < PICTURES_MAX {
             self.write(&picture_mark(self.pictures.len()));
@@ -364,8 +338,9 @@ impl Writer {
 
     /// One blank line, whatever paragraphs end and begin here.
     fn blank_line(&mut self) {
-        let needs =
-            self.lines.last().is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
+        // The last line is no single one where there are too many.
+        let last = self.lines.last().filter(|_| self.lines.len() <= LINES_MAX);
+        let needs = last.is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
         if needs && self.hidden == 0 {
             self.push_line(Line::plain("", self.depth));
         }
@@ -373,33 +348,33 @@ impl Writer {
 
     fn push_line(&mut self, mut line: Line) {
         line.mark = line.mark.or(self.marks.last().copied());
-        self.lines.push(line);
+        push_line(&mut self.lines, line);
     }
 }
 
-fn effect_of(tag: &Tag, writer: &Writer) -> Effect {
-    let name: &str = &tag.name;
+fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
+    let name = tag.name;
     let mut classes = String::new();
     let (mut is_boxed, mut is_cited) = (false, false);
-    for attribute in &tag.attrs {
-        match &*attribute.name.local {
+    for (attribute, value) in tag.attributes {
+        match *attribute {
             "class" | "id" => {
                 classes.push(' ');
-                classes.push_str(&attribute.value.to_ascii_lowercase());
+                classes.push_str(&value.to_ascii_lowercase());
             }
             "style" => {
-                let style: String = attribute.value.split_whitespace().collect();
+                let style: String = value.split_whitespace().collect();
                 let style = style.to_ascii_lowercase();
                 if style.contains("display:none") || style.contains("mso-hide:all") {
                     return Effect::Hidden;
                 }
                 is_boxed |= HEADER_BOXES.iter().any(|part| style.contains(part));
             }
-            "type" if name == "blockquote" => is_cited |= attribute.value.eq_ignore_ascii_case("cite"),
+            "type" if name == "blockquote" => is_cited |= value.eq_ignore_ascii_case("cite"),
             "data-signatureblock" | "data-smartmail" => classes.push_str(" x_signature"),
             "data-marker" => {
                 classes.push(' ');
-                classes.push_str(&attribute.value.to_ascii_lowercase());
+                classes.push_str(&value.to_ascii_lowercase());
             }
             _ => {}
         }

@@ -18,11 +18,13 @@ mod separators;
 mod signature;
 mod tagline;
 mod taglines;
+mod tags;
 pub(super) mod text;
 
 use super::message::read_mail;
 
-/// Lines that are looked at; a longer body is kept as it is. A mail of 10 MB of line ends has more.
+/// Lines that are looked at; a longer body is kept as it is. A mail of 10 MB of line ends has more,
+/// and as many values would take thirty times its memory.
 const LINES_MAX: usize = 200_000;
 
 /// The new text of a whole message.
@@ -63,12 +65,41 @@ impl Line {
         Self { text: text.to_owned(), depth, mark: None }
     }
 
+    /// As people see it: behind its marks of quotation.
+    fn show(&self, text: &mut String) {
+        // Nobody quotes deeper, and the marks of a bomb would outgrow it.
+        let depth = self.depth.min(20);
+        text.extend(std::iter::repeat_n('>', depth));
+        if depth > 0 && !self.text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(self.text.trim_end_matches([' ', '\t']));
+    }
+
     fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
 
     fn is_own(&self) -> bool {
         self.depth == 0
+    }
+}
+
+/// Adds a line. Whatever comes behind [`LINES_MAX`] becomes one last line, as people see it.
+pub(super) fn push_line(lines: &mut Vec<Line>, line: Line) {
+    if lines.len() < LINES_MAX {
+        return lines.push(line);
+    }
+    match lines.get_mut(LINES_MAX) {
+        Some(rest) => {
+            rest.text.push('\n');
+            line.show(&mut rest.text);
+        }
+        None => {
+            let mut rest = Line::plain("", 0);
+            line.show(&mut rest.text);
+            lines.push(rest);
+        }
     }
 }
 
@@ -194,17 +225,15 @@ pub(super) fn beginning(lines: &[Line], octets: usize) -> String {
 fn joined<'a>(lines: impl Iterator<Item = &'a Line>) -> String {
     let mut text = String::new();
     for line in lines {
-        // Nobody quotes deeper, and the marks of a bomb would outgrow it.
-        let depth = line.depth.min(20);
-        text.extend(std::iter::repeat_n('>', depth));
-        if depth > 0 && !line.text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(line.text.trim_end_matches([' ', '\t']));
+        line.show(&mut text);
         text.push('\n');
     }
-    let text = text.trim_matches('\n');
-    if text.is_empty() { String::new() } else { format!("{text}\n") }
+    text.truncate(text.trim_end_matches('\n').len());
+    text.drain(..text.len() - text.trim_start_matches('\n').len());
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// Characters from which a line was near the width at which programmes break it.
@@ -398,5 +427,27 @@ mod tests {
     fn a_sentence_about_a_phone_is_no_tagline() {
         let text = "It happened again.\n\nSent from my desk, is much easier than my mobile phone.\n";
         assert_eq!(new(text), text);
+    }
+
+    #[test]
+    fn more_lines_than_are_looked_at_are_kept_as_they_are() {
+        let text = format!("{}> b\n\n>> c\n-- \nDana\n", "a\n".repeat(LINES_MAX));
+        let shown = text.replace(">> c\n-- \n", ">> c\n--\n");
+        let lines = text::read_lines(&text, None);
+        assert_eq!(lines.len(), LINES_MAX + 1);
+        assert_eq!(split(lines, "Dana"), Split { new_text: shown.clone(), elided: String::new() });
+        let html = format!(
+            "{}<blockquote>b</blockquote><br><blockquote><blockquote>c</blockquote></blockquote>--<br>Dana",
+            "a<br>".repeat(LINES_MAX)
+        );
+        let lines = html::read_lines(&html);
+        assert_eq!(lines.len(), LINES_MAX + 1);
+        assert_eq!(whole_text(&lines), shown);
+    }
+
+    #[test]
+    fn blank_lines_below_are_none_of_the_text() {
+        let text = format!("Done.\n\n-- \nDana\n{}", "\r\n".repeat(LINES_MAX));
+        assert_eq!(new(&text), "Done.\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Line;
+use super::{Line, push_line};
 
 /// What RFC 3676 section 4 needs to know to join lines.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,10 @@ pub(in crate::mail) fn without_armour(text: &str) -> Cow<'_, str> {
 pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Line> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = one_line_end(text);
+    // Blank lines at the end are no reason to look at none.
+    let text = text.trim_end_matches(['\n', '\0']);
     let mut lines: Vec<Line> = Vec::new();
+    let mut last: Option<Line> = None;
     let mut is_open = false;
     for raw in text.split('\n') {
         let raw = raw.replace('\0', "");
@@ -45,21 +48,25 @@ pub(in crate::mail) fn read_lines(text: &str, flowed: Option<Flowed>) -> Vec<Lin
         let content =
             if flowed.is_some() { content.strip_prefix(' ').unwrap_or(content) } else { content };
         let is_delimiter = content == "-- ";
-        match lines.last_mut() {
+        match &mut last {
             // An empty line separates, even where the one above it ends in a space by accident.
             Some(last) if is_open && last.depth == depth && !is_delimiter && !content.is_empty() => {
                 last.text.push_str(content)
             }
-            _ => lines.push(Line::plain(content, depth)),
+            _ => {
+                let above = last.replace(Line::plain(content, depth));
+                above.into_iter().for_each(|above| push_line(&mut lines, above));
+            }
         }
         is_open = flowed.is_some() && content.ends_with(' ') && !is_delimiter;
         if is_open
             && flowed.is_some_and(|flowed| flowed.del_sp)
-            && let Some(last) = lines.last_mut()
+            && let Some(last) = &mut last
         {
             last.text.pop();
         }
     }
+    last.into_iter().for_each(|last| push_line(&mut lines, last));
     while lines.last().is_some_and(|line| line.text.is_empty() && line.depth == 0) {
         lines.pop();
     }
@@ -71,8 +78,13 @@ fn one_line_end(text: &str) -> Cow<'_, str> {
     if !text.contains('\r') {
         return Cow::Borrowed(text);
     }
-    let pieces = text.split('\n').map(|line| line.trim_end_matches('\r').replace('\r', "\n"));
-    Cow::Owned(pieces.collect::<Vec<_>>().join("\n"))
+    let mut plain = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        plain.push_str(&line.trim_end_matches('\r').replace('\r', "\n"));
+        plain.push_str(end);
+    }
+    Cow::Owned(plain)
 }
 
 /// Takes the `>` off a line, and the spaces between them; the text keeps its own indent.
