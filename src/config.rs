@@ -59,8 +59,6 @@ pub struct Config {
     pub relay: Relay,
     /// Where the relay's password is.
     pub relay_password_file: Option<PathBuf>,
-    /// Mails to one person beyond it are bundled.
-    pub per_person_per_hour: u32,
     /// Where pages are served; without `[web]` there are none.
     pub web_listen: Option<SocketAddr>,
     /// Where people reach the pages.

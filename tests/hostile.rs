@@ -194,6 +194,19 @@ async fn unproven_mail_does_not_use_up_the_changes_of_those_who_are_proven() {
 }
 
 #[tokio::test]
+async fn forged_reports_do_not_use_up_the_declarations_of_those_who_are_proven() {
+    let mut server = Server::on_call().await;
+    for count in 0..40 {
+        let subject = format!("Subject: forged {count}");
+        server.hear_unproven([ALICE, BOB, DANA][count % 3], PLAIN, &subject, "It is down.").await;
+    }
+    let before = server.engine.store.load_incidents(false, 100).await.unwrap().readable.len();
+    assert_eq!(before, 15, "five of each");
+    server.hear(DANA, PLAIN, "Subject: SEV-1 checkout is down", "Really.").await;
+    assert_eq!(server.incident(16).await.title, "checkout is down");
+}
+
+#[tokio::test]
 async fn strangers_do_not_use_up_the_answers_of_the_commander_on_call() {
     let mut server = Server::on_call().await;
     server.hear(ALICE, PLAIN, "Subject: checkout is down", "I have command").await;

@@ -11,7 +11,9 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use firebell::incident::decision::{Change, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording};
+use firebell::incident::decision::{
+    Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
+};
 use firebell::incident::event::{LineResult, Outcome, Waits};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
@@ -32,7 +34,16 @@ fn said(says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
 
 fn said_to(to: &str, says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
     let mailing = Mailing { to: vec![Recipient::Person(address(to))], says };
-    render_mailing(&mailing, true, incident, &policy(), &timeline(), now)
+    let timeline = if mailing.says.shows_timeline() { timeline() } else { Vec::new() };
+    render_mailing(&mailing, true, incident, &policy(), &timeline, now)
+}
+
+/// Its readers were not sent what was written before.
+fn after_outage(says: Says) -> Letter {
+    let mailing = Mailing { to: vec![Recipient::Person(address("alice@example.org"))], says };
+    let written = |entry: &Entry| matches!(entry.kind, EntryKind::FollowUp);
+    let untold: Vec<Entry> = timeline().into_iter().filter(written).collect();
+    render_mailing(&mailing, true, &commanded(), &policy(), &untold, at(14, 0))
 }
 
 fn reminder(owed: Owed, due_at: Option<DateTime<Utc>>, escalated: bool) -> Reminder {
@@ -108,6 +119,7 @@ fn news() -> Vec<(&'static str, Letter)> {
                 at(13, 20),
             ),
         ),
+        ("follow-up-after-outage", after_outage(follow_up(Vec::new(), "All cards work again.", false))),
         ("page", said_to("49151555@sms.example.org", Says::Page, &declared(), at(13, 5))),
         ("page-expert", said_to("carol@example.org", Says::Page, &commanded(), at(13, 15))),
         ("status", said(Says::Status, &commanded(), at(13, 45))),

@@ -8,6 +8,8 @@ mod mailboxes;
 mod outbox;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "store/upgrade.rs"]
+mod upgrade;
 
 use std::collections::BTreeSet;
 

@@ -42,6 +42,7 @@ pub async fn deliver_all(store: &Store, port: u16, count: i64) -> Outcome<f64> {
             token: None,
             due_at: now,
             expires_at: now + chrono::TimeDelta::hours(1),
+            tells_from: None,
         });
     }
     write.save_outbox(&rows).await?;

@@ -157,5 +157,7 @@ pub(super) fn six() -> NaiveTime {
     NaiveTime::MIN + TimeDelta::hours(18)
 }
 
+/// One a minute is more than anybody reads.
+pub(super) const PER_PERSON_PER_HOUR: u32 = 60;
 /// Longer than a relay that greylists, and short enough for an emergency.
 pub(super) const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);

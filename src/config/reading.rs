@@ -76,6 +76,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
     policy.stuck_after = send.stuck_after;
+    policy.per_person_per_hour = send.per_person_per_hour;
     policy.declare_from = receive.declare_from;
     policy.authserv_ids = receive.authserv_ids;
     let own = own?;
@@ -96,7 +97,6 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         resolver: receive.resolver,
         relay: send.relay,
         relay_password_file: send.password_file,
-        per_person_per_hour: send.per_person_per_hour,
         web_listen,
         web_url,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
@@ -205,7 +205,7 @@ fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> 
             password_file: None,
             operator: None,
             stuck_after: defaults::STUCK_AFTER,
-            per_person_per_hour: 60,
+            per_person_per_hour: defaults::PER_PERSON_PER_HOUR,
         };
     };
     source.check_keys(
@@ -218,7 +218,9 @@ fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> 
         password_file: read_path(source, table, "password_file"),
         operator: source.parsed(table, "operator", |text| read_foreign(text, own)),
         stuck_after: source.parsed(table, "stuck_after", read_positive).unwrap_or(defaults::STUCK_AFTER),
-        per_person_per_hour: source.count(table, "per_person_per_hour").unwrap_or(60),
+        per_person_per_hour: source
+            .count(table, "per_person_per_hour")
+            .unwrap_or(defaults::PER_PERSON_PER_HOUR),
     }
 }
 

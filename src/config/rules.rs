@@ -59,6 +59,7 @@ pub(super) fn read_policy<'t>(
         digests: read_digests(source, top, &roster.lists),
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
+        per_person_per_hour: defaults::PER_PERSON_PER_HOUR,
         declare_from: DeclareFrom::Known,
         close_within: source.parsed(top, "close_within", read_positive).unwrap_or(TimeDelta::hours(24)),
         address: OwnAddress::new(own.0, own.1),

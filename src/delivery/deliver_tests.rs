@@ -62,6 +62,7 @@ impl House {
             token: None,
             due_at: now,
             expires_at: now + useful_within,
+            tells_from: None,
         };
         let rows: Vec<NewOutbox> = recipients.iter().map(row).collect();
         let mut write = self.store.begin_write().await.unwrap();

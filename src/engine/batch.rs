@@ -49,6 +49,8 @@ struct Loaded {
     /// The version of the stored row; 0 when there is none yet.
     was: i64,
     version: i64,
+    /// The first timeline entry of the last step, or the one that comes next.
+    told_from: i64,
 }
 
 impl Batch {
@@ -132,7 +134,8 @@ impl Batch {
         }
         let Some(stored) = self.write.load_incident(number).await? else { return Ok(false) };
         let (was, version) = (stored.version, stored.version);
-        self.loaded.insert(number, Loaded { incident: stored.incident, was, version });
+        let told_from = stored.incident.next_seq;
+        self.loaded.insert(number, Loaded { incident: stored.incident, was, version, told_from });
         Ok(true)
     }
 
@@ -150,6 +153,11 @@ impl Batch {
 
     pub(super) fn incident(&self, number: i64) -> Option<&Incident> {
         self.loaded.get(&number).map(|loaded| &loaded.incident)
+    }
+
+    /// The first timeline entry of the last step of an incident.
+    pub(super) fn told_from(&self, number: i64) -> i64 {
+        self.loaded.get(&number).map_or(0, |loaded| loaded.told_from)
     }
 
     /// One event, one step of the version. Nothing for an incident that does not exist.
@@ -183,7 +191,9 @@ impl Batch {
             incident: incident.clone(),
             was: 0,
             version: 0,
+            told_from: 0,
         });
+        entry.told_from = decision.entries.first().map_or(incident.next_seq, |first| first.seq);
         entry.incident = incident;
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;

@@ -10,6 +10,7 @@
 mod attachments;
 mod audit;
 mod batch;
+mod bundles;
 mod caps;
 mod damage;
 mod held;
@@ -292,7 +293,9 @@ impl Engine {
         for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
             self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
         }
-        let Some((since, count)) = self.store.waiting_outbox().await? else { return Ok(()) };
+        let Some((since, count)) = self.store.waiting_outbox(self.clock.now()).await? else {
+            return Ok(());
+        };
         if self.clock.now() - since <= self.policy().stuck_after {
             return Ok(());
         }

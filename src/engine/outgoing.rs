@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
+use super::bundles::Bundle;
 use super::caps::is_answer;
 use super::reports::NotSent;
-use crate::incident::decision::{Entry, Mailing, Purpose, Recipient, Says};
+use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
@@ -21,7 +22,7 @@ use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox, Undelivered};
 const MAIN_THREAD: &str = "";
 
 /// Who gets the octets of one letter, and with which token.
-type Copies = Vec<(Address, Option<String>)>;
+pub(super) type Copies = Vec<(Address, Option<String>)>;
 
 /// A letter on its way into the store.
 pub(super) struct Outgoing<'a> {
@@ -35,6 +36,24 @@ pub(super) struct Outgoing<'a> {
     pub(super) copies: Copies,
     /// Of a reminder, what it asks for.
     pub(super) asks: Vec<AskedFor>,
+    /// The first timeline entry of what it tells, where a newer mail may take its place.
+    pub(super) tells_from: Option<i64>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// About no incident, and asking for nothing.
+    pub(super) fn new(letter: &'a Letter, to: (String, Address), copies: Copies) -> Self {
+        Self {
+            letter,
+            incident: None,
+            message_id: None,
+            reply_tag: None,
+            to,
+            copies,
+            asks: Vec::new(),
+            tells_from: None,
+        }
+    }
 }
 
 impl Batch {
@@ -44,26 +63,27 @@ impl Batch {
             self.remind(number, &mailing.to, reminder);
             return Ok(());
         }
-        let timeline = if mailing.says.shows_timeline() {
-            self.write.load_timeline(number).await?
-        } else {
-            Vec::new()
-        };
         let replaced = replaced_by(&mailing.says);
         if !replaced.is_empty() {
             for recipient in &mailing.to {
                 self.write.supersede(number, recipient.address(), replaced).await?;
             }
         }
-        let (persons, lists): (Vec<_>, Vec<_>) =
-            mailing.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
         let mut message_id = None;
-        if !persons.is_empty() {
-            message_id = Some(self.send_to_persons(number, mailing, &persons, &timeline).await?);
-        }
-        for list in lists {
-            let sent = self.send_to_list(number, mailing, list, &timeline, message_id.clone()).await?;
-            message_id = Some(sent);
+        for mut bundle in self.bundle(number, mailing).await? {
+            if mailing.says.shows_timeline() {
+                bundle.timeline = self.write.load_timeline(number).await?;
+            }
+            let (persons, lists): (Vec<_>, Vec<_>) =
+                bundle.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
+            if !persons.is_empty() {
+                let sent = self.send_to_persons(number, mailing, &bundle, &persons, message_id).await?;
+                message_id = Some(sent);
+            }
+            for list in lists {
+                let sent = self.send_to_list(number, mailing, &bundle, list, message_id).await?;
+                message_id = Some(sent);
+            }
         }
         Ok(())
     }
@@ -72,10 +92,12 @@ impl Batch {
         &mut self,
         number: i64,
         mailing: &Mailing,
+        bundle: &Bundle<'_>,
         persons: &[&Recipient],
-        timeline: &[Entry],
+        message_id: Option<String>,
     ) -> Result<String, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+        let timeline = &bundle.timeline;
         let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
         let copies = persons
             .iter()
@@ -85,7 +107,7 @@ impl Batch {
                 (address.clone(), Some(self.engine.secret.incident_token(number, address, epoch)))
             })
             .collect();
-        let to = match persons {
+        let to = match mailing.to.as_slice() {
             [only] => {
                 let person = self.policy.roster.person(only.address(), "");
                 (person.name, only.address().clone())
@@ -94,13 +116,10 @@ impl Batch {
             _ => (self.key(number), self.policy.address.of_incident(number, None)),
         };
         self.store(Outgoing {
-            letter: &letter,
             incident: Some(number),
-            message_id: None,
-            reply_tag: None,
-            to,
-            copies,
-            asks: Vec::new(),
+            message_id,
+            tells_from: bundle.tells_from,
+            ..Outgoing::new(&letter, to, copies)
         })
         .await
     }
@@ -109,22 +128,20 @@ impl Batch {
         &mut self,
         number: i64,
         mailing: &Mailing,
+        bundle: &Bundle<'_>,
         list: &Recipient,
-        timeline: &[Entry],
         message_id: Option<String>,
     ) -> Result<String, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+        let timeline = &bundle.timeline;
         let letter = render::render_mailing(mailing, false, incident, &self.policy, timeline, self.now);
         let to = (String::new(), list.address().clone());
         let copies = vec![(list.address().clone(), None)];
         self.store(Outgoing {
-            letter: &letter,
             incident: Some(number),
             message_id,
-            reply_tag: None,
-            to,
-            copies,
-            asks: Vec::new(),
+            tells_from: bundle.tells_from,
+            ..Outgoing::new(&letter, to, copies)
         })
         .await
     }
@@ -200,16 +217,7 @@ impl Batch {
             return Ok(true);
         }
         let to = (self.policy.name.clone(), self.policy.address.address().clone());
-        self.store(Outgoing {
-            letter: &letter,
-            incident: None,
-            message_id: None,
-            reply_tag: None,
-            to,
-            copies,
-            asks: Vec::new(),
-        })
-        .await?;
+        self.store(Outgoing::new(&letter, to, copies)).await?;
         Ok(true)
     }
 
@@ -230,9 +238,7 @@ impl Batch {
         let name = self.policy.roster.person(to, "").name;
         let copies = vec![(to.clone(), token)];
         let to = (name, to.clone());
-        let asks = Vec::new();
-        let outgoing =
-            Outgoing { letter, incident: None, message_id: None, reply_tag, to, copies, asks };
+        let outgoing = Outgoing { reply_tag, ..Outgoing::new(letter, to, copies) };
         self.store(outgoing).await?;
         Ok(())
     }
@@ -252,6 +258,7 @@ impl Batch {
         if copies.is_empty() {
             return Ok(message_id);
         }
+        let late = self.beyond_limit(&copies, outgoing.letter.purpose, outgoing.tells_from).await?;
         let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
             own: &self.policy.address,
@@ -286,10 +293,11 @@ impl Batch {
             .map(|(recipient, token)| NewOutbox {
                 id: self.engine.ids.next(self.now),
                 letter: id,
-                recipient,
                 token,
-                due_at: self.now,
+                due_at: late.get(&recipient.key()).copied().unwrap_or(self.now),
+                recipient,
                 expires_at,
+                tells_from: outgoing.tells_from,
             })
             .collect();
         self.write.save_outbox(&rows).await?;
@@ -360,7 +368,7 @@ fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::Page => TimeDelta::minutes(15),
         Purpose::ReminderUpdate | Purpose::ReminderMissing | Purpose::Reminders => TimeDelta::hours(24),
         Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
-        Purpose::Declaration | Purpose::FollowUp | Purpose::Note | Purpose::Status => TimeDelta::days(2),
+        Purpose::Declaration | Purpose::Note | Purpose::Status => TimeDelta::days(2),
         _ => TimeDelta::days(5),
     }
 }

@@ -321,8 +321,13 @@ impl Batch {
         mail: &InboundMail,
     ) -> Result<(InboundState, Option<i64>), StoreError> {
         let sender = declared.by.person.address.key();
-        let by_sender = self.write.count_use(&format!("declare:{sender}"), self.now).await?;
-        let in_all = self.write.count_use("declare", self.now).await?;
+        // Forged reports must not use up what those may declare who can prove who they are.
+        let counted = match declared.by.trust {
+            Trust::Verified => "declare",
+            _ => "declare-unproven",
+        };
+        let by_sender = self.write.count_use(&format!("{counted}:{sender}"), self.now).await?;
+        let in_all = self.write.count_use(counted, self.now).await?;
         if by_sender > DECLARATIONS_A_SENDER || in_all > DECLARATIONS_IN_ALL {
             self.hold(message, mail, Waits::TooMany).await?;
             return Ok((InboundState::Held, None));

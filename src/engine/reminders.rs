@@ -122,16 +122,9 @@ impl Batch {
         }
         let to = (person.name.clone(), person.address.clone());
         let copies = vec![(person.address.clone(), token)];
-        self.store(Outgoing {
-            letter: &letter,
-            incident: Some(first),
-            message_id: None,
-            reply_tag: None,
-            to,
-            copies,
-            asks: asked,
-        })
-        .await?;
+        let outgoing =
+            Outgoing { incident: Some(first), asks: asked, ..Outgoing::new(&letter, to, copies) };
+        self.store(outgoing).await?;
         Ok(())
     }
 }

@@ -40,6 +40,8 @@ pub struct Policy {
     pub operator: Option<Address>,
     /// The operator is told when mail waits for the relay for longer.
     pub stuck_after: TimeDelta,
+    /// Mails to one person within an hour of the clock; notes and updates beyond it wait for its end.
+    pub per_person_per_hour: u32,
     pub declare_from: DeclareFrom,
     /// Whose `Authentication-Results` are believed (RFC 8601).
     pub authserv_ids: Vec<String>,

@@ -30,8 +30,10 @@ use crate::incident::state::Person;
 use crate::incident::{Entry, Incident, Mailing, Policy, Role, Says};
 use crate::mail::compose::Letter;
 use context::{Context, first_name};
+use news::Words;
 
-/// Words a mailing for persons, or for lists.
+/// Words a mailing for persons, or for lists. `timeline` is what it shows of it: of a note or an
+/// update, what its readers should have been told before, and were not.
 pub fn render_mailing(
     mailing: &Mailing,
     to_persons: bool,
@@ -44,11 +46,15 @@ pub fn render_mailing(
     match &mailing.says {
         Says::Declaration => news::render_declaration(context),
         Says::FollowUp { by, changes, text, update_overdue } => {
-            news::render_follow_up(context, by.as_ref(), changes, text, *update_overdue)
+            let words = Words { text, untold: timeline };
+            news::render_follow_up(context, by.as_ref(), changes, words, *update_overdue)
         }
-        Says::Resolution { by, text } => news::render_resolution(context, by, text),
+        Says::Resolution { by, text } => {
+            news::render_resolution(context, by, Words { text, untold: timeline })
+        }
         Says::Note { seq, by, text, attachments } => {
-            news::render_note(context, *seq, by, text, attachments)
+            let words = Words { text, untold: timeline };
+            news::render_note(context, *seq, by, words, attachments)
         }
         Says::Notice { what, more } => news::render_notice(context, what, more),
         Says::Page => news::render_page(context, &mailing.to),

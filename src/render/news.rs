@@ -17,6 +17,15 @@ use crate::mail::compose::Letter;
 const PAGE_CHARS_MAX: usize = 160;
 /// Lines of the timeline that a status answer shows.
 const STATUS_ENTRIES: usize = 10;
+/// Notes or updates that one mail shows beside its own: what a person reads of one evening.
+const UNTOLD_SHOWN: usize = 10;
+
+/// Somebody's words, and those that their readers should have had before.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    pub text: &'a str,
+    pub untold: &'a [Entry],
+}
 
 /// The six fields, in their present state.
 pub fn render_declaration(context: &Context<'_>) -> Letter {
@@ -78,10 +87,10 @@ pub fn render_follow_up(
     context: &Context<'_>,
     by: Option<&Person>,
     changes: &[Change],
-    text: &str,
+    words: Words<'_>,
     update_overdue: bool,
 ) -> Letter {
-    let incident = context.incident;
+    let (incident, text) = (context.incident, words.text);
     let mut paper = Paper::new(follow_up_lead(context, changes, update_overdue), context.about());
     if update_overdue {
         paper.prose(&overdue_words(context));
@@ -102,6 +111,7 @@ pub fn render_follow_up(
         fact("Next update", context.next_update_line()),
         facts("Coordination", context.coordination_lines()),
     ]);
+    add_untold(&mut paper, context, words);
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
     let mut letter = context.in_thread(Purpose::FollowUp, &paper);
     if incident.phase == Phase::Cancelled {
@@ -209,7 +219,7 @@ fn change_line(context: &Context<'_>, change: &Change) -> String {
 }
 
 /// Duration, impact, what fixed it, who owes the postmortem by when.
-pub fn render_resolution(context: &Context<'_>, by: &Person, text: &str) -> Letter {
+pub fn render_resolution(context: &Context<'_>, by: &Person, words: Words<'_>) -> Letter {
     let incident = context.incident;
     let began = incident.started_at.unwrap_or(incident.declared_at);
     let ended = incident.resolved_at.unwrap_or(context.now);
@@ -232,9 +242,10 @@ pub fn render_resolution(context: &Context<'_>, by: &Person, text: &str) -> Lett
     rows.push(facts("Afterwards", afterwards_lines(context)));
     paper.facts(rows);
     let outcome = incident.outcome.as_deref().unwrap_or_default().trim();
-    if text.trim() != outcome {
-        paper.words(text);
+    if words.text.trim() != outcome {
+        paper.words(words.text);
     }
+    add_untold(&mut paper, context, words);
     context.in_thread(Purpose::Resolution, &paper)
 }
 
@@ -265,9 +276,10 @@ pub fn render_note(
     context: &Context<'_>,
     seq: i64,
     by: &Person,
-    text: &str,
+    words: Words<'_>,
     attachments: &[String],
 ) -> Letter {
+    let text = words.text;
     let by_whom = clipped(by.shown(), 20);
     let lead = match (text.lines().find(|line| !line.trim().is_empty()), attachments) {
         (Some(first), _) => format!("{by_whom} wrote \"{}\"", clipped(first, 40)),
@@ -286,6 +298,7 @@ pub fn render_note(
     rows.push(fact("Phase", context.phase_line()));
     rows.push(fact("Commander", context.commander_line()));
     paper.facts(rows);
+    add_untold(&mut paper, context, words);
     paper.foot(if context.incident.commander().is_some() {
         "You get this because you work on the incident. Nothing is asked of you; a reply goes into \
          the timeline and to the other responders. No more of these? Reply with the one word \
@@ -297,6 +310,28 @@ pub fn render_note(
     let mut letter = context.in_thread(Purpose::Note, &paper);
     letter.display_name = context.via(by);
     letter
+}
+
+/// What was written before, in mail that is not sent any more because this one is.
+fn add_untold(paper: &mut Paper, context: &Context<'_>, words: Words<'_>) {
+    let left_out = words.untold.len().saturating_sub(UNTOLD_SHOWN);
+    if words.untold.is_empty() {
+        return;
+    }
+    paper.heading("Written before this, and not sent until now");
+    if left_out > 0 {
+        paper.prose(&format!("{left_out} more, from before these, are in the timeline."));
+    }
+    for entry in words.untold.iter().skip(left_out) {
+        let author = clipped(&entry.author_name, 60);
+        let mut line = format!("#{} by {author}, {}", entry.seq, context.full(entry.at));
+        if !entry.attachments.is_empty() {
+            let files = entry.attachments.iter().take(10).map(|file| clipped(&file.name, 100));
+            line.push_str(&format!(", with {}", listed(&files.collect::<Vec<_>>())));
+        }
+        paper.prose(&line);
+        paper.words(&entry.text);
+    }
 }
 
 /// A sentence of ours to those whom it concerns.

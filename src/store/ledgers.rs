@@ -2,7 +2,7 @@
 //!
 //! Each remembers one kind of fact, so that it is done or told once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -45,6 +45,12 @@ statements! {
         insert into budget (name, hour, uses) values ($1, $2, 1)
         on conflict (name, hour) do update set uses = budget.uses + 1
         returning uses";
+    /// $1 holds each name once.
+    COUNT_USES = "
+        insert into budget (name, hour, uses)
+        select value->>0, $2, 1 from json_each($1) where true
+        on conflict (name, hour) do update set uses = budget.uses + 1
+        returning name, uses";
     FORGET_USES = "delete from budget where name = $1 and hour < $2";
     LOAD_LAST_CONFIGURATION = "select number, text from configuration order by number desc limit 1";
     SAVE_CONFIGURATION = "insert into configuration (number, text, stored_at) values ($1, $2, $3)";
@@ -180,6 +186,20 @@ impl Write {
     /// lies in; returns how many there were in it.
     pub async fn count_use(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
         self.count_use_since(budget, micros(now).div_euclid(HOUR_MICROS)).await
+    }
+
+    /// Counts one use of each of these budgets within the hour that `now` lies in; returns how many
+    /// there were of each in it, and when the hour ends.
+    pub async fn count_uses(
+        &mut self,
+        budgets: &BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) -> Stored<(HashMap<String, i64>, DateTime<Utc>)> {
+        let hour = micros(now).div_euclid(HOUR_MICROS);
+        let names: Vec<_> = budgets.iter().map(|budget| (plain(budget),)).collect();
+        let uses: Vec<(String, i64)> =
+            self.transaction.load(COUNT_USES, vec![rows(&names), hour.into()]).await?;
+        Ok((uses.into_iter().collect(), read_instant((hour + 1) * HOUR_MICROS)?))
     }
 
     /// The same within the day (UTC) that `now` lies in. A budget counts by hours or by days, never

@@ -109,11 +109,13 @@ statements! {
         where id in (select cast(value->>0 as bigint) from json_each($1))";
     LOAD_DAMAGED = "
         select id from outbox where state = 'held' and last_answer = $1 order by id limit $2";
-    /// What is for the operator does not count: it tells of the others.
+    /// What is for the operator does not count: it tells of the others. Nor does what waits for the
+    /// end of its reader's hour.
     LOAD_WAITING_SINCE = "
-        select min(l.created_at), count(*) from outbox o join letter l on l.id = o.letter
+        select min(case when o.attempts = 0 then o.due_at else l.created_at end), count(*)
+        from outbox o join letter l on l.id = o.letter
         where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
-        and l.purpose <> 'operator'";
+        and (o.attempts > 0 or o.due_at <= $2) and l.purpose <> 'operator'";
     COUNT_WAITING = "
         select state, count(*) from outbox
         where state in ('queued', 'deferred', 'uncertain') group by state";
@@ -314,10 +316,11 @@ impl Store {
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
     }
 
-    /// Since when the oldest mail waits that is to go out, and how many wait; `None` when none does.
-    pub async fn waiting_outbox(&self) -> Stored<Option<(DateTime<Utc>, i64)>> {
-        let rows: Vec<(Option<i64>, i64)> =
-            self.engine.load(LOAD_WAITING_SINCE, vec![NEVER_MICROS.into()]).await?;
+    /// Since when the oldest mail waits that is to go out by now, and how many wait; `None` when none
+    /// does.
+    pub async fn waiting_outbox(&self, now: DateTime<Utc>) -> Stored<Option<(DateTime<Utc>, i64)>> {
+        let values = vec![NEVER_MICROS.into(), micros(now).into()];
+        let rows: Vec<(Option<i64>, i64)> = self.engine.load(LOAD_WAITING_SINCE, values).await?;
         let Some((Some(since), count)) = rows.first().copied() else { return Ok(None) };
         Ok(Some((read_instant(since)?, count)))
     }
@@ -465,6 +468,7 @@ impl Write {
                 row.token.clone(),
                 micros(row.due_at),
                 micros(row.expires_at),
+                row.tells_from,
             )
         }));
         self.flush_much().await

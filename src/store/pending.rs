@@ -51,9 +51,11 @@ statements! {
                substr(cast($2 as bytea), cast(value->>6 as integer), cast(value->>7 as integer))
         from json_each($1)";
     SAVE_OUTBOX = "
-        insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at)
+        insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at,
+                            tells_from)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
-               'queued', cast(value->>5 as bigint), cast(value->>6 as bigint)
+               'queued', cast(value->>5 as bigint), cast(value->>6 as bigint),
+               cast(value->>7 as bigint)
         from json_each($1)";
     SAVE_KNOWN_IDS = "
         insert into known_id (message_id, incident, letter, purpose, seen_at)
@@ -83,8 +85,8 @@ pub(super) type AuditColumns = (i64, i64, Option<i64>, Option<i64>, String, Stri
 type AttachmentColumns = (i64, i64, usize, String, usize, Option<String>);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
-/// Id, letter, recipient, their key, token, due at, expires at.
-pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64);
+/// Id, letter, recipient, their key, token, due at, expires at, tells from.
+pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64, Option<i64>);
 /// Message-ID, incident, letter, purpose, seen at.
 pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>, i64);
 /// Kind, when to wake.

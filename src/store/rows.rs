@@ -194,6 +194,8 @@ pub struct NewOutbox {
     pub due_at: DateTime<Utc>,
     /// After which it is of no use to anybody.
     pub expires_at: DateTime<Utc>,
+    /// The first timeline entry of what it tells; `None` when no newer mail takes its place.
+    pub tells_from: Option<i64>,
 }
 
 /// One thing that a reminder asks for.

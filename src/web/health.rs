@@ -51,7 +51,7 @@ async fn waiting(engine: &Engine) -> Result<String, StoreError> {
         let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
         let _ = writeln!(text, "firebell_outbox_mails{{state=\"{}\"}} {count}", state.name());
     }
-    let oldest = store.waiting_outbox().await?;
+    let oldest = store.waiting_outbox(engine.clock.now()).await?;
     let age = oldest.map_or(0, |(since, _)| (engine.clock.now() - since).num_seconds().max(0));
     begin(&mut text, "outbox_oldest_seconds", "gauge", "Age of the mail that has waited longest.");
     let _ = writeln!(text, "firebell_outbox_oldest_seconds {age}");

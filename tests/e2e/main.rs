@@ -17,6 +17,7 @@ mod operations;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod several;
 mod submission;
 mod support;
 mod transcript;

@@ -145,6 +145,7 @@ pub fn policy() -> Policy {
         digests: Vec::new(),
         operator: None,
         stuck_after: TimeDelta::minutes(15),
+        per_person_per_hour: 60,
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
     }

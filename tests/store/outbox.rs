@@ -27,6 +27,7 @@ fn outbox(id: i64, letter: i64) -> NewOutbox {
         token: (id % 2 == 0).then(|| "abcdefghijklmnop".to_owned()),
         due_at: at(0),
         expires_at: at(1_000),
+        tells_from: None,
     }
 }
 
@@ -326,4 +327,38 @@ async fn sqlite_remembers_no_plan_for_the_few_rows_of_a_young_database() {
             .await
             .unwrap();
     assert_eq!(statistics.0, 0);
+}
+
+#[tokio::test]
+async fn a_newer_mail_takes_the_place_of_what_waits_and_tells_from_its_first_entry() {
+    for base in bases().await {
+        let store = base.store();
+        let to_one = |id| NewOutbox { recipient: address("One@ops.example"), ..outbox(id, 1) };
+        let telling = |id, from| NewOutbox { tells_from: Some(from), ..to_one(id) };
+        let other = NewOutbox { tells_from: Some(2), ..outbox(5, 1) };
+        queue(store, &[telling(1, 7), telling(2, 4), to_one(3), telling(4, 3), other]).await;
+        store.mark_accepted(&[(4, String::new())], at(1)).await.unwrap();
+        let (to, purposes) = (address("one@ops.example"), [Purpose::FollowUp]);
+        let mut write = store.begin_write().await.unwrap();
+        let untold = write.take_place(7, [&to].into_iter(), &purposes).await.unwrap();
+        assert_eq!(untold.into_iter().collect::<Vec<_>>(), [(to.key(), 4)]);
+        assert!(write.take_place(8, [&to].into_iter(), &purposes).await.unwrap().is_empty());
+        write.commit().await.unwrap();
+        for id in [1, 2] {
+            assert_eq!(state_of(store, id).await, OutboxState::Superseded);
+        }
+        for id in [3, 5] {
+            assert_eq!(state_of(store, id).await, OutboxState::Queued);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_end_of_an_hour_is_not_late() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[NewOutbox { due_at: at(50), ..outbox(1, 1) }]).await;
+        assert_eq!(store.waiting_outbox(at(49)).await.unwrap(), None);
+        assert_eq!(store.waiting_outbox(at(60)).await.unwrap(), Some((at(50), 1)));
+    }
 }

@@ -23,40 +23,40 @@ cat >/dev/null
 cd / && rm -rf "$dir"
 "#;
 
-/// The running server: its directory, and the process that stops it once this one is gone.
-struct Server {
-    socket_dir: String,
+/// A running server: its directory, and the process that stops it once this one is gone.
+pub struct Server {
+    pub socket_dir: String,
     _keeper: Child,
 }
 
 static SERVER: OnceLock<Server> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// The URL of a new, empty database.
+/// The URL of a new, empty database on the server that the tests of this process share.
 pub async fn fresh_database() -> String {
-    let server = SERVER.get_or_init(start);
-    let url = |name: &str| format!("postgres://firebell@localhost/{name}?host={}", server.socket_dir);
-    let name = format!("test{}", DATABASES.fetch_add(1, Ordering::SeqCst));
-    let mut connection =
-        <sqlx::PgConnection as sqlx::Connection>::connect(&url("postgres")).await.expect("a connection");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}")))
-        .execute(&mut connection)
-        .await
-        .expect("a new database");
-    url(&name)
+    SERVER.get_or_init(start).fresh_database().await
 }
 
-fn start() -> Server {
+impl Server {
+    /// The URL of a new, empty database.
+    pub async fn fresh_database(&self) -> String {
+        let url = |name: &str| format!("postgres://firebell@localhost/{name}?host={}", self.socket_dir);
+        let name = format!("test{}", DATABASES.fetch_add(1, Ordering::SeqCst));
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url("postgres"))
+            .await
+            .expect("a connection");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&mut connection)
+            .await
+            .expect("a new database");
+        url(&name)
+    }
+}
+
+/// A server of its own, for a test that does something to it.
+pub fn start() -> Server {
     let programs = programs();
-    // PostgreSQL refuses to run as root, under which containers run tests.
-    let mut command = if is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "sh"]);
-        command
-    } else {
-        Command::new("sh")
-    };
-    let mut keeper = command
+    let mut keeper = shell()
         .args(["-c", SCRIPT, "postgres"])
         .arg(programs)
         .current_dir("/")
@@ -76,8 +76,18 @@ fn start() -> Server {
     Server { socket_dir: socket_dir.trim_end().to_owned(), _keeper: keeper }
 }
 
+/// PostgreSQL refuses to run as root, under which containers run tests.
+pub fn shell() -> Command {
+    if !is_root() {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "sh"]);
+    command
+}
+
 /// Where `initdb` is: Debian keeps it out of the path, one directory a version.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -8,5 +8,6 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod server;
+pub mod sink;
 pub mod smtp;
 pub mod wait;

@@ -25,6 +25,8 @@ pub struct Server {
     pub lmtp_port: u16,
     process: Option<Child>,
     folder: tempfile::TempDir,
+    /// How its clock differs from the machine's, as libfaketime reads it: `+10s`.
+    clock: Option<String>,
 }
 
 /// Where a server hands its mail.
@@ -40,7 +42,7 @@ impl Server {
     pub fn start(lmtp_port: u16, relay: &Relay, more: &str) -> Self {
         let folder =
             tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
-        let mut server = Self { smtp_port: free_port(), lmtp_port, process: None, folder };
+        let mut server = Self { smtp_port: free_port(), lmtp_port, process: None, folder, clock: None };
         let relay = match relay {
             Relay::Smtp(port) => format!("smtp://127.0.0.1:{port}"),
             Relay::Maildir => format!("maildir:{}", server.path("sent").display()),
@@ -56,6 +58,12 @@ impl Server {
         let path = self.path("firebell.toml");
         let written = fs::read_to_string(&path).expect("the configuration");
         fs::write(path, change(written)).expect("the changed configuration");
+        self.restart();
+    }
+
+    /// Starts it again with a clock that differs from the machine's by `offset`, such as `+10s`.
+    pub fn set_clock(&mut self, offset: &str) {
+        self.clock = Some(offset.to_owned());
         self.restart();
     }
 
@@ -169,6 +177,11 @@ impl Server {
         // Nothing of the account that runs the tests may change what the server does.
         command.current_dir(self.folder.path()).env_clear();
         command.arg("-c").arg(self.path("firebell.toml")).args(arguments);
+        if let Some(offset) = &self.clock {
+            // Only the clock on the wall: spans pass as they do.
+            command.env("LD_PRELOAD", faketime()).env("FAKETIME", offset);
+            command.env("DONT_FAKE_MONOTONIC", "1");
+        }
         command
     }
 
@@ -185,6 +198,17 @@ impl Drop for Server {
             eprintln!("---- what firebell wrote\n{}", self.log());
         }
     }
+}
+
+/// The library that gives a process another time: Debian keeps it in a folder of the architecture.
+fn faketime() -> PathBuf {
+    fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists())
+        .expect("libfaketimeMT.so.1 under /usr/lib: install the package `libfaketime`")
 }
 
 /// The organisation under test: Alice commands, Bob is trained too, Carol and Dana know things, and

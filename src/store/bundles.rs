@@ -1,0 +1,45 @@
+//! Notes and updates that still wait in the outbox, and what takes their place there.
+//!
+//! Never writes a mail. Start with [`Write::take_place`].
+
+use std::collections::HashMap;
+
+use super::columns::rows;
+use super::engines::statements;
+use super::{Stored, Write};
+use crate::incident::decision::Purpose;
+use crate::mail::Address;
+
+statements! {
+    /// What is being handed over at this moment may arrive, too: then it is told twice, and not never.
+    TAKE_PLACE = "
+        update outbox set state = 'superseded'
+        where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+        and recipient_key in (select value->>0 from json_each($2))
+        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+                    and l.purpose in (select value->>0 from json_each($3)))
+        returning recipient_key, tells_from";
+}
+
+impl Write {
+    /// Takes what waits of these purposes about an incident to these people out of the queue, because a
+    /// newer mail tells it, too. Returns the first timeline entry that each has not been told of, by
+    /// the address's key.
+    pub async fn take_place<'a>(
+        &mut self,
+        incident: i64,
+        recipients: impl Iterator<Item = &'a Address>,
+        purposes: &[Purpose],
+    ) -> Stored<HashMap<String, i64>> {
+        let keys: Vec<_> = recipients.map(|recipient| (recipient.key(),)).collect();
+        let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
+        let values = vec![incident.into(), rows(&keys), rows(&purposes)];
+        let taken: Vec<(String, i64)> = self.transaction.load(TAKE_PLACE, values).await?;
+        let mut untold = HashMap::new();
+        for (key, from) in taken {
+            let first = untold.entry(key).or_insert(from);
+            *first = from.min(*first);
+        }
+        Ok(untold)
+    }
+}
