@@ -232,6 +232,7 @@ declare_from = "known"
 
 [send]
 relay = "{relay}"
+per_person_per_hour = 1000000
 operator = "postmaster@people.test"
 
 [web]
