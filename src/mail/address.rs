@@ -83,10 +83,25 @@ impl Address {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
-    /// The spelling under which all spellings of this address are found.
+    /// The spelling under which all spellings of this address are found: in lower case, an
+    /// international domain in its A-labels (RFC 5890 section 2.3.2.1), as other servers may write it.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        if self.domain().is_ascii() {
+            return self.0.to_lowercase();
+        }
+        format!("{}@{}", self.local_part().to_lowercase(), ascii_domain(self.domain()))
     }
+}
+
+/// Whether two spellings are one domain, in A-labels or in U-labels.
+pub fn is_same_domain(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || (!(one.is_ascii() && other.is_ascii()) && ascii_domain(one) == ascii_domain(other))
+}
+
+/// A domain in A-labels; what cannot be written in them is only put in lower case.
+fn ascii_domain(domain: &str) -> String {
+    idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
 }
 
 impl PartialEq for Address {
@@ -179,7 +194,7 @@ impl OwnAddress {
 
     /// What `address` is for; `None` when it is not ours.
     pub fn tag_of(&self, address: &Address) -> Option<Tag> {
-        if !address.domain().eq_ignore_ascii_case(self.address.domain()) {
+        if !is_same_domain(address.domain(), self.address.domain()) {
             return None;
         }
         let own = self.address.local_part().to_lowercase();
@@ -292,6 +307,18 @@ mod tests {
     #[test]
     fn an_address_is_known_in_any_case() {
         assert_eq!(Address::read("Dana@Ops.example"), Address::read("dana@ops.EXAMPLE"));
+    }
+
+    #[test]
+    fn an_international_domain_is_one_in_either_writing() {
+        let [unicode, ascii] = ["ü@Bücher.example", "ü@xn--bcher-kva.example"].map(Address::read);
+        assert_eq!(unicode, ascii);
+        assert_eq!(unicode.unwrap().key(), "ü@xn--bcher-kva.example");
+        assert_ne!(Address::read("ü@bücher.example"), Address::read("ü@bucher.example"));
+        let own = OwnAddress::new(Address::read("incidents@bücher.example").unwrap(), '+');
+        let written = Address::read("incidents+help@xn--bcher-kva.example").unwrap();
+        assert_eq!(own.tag_of(&written), own.tag_of(&own.tagged("help")));
+        assert!(own.tag_of(&written).is_some());
     }
 
     #[test]

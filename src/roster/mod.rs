@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::incident::state::Person;
 use crate::mail::Address;
+use crate::mail::address::is_same_domain;
 use rotation::Rotation;
 
 /// Everybody the configuration names.
@@ -85,7 +86,7 @@ impl Roster {
     /// In the roster, or of a configured domain.
     pub fn knows(&self, address: &Address) -> bool {
         self.member(address).is_some()
-            || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(address.domain()))
+            || self.domains.iter().any(|domain| is_same_domain(domain, address.domain()))
     }
 
     /// Finds a person by address, alias, full name, or a first name that only one has.
