@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use firebell::incident::decision::{
     Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
 };
-use firebell::incident::event::{LineResult, Outcome, Waits};
+use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
@@ -152,18 +152,24 @@ fn duties() -> Vec<(&'static str, Letter)> {
         by: person("Alice Ng"),
         remark: Some("database".to_owned()),
     };
-    let undeliverable = Says::Undeliverable {
+    let undelivered = |fate, reason: &str| Says::Undeliverable {
         to: address("carol@example.org"),
         purpose: Purpose::RoleOffer,
-        reason: "550 5.1.1 mailbox unknown".to_owned(),
+        fate,
+        reason: reason.to_owned(),
     };
+    let refused = undelivered(Fate::Refused, "550 5.1.1 mailbox unknown");
+    let late = undelivered(Fate::Late, "the relay did not take it while it was of use");
+    let unknown = undelivered(Fate::Unknown, "the relay twice did not say whether it took it");
     vec![
         ("take-command", said(first, &declared(), at(13, 5))),
         ("take-command-several", said(several, &declared(), at(13, 5))),
         ("take-command-handover", said(handover, &commanded(), at(13, 45))),
         ("take-command-silent", said(silent, &commanded(), at(14, 10))),
         ("role-offer", said_to("carol@example.org", role, &commanded(), at(13, 8))),
-        ("undeliverable", said(undeliverable, &commanded(), at(13, 9))),
+        ("undeliverable", said(refused, &commanded(), at(13, 9))),
+        ("undeliverable-late", said(late, &commanded(), at(13, 9))),
+        ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
     ]
 }
 
@@ -591,6 +597,7 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Undeliverable {
             to: address("mallory@example.org"),
             purpose: Purpose::Note,
+            fate: Fate::Refused,
             reason: text(),
         },
     ]

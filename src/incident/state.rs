@@ -66,6 +66,9 @@ pub struct Incident {
     /// Whose mail did not arrive: others heard of it, and need not hear of every mail.
     #[serde(default)]
     pub unreachable: BTreeSet<Address>,
+    /// Who missed a mail because it was late, or may have: told of once, too.
+    #[serde(default)]
+    pub missed: BTreeSet<Address>,
     /// Raised to void every token handed out before.
     pub token_epoch: u32,
     /// The same for the tokens of one address, beyond those of all.

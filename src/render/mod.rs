@@ -75,8 +75,8 @@ pub fn render_mailing(
         Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
         Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
         Says::PostmortemPublished => aftermath::render_published(context, timeline),
-        Says::Undeliverable { to, purpose, reason } => {
-            duty::render_undeliverable(context, to, *purpose, reason)
+        Says::Undeliverable { to, purpose, fate, reason } => {
+            duty::render_undeliverable(context, to, *purpose, *fate, reason)
         }
     }
 }
