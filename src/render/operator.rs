@@ -12,24 +12,35 @@ use crate::incident::Policy;
 use crate::incident::decision::Purpose;
 use crate::mail::compose::Letter;
 
+/// A message that was stored and could not be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Unreadable<'a> {
+    /// Its number in the inbox.
+    pub id: i64,
+    /// The reverse-path that it came with; empty for a machine's.
+    pub from: &'a str,
+    /// Its sender was asked to send it again.
+    pub sender_told: bool,
+    pub why: &'a str,
+}
+
 /// For the operator: a message was stored and could not be read.
-pub fn render_unreadable(
-    policy: &Policy,
-    inbound_id: i64,
-    from: &str,
-    why: &str,
-    now: DateTime<Utc>,
-) -> Letter {
+pub fn render_unreadable(policy: &Policy, message: &Unreadable<'_>, now: DateTime<Utc>) -> Letter {
     let mut paper = Paper::new("A message could not be read", one_line(&policy.name));
-    paper.prose(
-        "It is stored whole and nothing was done with it. Please look at it and tell its sender, \
-         who has heard nothing; if it reports an incident, declare it yourself.",
-    );
+    let sender = if message.sender_told {
+        "Its sender was asked to send the text again, as plain text."
+    } else {
+        "Its sender has heard nothing: please tell them."
+    };
+    paper.prose(&format!(
+        "Please look at it, and if it reports an incident, declare it yourself: nothing was done with \
+         it. {sender} It is stored whole.",
+    ));
     paper.facts(vec![
-        fact("Message", format!("number {inbound_id} of the inbound mail")),
-        fact("From", clipped(from, 200)),
+        fact("Message", format!("number {} of the inbound mail", message.id)),
+        fact("From", clipped(message.from, 200)),
         fact("Noticed", when::full(now, policy)),
-        fact("Why", clipped(why, 400)),
+        fact("Why", clipped(message.why, 400)),
     ]);
     letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
 }
