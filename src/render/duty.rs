@@ -30,7 +30,7 @@ pub fn render_take_command(
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&why_asked(context, asked, by));
     let answer = match answer_by {
-        Some(at) => format!("Please answer by {}.", context.until(at)),
+        Some(at) => format!("Please answer by {}.", context.full(at)),
         None => "Please answer as soon as you can.".to_owned(),
     };
     paper.prose(&format!("{answer}{}", otherwise(then, answer_by.is_some())));

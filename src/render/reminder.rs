@@ -138,10 +138,7 @@ fn missing_headline(fields: &[&'static str]) -> String {
 fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -> String {
     match due_at {
         None => format!("{what} wanted"),
-        Some(at) if (at - context.now).num_seconds() > 59 => format!("{what} due {}", context.brief(at)),
-        Some(at) if (context.now - at).num_seconds() < 60 => {
-            format!("{what} due now, {}", context.brief(at))
-        }
+        Some(at) if (context.now - at).num_seconds() < 60 => format!("{what} due {}", context.brief(at)),
         Some(at) => format!("{what} overdue since {}", context.brief(at)),
     }
 }
@@ -175,7 +172,7 @@ fn add_update(
              because nobody has answered the reminders. Please reach {}. The deputy and the liaison \
              can also send the update themselves, by a reply to this mail.",
             context.key(),
-            context.until(due_at),
+            context.full(due_at),
             first_name(&reminder.owed_by),
         ));
     } else {
@@ -183,7 +180,7 @@ fn add_update(
             "An update {due} {}. Reply with two or three sentences: what changed, \
              what you do next, how customers are affected. Your words go to everybody as they are. \
              \"We do not know yet\" is an update too.",
-            context.until(due_at),
+            context.full(due_at),
         ));
     }
     let consequences = consequences(context, due_at);
@@ -330,9 +327,9 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
     let owner = &reminder.owed_by;
     let by = match reminder.due_at {
         None => String::new(),
-        Some(at) if at > context.now => format!(" by {}", context.until(at)),
+        Some(at) if at > context.now => format!(" by {}", context.full(at)),
         Some(at) if (context.now - at).num_seconds() < 60 => " now".to_owned(),
-        Some(at) => format!(" now; it was wanted {}", context.until(at)),
+        Some(at) => format!(" now; it was wanted {}", context.full(at)),
     };
     if reminder.escalated {
         paper.prose(&format!(
@@ -378,8 +375,8 @@ fn add_postmortem(
 ) {
     let name = postmortem_name(context);
     let due = match due_at {
-        Some(at) if at > context.now => format!("is due {}", context.until(at)),
-        Some(at) => format!("was due {}", context.until(at)),
+        Some(at) if at > context.now => format!("is due {}", context.full(at)),
+        Some(at) => format!("was due {}", context.full(at)),
         None => "has no date; this is the only reminder".to_owned(),
     };
     if reminder.escalated {
