@@ -278,8 +278,8 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
     let others = match (held.waits, held.together) {
         (Waits::TooMany, _) | (_, false) => "",
         (_, true) => {
-            " It is one of many: what comes after it in this hour is kept with it, and you are \
-                      told once."
+            " This is one of many: what comes after it in this hour is kept with it, and you are told \
+             once."
         }
     };
     let accepted = match held.waits {
@@ -294,9 +294,10 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
         (_, false) => "",
     };
     paper.prose(&format!(
-        "Nobody else has seen this. {why}{others} {accepted}{kept_with_it} If not, do nothing; it stays \
-         on file and the sender hears nothing."
+        "{accepted}{kept_with_it} If not, do nothing: it stays on file, and the sender hears nothing. \
+         Nobody else has seen it.",
     ));
+    paper.prose(&format!("{why}{others}"));
     let to = policy.address.tagged(&format!("held.{}.{TOKEN_MARK}", held.id));
     paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
     let mut facts = vec![

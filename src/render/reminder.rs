@@ -168,12 +168,11 @@ fn add_update(
     let due = if late { "was due" } else { "is due" };
     if reminder.escalated {
         paper.prose(&format!(
-            "{owner} commands {} and owes everybody an update, which {due} {}. You get this \
-             because nobody has answered the reminders. Please reach {}. The deputy and the liaison \
-             can also send the update themselves, by a reply to this mail.",
+            "Please reach {owner}, who commands {} and owes everybody an update: it {due} {}, and the \
+             reminders were not answered. The deputy and the liaison can also send the update \
+             themselves, by a reply to this mail.",
             context.key(),
             context.full(due_at),
-            first_name(&reminder.owed_by),
         ));
     } else {
         paper.prose(&format!(
@@ -254,8 +253,8 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
 
 fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str], subject: &str) {
     paper.prose(
-        "You declared or command this incident, and everybody reads its facts. Reply with what you \
-         know, one line each; a guess can be corrected. What you leave out stays marked as not \
+        "Please reply with what you know, one line each; a guess can be corrected. You declared or \
+         command this incident, and everybody reads its facts. What you leave out stays marked as not \
          stated and is asked for again with the next reminder of an update.",
     );
     paper.items(&questions(context, fields));
@@ -333,9 +332,8 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
     };
     if reminder.escalated {
         paper.prose(&format!(
-            "{} commanded {} and has not named who writes its {name}. You get this because the \
-             reminders were not answered. Please agree on somebody{}.",
-            shown(owner),
+            "Please agree on somebody who writes the {name} of {}{}. {} commanded it and has not answered \
+             the reminders.",
             context.key(),
             match context.incident.commander() {
                 Some(commander) => format!(
@@ -345,6 +343,7 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
                 ),
                 None => ", and reply with `Postmortem owner: name`".to_owned(),
             },
+            shown(owner),
         ));
     } else {
         paper.prose(&format!(
@@ -381,8 +380,7 @@ fn add_postmortem(
     };
     if reminder.escalated {
         paper.prose(&format!(
-            "{} owes the {name} of {}, which {due}. You get this because it is late. Please ask \
-             what is in the way.{}",
+            "Please ask {} what is in the way: the {name} of {} {due}.{}",
             shown(&reminder.owed_by),
             context.key(),
             match context.incident.commander() {
