@@ -15,6 +15,7 @@ mod languages;
 mod markers;
 mod notices;
 mod separators;
+pub(super) mod sign_offs;
 mod signature;
 mod tagline;
 mod taglines;
