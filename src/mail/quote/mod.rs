@@ -6,6 +6,7 @@
 
 mod attribution;
 mod author;
+mod containers;
 mod devices;
 mod endings;
 pub(super) mod html;
