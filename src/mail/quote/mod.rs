@@ -18,6 +18,7 @@ mod notices;
 mod separators;
 pub(super) mod sign_offs;
 mod signature;
+mod styles;
 mod tagline;
 mod taglines;
 mod tags;
