@@ -20,8 +20,8 @@ mod wrap;
 use chrono::{DateTime, Utc};
 
 pub use answer::{
-    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_stuck, render_unread,
-    render_unreadable,
+    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_review, render_stuck,
+    render_unread, render_unreadable,
 };
 pub use digest::render_digest;
 pub use reminder::render_reminders;
