@@ -135,7 +135,7 @@ pub enum Waits {
     /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
     /// exist, and nothing proves who they are: they cannot be asked what they meant.
     Nowhere,
-    /// A stranger names an incident in the subject, where anybody could.
+    /// Somebody who takes no part in an incident names it in the subject, where anybody could.
     Names(i64),
 }
 

@@ -245,7 +245,7 @@ impl Incident {
 
     /// Whether somebody has to do with this incident: named in it, who reported it, who was asked to
     /// command, who owes its postmortem.
-    fn concerns(&self, address: &Address) -> bool {
+    pub fn concerns(&self, address: &Address) -> bool {
         let is = |person: &Person| person.address == *address;
         let asked = match &self.command {
             Command::Offered { to, .. } => to.iter().any(is),
