@@ -58,6 +58,8 @@ const WINDOWS: &[(&str, &str)] = &[
 ];
 /// Where in an HTML part its own label stands, if anywhere (HTML 13.2.3.2 looks at 1,024 octets).
 const LABEL_WITHIN: usize = 1_024;
+/// Where the first charset of a message stands, behind a header of an ordinary length.
+const DECLARED_WITHIN: usize = 32 * 1024;
 /// Base64 in mail has 76 columns; shorter than this, a line of letters may be a word of a footer.
 const BASE64_LINE_MIN: usize = 40;
 
@@ -233,8 +235,21 @@ fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
 
 /// What `<meta charset=…>` says.
 fn own_label(octets: &[u8]) -> Option<&str> {
+    first_label(octets.get(..LABEL_WITHIN.min(octets.len()))?)
+}
+
+/// The first charset that a message declares, in its header or that of its first part with one: what
+/// its programme writes in, also where it encodes nothing. `None` where that tells nothing.
+pub(super) fn declared_label(message: &[u8]) -> Option<&str> {
+    let label = first_label(message.get(..DECLARED_WITHIN.min(message.len()))?)?;
+    let lower = label.to_ascii_lowercase();
+    let is_known = charset_decoder(find(ALIASES, &lower).unwrap_or(&lower).as_bytes()).is_some();
+    (is_known && !UNRELIABLE.contains(&lower.as_str()) && !is_wide(&lower)).then_some(label)
+}
+
+/// The value behind the first `charset=`.
+fn first_label(start: &[u8]) -> Option<&str> {
     const NAME: &[u8] = b"charset=";
-    let start = octets.get(..LABEL_WITHIN.min(octets.len()))?;
     let at = start.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
     let value = start.get(at + NAME.len()..)?;
     let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
