@@ -11,6 +11,8 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding, Message, MessagePart, MimeHeaders};
 
+use super::words;
+
 /// Labels that programmes write without looking.
 const UNRELIABLE: &[&str] = &[
     "",
@@ -123,8 +125,27 @@ pub(super) fn transfer_decoded<'a>(
         }
         Encoding::None => Some(Cow::Borrowed(raw)),
         Encoding::Base64 => base64_decode(raw).map(Cow::Owned),
-        Encoding::QuotedPrintable => quoted_printable_decode(raw).map(Cow::Owned),
+        Encoding::QuotedPrintable => {
+            Some(Cow::Owned(quoted_printable_decode(raw).unwrap_or_else(|| read_broken_quoted(raw))))
+        }
     }
+}
+
+/// Quoted-printable in which an `=` that begins no octet stands for itself (RFC 2045 section 6.7).
+fn read_broken_quoted(raw: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(raw.len());
+    for line in raw.split_inclusive(|octet| *octet == b'\n') {
+        let text = line.trim_ascii_end();
+        match text.strip_suffix(b"=") {
+            // A line end of the transport only.
+            Some(text) => octets.extend(words::read_q(text, b'_')),
+            None => {
+                octets.extend(words::read_q(text, b'_'));
+                octets.extend_from_slice(if line.ends_with(b"\n") { b"\n" } else { b"" });
+            }
+        }
+    }
+    octets
 }
 
 /// Base64 to which a gateway or a list has added lines of plain text, which stay as they are.
