@@ -110,9 +110,12 @@ impl Batch {
     ) -> Result<Done, StoreError> {
         self.became.clear();
         let claim = self.write.claim_content_key(key, message.id).await?;
-        if let Claim::Settled { first } = claim {
-            let fate = self.write.load_fate(first).await?;
-            let of = fate.and_then(|(_, incident)| incident);
+        let settled = match claim {
+            Claim::Settled { first } => Some(self.write.load_fate(first).await?),
+            _ => None,
+        };
+        let of = settled.flatten().and_then(|(_, incident)| incident);
+        if settled.is_some() && (of.is_none() || mail.attachments.is_empty()) {
             self.became.push("a second copy, without effect".to_owned());
             self.audit_mail(message, mail, None, of).await?;
             return Ok(Done::Copy { of });
@@ -140,6 +143,12 @@ impl Batch {
         };
         let by = speaker(mail, clues, &pointed, proof, &policy);
         let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
+        if let (Some(_), Some(number)) = (settled, of) {
+            self.became.push("a second copy".to_owned());
+            self.add_files_of_copy(mail, number, proven).await?;
+            self.audit_mail(message, mail, by.as_ref(), of).await?;
+            return Ok(Done::Copy { of });
+        }
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
         let number = found.number;
         if let Claim::Unproven { first } = claim {
@@ -153,6 +162,7 @@ impl Batch {
             if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
                 self.write.save_content_key(key, message.id, false).await?;
                 self.confirm_report(declared, by.clone()).await?;
+                self.add_files_of_copy(mail, declared, proven).await?;
                 self.audit_mail(message, mail, Some(by), Some(declared)).await?;
                 return Ok(Done::So(InboundState::Read, Some(declared)));
             }

@@ -134,8 +134,15 @@ impl Pending {
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
 
-    pub(super) fn add_attachments(&mut self, incident: i64, seq: i64, attachments: &[Attachment]) {
-        for (position, attachment) in attachments.iter().enumerate() {
+    /// Files of an entry, behind the `before` that it has.
+    pub(super) fn add_attachments(
+        &mut self,
+        incident: i64,
+        seq: i64,
+        before: usize,
+        attachments: &[Attachment],
+    ) {
+        for (position, attachment) in (before..).zip(attachments) {
             let hash = attachment.content.as_ref().map(Content::hash);
             let name = plain(&attachment.name);
             let size_octets = attachment.size_octets;
