@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[path = "cli/inbox.rs"]
+mod inbox;
 #[path = "cli/operations.rs"]
 mod operations;
 

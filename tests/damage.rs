@@ -144,6 +144,12 @@ async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_t
     assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your mail could not be read"]);
     let words = server.words_to(OPERATOR).await;
     assert!(words[0].contains("Its sender was asked to send the text again"), "{words:?}");
+    assert!(words[0].contains(&format!("firebell inbox read-again {bad} ")), "{words:?}");
+
+    server.sql("drop trigger picky").await;
+    assert!(server.engine.store.read_again(bad).await.unwrap());
+    server.read_all().await;
+    assert_eq!(server.state_of(bad).await, "read");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! Start with [`bases`], which every test walks.
 
+#[path = "store/inbox.rs"]
+mod inbox;
 #[path = "store/mailboxes.rs"]
 mod mailboxes;
 #[path = "store/outbox.rs"]
@@ -284,8 +286,8 @@ async fn a_message_is_marked_with_what_became_of_it() {
         let mut write = store.begin_write().await.unwrap();
         assert_eq!(write.count_attempt(3).await.unwrap(), 1);
         assert_eq!(write.count_attempt(3).await.unwrap(), 2);
-        write.mark_inbound(1, InboundState::Read, Some(7), at(9)).await.unwrap();
-        write.mark_inbound(2, InboundState::Held, None, at(9)).await.unwrap();
+        write.mark_inbound(1, InboundState::Read, Some(7), None, at(9)).await.unwrap();
+        write.mark_inbound(2, InboundState::Held, None, None, at(9)).await.unwrap();
         write.commit().await.unwrap();
         assert_eq!(store.load_messages(7).await.unwrap(), [message(1)]);
         let mut write = store.begin_write().await.unwrap();
@@ -303,7 +305,7 @@ async fn a_write_that_is_dropped_never_happened() {
     for base in bases().await {
         base.store().save_inbound(&[message(1)]).await.unwrap();
         let mut write = base.store().begin_write().await.unwrap();
-        write.mark_inbound(1, InboundState::Filed, None, at(9)).await.unwrap();
+        write.mark_inbound(1, InboundState::Filed, None, None, at(9)).await.unwrap();
         drop(write);
         assert_eq!(base.store().count_waiting_inbound().await.unwrap(), 1);
     }
@@ -324,7 +326,7 @@ async fn two_readers_on_postgres_take_turns_so_that_the_first_received_is_read_f
         waiting.iter().map(|inbound| inbound.message.id).collect::<Vec<_>>()
     });
     begins.await.unwrap();
-    one.mark_inbound(1, InboundState::Read, None, at(9)).await.unwrap();
+    one.mark_inbound(1, InboundState::Read, None, None, at(9)).await.unwrap();
     one.commit().await.unwrap();
     assert_eq!(other.await.unwrap(), [2, 3], "neither before the first nor beside it");
 }
@@ -354,7 +356,7 @@ async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
         store.save_inbound(&messages).await.unwrap();
         let mut write = store.begin_write().await.unwrap();
         for id in 1..=1_100 {
-            write.mark_inbound(id, InboundState::Read, Some(7), at(9)).await.unwrap();
+            write.mark_inbound(id, InboundState::Read, Some(7), None, at(9)).await.unwrap();
         }
         write.commit().await.unwrap();
         assert_eq!(store.forget_raw(at(1_050)).await.unwrap(), 1_049);

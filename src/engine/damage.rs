@@ -25,7 +25,8 @@ impl Batch {
         inbound: i64,
         reverse_path: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.write.mark_inbound(inbound, InboundState::SetAside, None, self.now).await?;
+        let why = "the server failed each time while reading it; its log says how";
+        self.write.mark_inbound(inbound, InboundState::SetAside, None, Some(why), self.now).await?;
         self.fates.push((InboundState::SetAside, self.now));
         // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
         let sender = reverse_path.and_then(|path| Address::read(path).ok());
@@ -37,12 +38,8 @@ impl Batch {
             None => false,
         };
         let Some(to) = self.caretaker() else { return Ok(()) };
-        let message = Unreadable {
-            id: inbound,
-            from: reverse_path.unwrap_or_default(),
-            sender_told,
-            why: "the server failed each time while reading it; its log says how",
-        };
+        let message =
+            Unreadable { id: inbound, from: reverse_path.unwrap_or_default(), sender_told, why };
         let letter = render::render_unreadable(&self.policy, &message, self.now);
         self.store_single(&letter, &to, None, None).await?;
         Ok(())

@@ -32,13 +32,15 @@ pub fn render_unreadable(policy: &Policy, message: &Unreadable<'_>, now: DateTim
     } else {
         "Its sender has heard nothing: please tell them."
     };
+    let id = message.id;
     paper.prose(&format!(
-        "Please look at it, and if it reports an incident, declare it yourself: nothing was done with \
-         it. {sender} It is stored whole.",
+        "Please look at it with `firebell inbox show {id}`, and if it reports an incident, declare it \
+         yourself: nothing was done with it. {sender} It is stored whole; when what broke it is mended, \
+         `firebell inbox read-again {id}` has the server read it once more.",
     ));
     paper.facts(vec![
-        fact("Message", format!("number {} of the inbound mail", message.id)),
-        fact("From", clipped(message.from, 200)),
+        fact("Message", id.to_string()),
+        fact("From", clipped(if message.from.is_empty() { "nobody" } else { message.from }, 200)),
         fact("Noticed", when::full(now, policy)),
         fact("Why", clipped(message.why, 400)),
     ]);
