@@ -73,6 +73,8 @@ impl Batch {
         if self.write.count_use_of_day("stuck", self.now).await? > 1 {
             return Ok(false);
         }
+        // One notice is enough, however many days it waits.
+        self.write.settle_stuck().await?;
         let letter = render::render_stuck(&self.policy, since, count, self.now);
         self.store_single(&letter, &to, None, None).await?;
         Ok(true)

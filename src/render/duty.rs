@@ -233,6 +233,6 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemPublished => "the postmortem",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
-        Purpose::Operator => "a notice to the operator",
+        Purpose::Operator | Purpose::Stuck => "a notice to the operator",
     }
 }

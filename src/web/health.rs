@@ -17,12 +17,21 @@ use crate::store::{Store, StoreError};
 /// What waits to be sent may be in.
 const WAITING: [OutboxState; 3] = [OutboxState::Queued, OutboxState::Deferred, OutboxState::Uncertain];
 
-/// Ready means that mail can be stored. A relay that is away is shown and does not count: mail waits for
-/// it, and another server would have the same one.
+/// Ready means that mail can be stored. A relay that is away, or mail that waits for it for too long, is
+/// shown and does not count: another server would have the same one.
 pub async fn show_health(State(engine): State<Engine>) -> Response {
-    match engine.store.probe(engine.clock.now()).await {
-        Ok(()) if engine.meters.relay_is_there() => "ok\n".into_response(),
-        Ok(()) => "ok, but the relay is not there, and mail waits for it\n".into_response(),
+    let stuck = match engine.store.probe(engine.clock.now()).await {
+        Ok(()) => engine.stuck_mail().await,
+        Err(error) => return unavailable(&error),
+    };
+    match stuck {
+        Ok(_) if !engine.meters.relay_is_there() => {
+            "ok, but the relay is not there, and mail waits for it\n".into_response()
+        }
+        Ok(Some((_, count))) => {
+            format!("ok, but mail does not move: {count} wait for the relay\n").into_response()
+        }
+        Ok(None) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
     }
 }
