@@ -173,6 +173,7 @@ pub(super) fn is_changed(before: &Incident, after: &Incident) -> bool {
     same.next_seq = before.next_seq;
     same.last_entry_at = before.last_entry_at;
     same.unreachable.clone_from(&before.unreachable);
+    same.missed.clone_from(&before.missed);
     same != *before
 }
 

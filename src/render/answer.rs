@@ -268,9 +268,8 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
                 .to_owned(),
         ),
         Waits::Names(number) => (
-            format!("A stranger writes about INC-{number}; shall it be in the timeline?"),
-            "The sender is not known here and nothing proves who they are; anybody can write an \
-             incident's number into a subject."
+            format!("A mail names INC-{number}; shall it be in the timeline?"),
+            "Its sender takes no part in that incident, and anybody can write a number into a subject."
                 .to_owned(),
         ),
     };
@@ -293,9 +292,13 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
         (Waits::TooMany, _) | (_, true) => " What was kept with it is in its timeline then.",
         (_, false) => "",
     };
+    let unheard = match held.waits {
+        // Its sender knows that it waits, where they proved who they are.
+        Waits::Names(_) => "it stays on file",
+        _ => "it stays on file, and the sender hears nothing",
+    };
     paper.prose(&format!(
-        "{accepted}{kept_with_it} If not, do nothing: it stays on file, and the sender hears nothing. \
-         Nobody else has seen it.",
+        "{accepted}{kept_with_it} If not, do nothing: {unheard}. Nobody else has seen it.",
     ));
     paper.prose(&format!("{why}{others}"));
     if held.unread.is_some() {
@@ -316,6 +319,23 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
     paper.facts(facts);
     paper.words(held.text);
     letter(Purpose::Held, "Held report", &own_subject, &paper)
+}
+
+/// For somebody whose mail names an incident that they take no part in, and waits. Tells nothing of
+/// that incident, which may be private.
+pub fn render_review(policy: &Policy, number: i64, now: DateTime<Utc>) -> Letter {
+    let key = format!("INC-{number}");
+    let lead = format!("Your mail waits: you take no part in {key}");
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    paper.prose(&format!(
+        "To put your words into the timeline of {key} now, send them in a reply to this mail. You need \
+         not: the commander on call is asked whether they belong there. Nothing but the subject of your \
+         mail names {key}, and anybody can write a number into a subject. If it is something else, \
+         declare it: mail {}, without the number in the subject.",
+        policy.address.address()
+    ));
+    paper.facts(vec![fact("Received", when::full(now, policy))]);
+    letter(Purpose::Receipt, &policy.name, &format!("[{key}] Your mail waits"), &paper)
 }
 
 /// Who is on call.

@@ -9,6 +9,7 @@ use super::paper::{Paper, fact, facts};
 use super::wrap::{clipped, one_line};
 use crate::incident::Role;
 use crate::incident::decision::{OfferedBy, Purpose};
+use crate::incident::event::Fate;
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::compose::Letter;
@@ -188,22 +189,47 @@ pub fn render_undeliverable(
     context: &Context<'_>,
     to: &Address,
     purpose: Purpose,
+    fate: Fate,
     reason: &str,
 ) -> Letter {
     let person = context.policy.roster.person(to, "");
     let name = shown(&person);
-    let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));
-    let mut paper = Paper::new(format!("{name} does not get our mail"), context.about());
-    paper.prose(&format!(
-        "{name} did not get {}: it could not be delivered. Please reach them another way now, or \
-         give what they have to do to somebody else. Until then {} does not know of it.",
-        purpose_words(purpose),
-        first_name(&person),
-    ));
+    let first = first_name(&person);
+    let what = purpose_words(purpose);
+    let reach = "Please reach them another way now, or give what they have to do to somebody else.";
+    let (subject, lead, prose) = match fate {
+        Fate::Refused | Fate::Withheld => (
+            format!("Mail to {name} does not arrive"),
+            format!("{name} does not get our mail"),
+            format!(
+                "{reach} {name} did not get {what}: it could not be delivered. Until then {first} does \
+                 not know of it."
+            ),
+        ),
+        Fate::Late => (
+            format!("{name} missed {what}"),
+            format!("{name} missed {what}"),
+            format!(
+                "{reach} It waited for the relay until it was of no use, and is not sent any more. \
+                 Other mail to {first} may arrive, late."
+            ),
+        ),
+        Fate::Unknown => (
+            format!("Did {name} get {what}?"),
+            format!("Nobody knows whether {name} got {what}"),
+            format!(
+                "Please ask {first} now. The connection to the relay broke twice before it answered: the \
+                 mail may have arrived twice, or not at all, and it is not sent again."
+            ),
+        ),
+    };
+    let subject = context.duty_subject(&subject);
+    let mut paper = Paper::new(lead, context.about());
+    paper.prose(&prose);
     paper.facts(vec![
         fact("Person", name),
         fact("Address", to.as_str()),
-        fact("What was sent", purpose_words(purpose)),
+        fact("Mail", what),
         fact("Reason", clipped(reason, 400)),
     ]);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
