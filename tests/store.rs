@@ -363,6 +363,7 @@ async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
         assert_eq!(store.forget_raw(at(1_050)).await.unwrap(), 1_049);
         assert_eq!(store.forget_raw(at(1_050)).await.unwrap(), 0);
         assert_eq!(store.load_messages(7).await.unwrap().len(), 51);
+        assert_eq!(store.count_forgotten(7).await.unwrap(), 1_049);
         assert_eq!(store.forget_raw(at(5_000)).await.unwrap(), 51);
         assert_eq!(store.count_waiting_inbound().await.unwrap(), 100);
         let mut write = store.begin_write().await.unwrap();

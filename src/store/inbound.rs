@@ -65,6 +65,7 @@ statements! {
         select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
                octets, state, attempts, authentication
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    COUNT_FORGOTTEN = "select count(*) from inbound where incident = $1 and octets is null";
     /// Whoever dies over it lets the lease lapse, and it is asked about again.
     LEASE_UNPROVEN = "
         update inbound set leased_until = $2
@@ -228,6 +229,12 @@ impl Store {
     pub async fn load_messages(&self, number: i64) -> Stored<Vec<NewInbound>> {
         let rows: Vec<InboundRow> = self.engine.load(LOAD_OF_INCIDENT, vec![number.into()]).await?;
         rows.into_iter().map(|row| Ok(row.read()?.0.message)).collect()
+    }
+
+    /// How many messages of an incident were forgotten.
+    pub async fn count_forgotten(&self, number: i64) -> Stored<i64> {
+        let counts: Vec<(i64,)> = self.engine.load(COUNT_FORGOTTEN, vec![number.into()]).await?;
+        Ok(counts.first().map_or(0, |(count,)| *count))
     }
 
     /// Deletes raw octets of messages received before `before`, keeping their rows. Messages that
