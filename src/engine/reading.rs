@@ -61,7 +61,8 @@ impl Batch {
         let message = &inbound.message;
         if self.must_ask(inbound) {
             self.unproven = true;
-            return self.write.mark_inbound(message.id, InboundState::Unproven, None, self.now).await;
+            let state = InboundState::Unproven;
+            return self.write.mark_inbound(message.id, state, None, None, self.now).await;
         }
         let mail = self.read_stored(message);
         let said = self.authentication(inbound, &mail);
@@ -88,7 +89,11 @@ impl Batch {
         }
         let (state, incident) = done.fate();
         self.fates.push((state, message.received_at));
-        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        let look = self.look.take().filter(|_| incident.is_none());
+        let unread = mail.unreadable.map(|why| format!("could not be read, because {why}"));
+        let reason: Vec<String> = unread.into_iter().chain(look).collect();
+        let reason = (!reason.is_empty()).then(|| reason.join("; "));
+        self.write.mark_inbound(message.id, state, incident, reason.as_deref(), self.now).await?;
         if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
             let known =
                 KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
@@ -96,6 +101,12 @@ impl Batch {
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
         Ok(())
+    }
+
+    /// What became of a message, which lies in the inbox for somebody to look at.
+    pub(super) fn leave_to_look(&mut self, became: String) {
+        self.became.push(became.clone());
+        self.look = Some(became);
     }
 
     /// Does what a message asks for at one of the places that it was sent to, unless another copy of
@@ -195,7 +206,7 @@ impl Batch {
         if let Claim::Unproven { first } = claim {
             // A report that was held is not accepted a second time.
             if let Some((InboundState::Held, _)) = self.write.load_fate(first).await? {
-                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+                self.write.mark_inbound(first, InboundState::Filed, None, None, self.now).await?;
             }
             return self.write.save_content_key(key, id, false).await;
         }
@@ -252,7 +263,7 @@ impl Batch {
                 Ok((InboundState::Filed, number))
             }
             Meaning::Keep(why) => {
-                self.became.push(format!("kept without effect: {why}"));
+                self.leave_to_look(format!("kept without effect: {why}"));
                 Ok((InboundState::Filed, None))
             }
             Meaning::Hold(waits) => {
@@ -275,7 +286,7 @@ impl Batch {
                 Ok((InboundState::Filed, None))
             }
             Meaning::Guide(to) => {
-                self.became.push("sent the guide".to_owned());
+                self.leave_to_look("sent the guide".to_owned());
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }

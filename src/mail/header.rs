@@ -26,6 +26,12 @@ pub(super) fn header_end(octets: &[u8]) -> usize {
     at
 }
 
+/// The header as it was written, for people; not more of it than the limits allow.
+pub fn header_text(octets: &[u8]) -> String {
+    let end = header_end(octets).min(HEADER_OCTETS_MAX);
+    charset::read_octets("", octets.get(..end).unwrap_or_default())
+}
+
 /// The fields of a header in their order, unfolded; not more than the limits allow.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
