@@ -17,12 +17,17 @@ use crate::store::{Store, StoreError};
 /// What waits to be sent may be in.
 const WAITING: [OutboxState; 3] = [OutboxState::Queued, OutboxState::Deferred, OutboxState::Uncertain];
 
-/// Ready means that mail can be stored. A relay that is away is shown and does not count: mail waits for
-/// it, and another server would have the same one.
+/// Ready means that mail can be stored. A relay or a mailbox that is away is shown and does not count:
+/// mail waits for it, and another server would have the same one.
 pub async fn show_health(State(engine): State<Engine>) -> Response {
     match engine.store.probe(engine.clock.now()).await {
-        Ok(()) if engine.meters.relay_is_there() => "ok\n".into_response(),
-        Ok(()) => "ok, but the relay is not there, and mail waits for it\n".into_response(),
+        Ok(()) if !engine.meters.relay_is_there() => {
+            "ok, but the relay is not there, and mail waits for it\n".into_response()
+        }
+        Ok(()) if engine.meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some()) => {
+            "ok, but the mailbox cannot be read, and mail waits in it\n".into_response()
+        }
+        Ok(()) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
     }
 }
