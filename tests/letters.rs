@@ -24,7 +24,7 @@ use firebell::mail::compose::{
 };
 use firebell::render::{
     HeldReport, render_digest, render_guide, render_held, render_mailing, render_on_call,
-    render_reminders, render_review, render_unread, render_unreadable,
+    render_reminders, render_review, render_unread, render_unread_mailbox, render_unreadable,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -256,6 +256,15 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("held-nowhere", render_held(&policy(), &nowhere)),
         ("held-named", render_held(&policy(), &named)),
         ("held-unsigned", render_held(&policy(), &unsigned)),
+        (
+            "operator-mailbox",
+            render_unread_mailbox(
+                &policy(),
+                at(13, 20),
+                "token_command failed (exit status: 3): invalid_grant",
+                at(13, 40),
+            ),
+        ),
         ("review", render_review(&policy(), 42, at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), at(13, 40))),

@@ -69,6 +69,20 @@ impl Batch {
         Ok(true)
     }
 
+    /// Tells the caretaker, once a day, that the mailbox cannot be read.
+    pub(super) async fn tell_unread_mailbox(
+        &mut self,
+        since: DateTime<Utc>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        if self.write.count_use_of_day("mailbox", self.now).await? > 1 {
+            return Ok(());
+        }
+        let letter = render::render_unread_mailbox(&self.policy, since, why, self.now);
+        self.store_single(&letter, &to, None, None).await
+    }
+
     async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
         let Some(to) = self.caretaker() else { return Ok(()) };
         let why = "the server failed each time while reading it; its log says how";

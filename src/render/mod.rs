@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 
 pub use answer::{
     HeldReport, render_damaged, render_guide, render_held, render_on_call, render_review, render_stuck,
-    render_unread, render_unreadable,
+    render_unread, render_unread_mailbox, render_unreadable,
 };
 pub use digest::render_digest;
 pub use reminder::render_reminders;
