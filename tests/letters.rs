@@ -23,8 +23,9 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    HeldReport, render_digest, render_guide, render_held, render_mailing, render_on_call,
-    render_reminders, render_review, render_unread, render_unread_mailbox, render_unreadable,
+    HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
+    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unread_mailbox,
+    render_unreadable,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -241,8 +242,12 @@ fn answers() -> Vec<(&'static str, Letter)> {
         together: false,
     };
     let many = HeldReport { waits: Waits::TooMany, ..held };
-    let nowhere =
-        HeldReport { waits: Waits::Nowhere, unread: Some("its header is longer than 100 KiB"), ..held };
+    let nowhere = HeldReport {
+        waits: Waits::Nowhere,
+        unread: Some("it has more than 1,000 parts"),
+        text: "",
+        ..held
+    };
     let named = HeldReport { waits: Waits::Names(42), together: true, ..held };
     let unsigned = HeldReport { waits: Waits::Unsigned, from: None, ..held };
     vec![
@@ -256,6 +261,21 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("held-nowhere", render_held(&policy(), &nowhere)),
         ("held-named", render_held(&policy(), &named)),
         ("held-unsigned", render_held(&policy(), &unsigned)),
+        ("review", render_review(&policy(), 42, at(13, 40))),
+        ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
+        ("on-call", render_on_call(&policy(), at(13, 40))),
+    ]
+}
+
+fn for_operator() -> Vec<(&'static str, Letter)> {
+    let unreadable = |from, sender_told| {
+        let why = "the server failed each time while reading it; its log says how";
+        render_unreadable(&policy(), &Unreadable { id: 9, from, sender_told, why }, at(13, 40))
+    };
+    vec![
+        ("operator-unreadable", unreadable("x@y.example", false)),
+        ("operator-unreadable-told", unreadable("alice@example.org", true)),
+        ("operator-stuck", render_stuck(&policy(), at(13, 20), 12, at(13, 40))),
         (
             "operator-mailbox",
             render_unread_mailbox(
@@ -265,13 +285,8 @@ fn answers() -> Vec<(&'static str, Letter)> {
                 at(13, 40),
             ),
         ),
-        ("review", render_review(&policy(), 42, at(13, 40))),
-        ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
-        ("on-call", render_on_call(&policy(), at(13, 40))),
-        (
-            "operator",
-            render_unreadable(&policy(), 9, "x@y.example", "more than 100 parts deep", at(13, 40)),
-        ),
+        ("operator-damaged", render_damaged(&policy(), "INC-42", at(13, 40))),
+        ("operator-damaged-mail", render_damaged(&policy(), "mail 9 of the outbox", at(13, 40))),
     ]
 }
 
@@ -345,7 +360,10 @@ fn figures() -> Figures {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), reminders(), answers(), afterwards()].into_iter().flatten().collect()
+    [news(), duties(), reminders(), answers(), for_operator(), afterwards()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn printed(letter: &Letter) -> String {

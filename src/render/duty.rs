@@ -31,7 +31,7 @@ pub fn render_take_command(
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&why_asked(context, asked, by));
     let answer = match answer_by {
-        Some(at) => format!("Please answer by {}.", context.until(at)),
+        Some(at) => format!("Please answer by {}.", context.full(at)),
         None => "Please answer as soon as you can.".to_owned(),
     };
     paper.prose(&format!("{answer}{}", otherwise(then, answer_by.is_some())));
@@ -58,9 +58,14 @@ fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Lette
     let declared = context.brief(context.incident.declared_at);
     let lead = format!("Nobody commands this {severity}, declared {declared}");
     let mut paper = Paper::new(lead, context.about());
-    let asked = if asked.is_empty() { "Nobody could be asked".to_owned() } else { asked_full(asked) };
+    let asked = if asked.is_empty() {
+        "nobody could be asked".to_owned()
+    } else {
+        format!("{} did not answer when asked", asked_full(asked))
+    };
     paper.prose(&format!(
-        "{asked} did not answer the question whether they take command. Please reach somebody who can, now, or offer it to somebody else. Without that, {}.",
+        "Please reach somebody who can command, now, or offer it to somebody else: {asked}. Without \
+         that, {}.",
         one_line(then),
     ));
     paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
