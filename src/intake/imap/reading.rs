@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::connection::{Connection, ImapError, Opened};
 use super::{Memory, Settings};
 use crate::intake::envelope::{read_fields, read_recipients, read_reverse_path};
-use crate::intake::sources::MESSAGE_OCTETS_MAX;
+use crate::mail::MESSAGE_OCTETS_MAX;
 use crate::store::StoreError;
 use crate::store::rows::{Client, MailboxCursor, NewInbound, Route, Unfetched};
 
