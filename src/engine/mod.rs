@@ -314,6 +314,21 @@ impl Engine {
         Ok(waiting.filter(|(since, _)| now - *since > self.policy().stuck_after))
     }
 
+    /// Tells the operator, once a day, when the mailbox cannot be read for longer than the configured
+    /// limit: nothing that is written to it is known, and nobody who writes learns of that.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_mailbox(&self) -> Result<(), StoreError> {
+        let failing = self.meters.mailbox().and_then(|mailbox| mailbox.failing);
+        let Some((since, why)) = failing else { return Ok(()) };
+        if self.clock.now() - since <= self.policy().stuck_after {
+            return Ok(());
+        }
+        self.perform(Work::Unread { since, why }).await.map(drop)
+    }
+
     /// Runs a transaction, again when another writer was faster; whether it did anything.
     async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
@@ -358,6 +373,11 @@ enum Work {
     Stuck {
         since: DateTime<Utc>,
         count: i64,
+    },
+    /// The mailbox cannot be read.
+    Unread {
+        since: DateTime<Utc>,
+        why: String,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

@@ -21,9 +21,9 @@ use crate::mail::command::{Command, Line, Written};
 use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::mail::{Address, Origin};
+use crate::mail::{Address, MESSAGE_OCTETS_MAX, Origin};
 use crate::store::StoreError;
-use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound, Route};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
 const DECLARATIONS_A_SENDER: i64 = 5;
@@ -181,12 +181,15 @@ impl Batch {
         let declares = matches!(meaning, Meaning::Declare(_));
         let (state, incident) = self.act(message, mail, meaning, number).await?;
         self.audit_mail(message, mail, by.as_ref(), incident).await?;
-        if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
-            && by.known
+        if let Some(by) = by.filter(|by| by.known)
             && !mail.through_list
             && mail.origin == Origin::Person
         {
-            self.tell_unread(incident, &by.person, why).await?;
+            match mail.unreadable {
+                Some(why) if !declares => self.tell_unread(incident, &by.person, why).await?,
+                None if is_cut(message) => self.tell_cut(incident, &by.person).await?,
+                _ => {}
+            }
         }
         let may_do_more = !proven && (declares || state != InboundState::Read);
         self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
@@ -445,6 +448,12 @@ impl Batch {
         let timeline = self.write.load_timeline(number).await?;
         Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
     }
+}
+
+/// Whether a message was larger than what is taken: a mailbox cannot refuse it, as SMTP does, so that as
+/// much of it was fetched as may be.
+fn is_cut(message: &NewInbound) -> bool {
+    message.route == Route::Imap && message.octets.len() >= MESSAGE_OCTETS_MAX
 }
 
 /// What was done with a message at one of the places that it was sent to.
