@@ -2,7 +2,7 @@
 //!
 //! Never writes a mail. Start with [`Write::take_place`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::columns::rows;
 use super::engines::statements;
@@ -15,10 +15,15 @@ statements! {
     TAKE_PLACE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
-        and recipient_key in (select value->>0 from json_each($2))
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+        and incident = $1 and recipient_key in (select value->>0 from json_each($2))
+        and exists (select 1 from letter l where l.id = outbox.letter
                     and l.purpose in (select value->>0 from json_each($3)))
         returning recipient_key, tells_from";
+    LOAD_TELLING = "
+        select cast(value->>0 as bigint) from json_each($1)
+        where exists (select 1 from outbox
+                      where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+                      and incident = cast(value->>0 as bigint))";
 }
 
 impl Write {
@@ -41,5 +46,12 @@ impl Write {
             *first = from.min(*first);
         }
         Ok(untold)
+    }
+
+    /// Those of these incidents about which anything waits that a newer mail could take the place of.
+    pub async fn load_telling(&mut self, incidents: &[i64]) -> Stored<BTreeSet<i64>> {
+        let incidents: Vec<_> = incidents.iter().map(|incident| (incident,)).collect();
+        let found: Vec<(i64,)> = self.transaction.load(LOAD_TELLING, vec![rows(&incidents)]).await?;
+        Ok(found.into_iter().map(|(incident,)| incident).collect())
     }
 }

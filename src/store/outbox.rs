@@ -86,13 +86,13 @@ statements! {
         where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     SUPERSEDE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred', 'uncertain') and recipient_key = $2
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+        where state in ('queued', 'deferred', 'uncertain') and incident = $1 and recipient_key = $2
+        and exists (select 1 from letter l where l.id = outbox.letter
                     and l.purpose in (select value->>0 from json_each($3)))";
     SETTLE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred', 'uncertain')
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
+        where state in ('queued', 'deferred', 'uncertain') and incident = $1
+        and exists (select 1 from letter l where l.id = outbox.letter
                     and l.purpose in (select value->>0 from json_each($2)))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "

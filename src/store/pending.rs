@@ -52,10 +52,11 @@ statements! {
         from json_each($1)";
     SAVE_OUTBOX = "
         insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at,
-                            tells_from)
+                            tells_from, incident)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
                'queued', cast(value->>5 as bigint), cast(value->>6 as bigint),
-               cast(value->>7 as bigint)
+               cast(value->>7 as bigint),
+               (select l.incident from letter l where l.id = cast(value->>1 as bigint))
         from json_each($1)";
     SAVE_KNOWN_IDS = "
         insert into known_id (message_id, incident, letter, purpose, seen_at)
