@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::budgets::HOUR_MICROS;
 use super::columns::{json, micros, plain, read_address, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
-use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
 use super::rows::{Claim, Client, Inbound, InboundState, NewInbound, Outside, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};

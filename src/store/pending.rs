@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::budgets::{self, Budget, Uses};
 use super::columns::{plain, rows};
 use super::engines::{Value, statements};
 use super::octets::Packer;
@@ -113,6 +114,8 @@ pub(super) struct Pending {
     pub(super) deadlines: BTreeMap<i64, Vec<DeadlineColumns>>,
     /// By message, because the last word on one counts.
     pub(super) marks: BTreeMap<i64, MarkColumns>,
+    /// Of the budgets that this transaction looked at.
+    pub(super) uses: BTreeMap<Budget, Uses>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -158,6 +161,7 @@ impl Pending {
             + self.known.len()
             + self.deadlines.len()
             + self.marks.len()
+            + self.uses.len()
     }
 }
 
@@ -208,6 +212,7 @@ impl Write {
                 .collect();
             due.push((MARK_INBOUND, vec![rows(&marks)]));
         }
+        due.extend(budgets::save(std::mem::take(&mut pending.uses)));
         for (statement, values) in due {
             self.transaction.execute(statement, values).await?;
         }
