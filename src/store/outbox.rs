@@ -494,7 +494,9 @@ impl Write {
     }
 
     pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {
-        self.flush().await?;
+        if self.pending.has_letter(letter) {
+            self.flush().await?;
+        }
         let rows: Vec<LetterRow> = self.transaction.load(LOAD_LETTER, vec![letter.into()]).await?;
         rows.into_iter().next().map(LetterRow::read).transpose()
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::budgets::{self, Budget, Uses};
 use super::columns::{plain, rows};
-use super::engines::{Value, statements};
+use super::engines::{Statement, Value, statements};
 use super::octets::Packer;
 use super::{Stored, Write};
 use crate::mail::attachment::{Attachment, Content};
@@ -138,6 +138,10 @@ impl Pending {
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
 
+    pub(super) fn has_letter(&self, id: i64) -> bool {
+        self.letters.iter().any(|letter| letter.0 == id)
+    }
+
     pub(super) fn add_attachments(&mut self, incident: i64, seq: i64, attachments: &[Attachment]) {
         for (position, attachment) in attachments.iter().enumerate() {
             let hash = attachment.content.as_ref().map(Content::hash);
@@ -150,6 +154,24 @@ impl Pending {
                 self.file_octets += content.octets().len();
             }
         }
+    }
+
+    /// The statements that store entries and their files.
+    fn take_entries(&mut self) -> Vec<(Statement, Vec<Value>)> {
+        let mut due = Vec::new();
+        if !self.entries.is_empty() {
+            due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut self.entries))]));
+        }
+        for (hash, content) in std::mem::take(&mut self.files) {
+            let mut packed = Vec::new();
+            self.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
+            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
+        }
+        self.file_octets = 0;
+        if !self.attachments.is_empty() {
+            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut self.attachments))]));
+        }
+        due
     }
 
     fn count(&self) -> usize {
@@ -168,22 +190,10 @@ impl Pending {
 impl Write {
     /// Stores what waits.
     pub(super) async fn flush(&mut self) -> Stored<()> {
+        let mut due = self.pending.take_entries();
         let pending = &mut self.pending;
-        let mut due = Vec::new();
-        if !pending.entries.is_empty() {
-            due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
-        }
         if !pending.audit.is_empty() {
             due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
-        }
-        for (hash, content) in std::mem::take(&mut pending.files) {
-            let mut packed = Vec::new();
-            pending.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
-            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
-        }
-        pending.file_octets = 0;
-        if !pending.attachments.is_empty() {
-            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut pending.attachments))]));
         }
         if !pending.letters.is_empty() {
             let octets = Value::from(std::mem::take(&mut pending.letter_octets));
@@ -214,6 +224,14 @@ impl Write {
         }
         due.extend(budgets::save(std::mem::take(&mut pending.uses)));
         for (statement, values) in due {
+            self.transaction.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the timeline entries that wait, for whoever reads no more than those.
+    pub(super) async fn flush_entries(&mut self) -> Stored<()> {
+        for (statement, values) in self.pending.take_entries() {
             self.transaction.execute(statement, values).await?;
         }
         Ok(())
