@@ -5,14 +5,16 @@
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
 use chrono::{DateTime, Utc};
-use mail_parser::{Message, MessageParser};
+use mail_parser::Message;
 
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, body, limits, list, meeting, quote, wrapped};
+use super::{
+    Address, Attachment, Origin, attachment, body, limits, list, meeting, nested, quote, wrapped,
+};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -193,7 +195,7 @@ pub fn html_of(octets: &[u8]) -> Option<String> {
 /// What the parser makes of the octets, if they are harmless to it.
 fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
     match limits::check(octets) {
-        Ok(()) => (MessageParser::default().parse(octets), None),
+        Ok(()) => (nested::parse(octets), None),
         Err(why) => (None, Some(why)),
     }
 }
