@@ -348,6 +348,22 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
 }
 
 #[tokio::test]
+async fn of_many_messages_each_new_content_key_belongs_to_the_first() {
+    for base in bases().await {
+        let mut write = base.store().begin_write().await.unwrap();
+        assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
+        let keys = [(2, &[1; 32]), (3, &[2; 32]), (4, &[2; 32]), (5, &[0; 32])];
+        let claimed = write.claim_content_keys(&keys).await.unwrap();
+        assert_eq!(claimed, BTreeSet::from([3, 5]));
+        for (key, first) in [(&[1; 32], 1), (&[2; 32], 3), (&[0; 32], 5)] {
+            let claim = write.claim_content_key(key, 6).await.unwrap();
+            assert_eq!(claim, Claim::Settled { first });
+        }
+        assert!(write.claim_content_keys(&[]).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn raw_octets_are_forgotten_at_their_age_but_not_unread() {
     for base in bases().await {
         let store = base.store();
@@ -446,8 +462,8 @@ async fn a_stale_version_of_an_incident_is_a_conflict() {
         changed.phase = Phase::Closed;
         changed.closed_at = Some(at(3));
         let mut write = store.begin_write().await.unwrap();
-        write.save_incident(&changed, 1, 2).await.unwrap();
-        let stale = write.save_incident(&changed, 1, 2).await;
+        write.save_incidents(&[(&changed, 1, 2), (&incident(6), 0, 1)]).await.unwrap();
+        let stale = write.save_incidents(&[(&incident(6), 1, 2), (&changed, 1, 2)]).await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
         let stored = write.load_incident(7).await.unwrap().unwrap();
         assert_eq!((stored.incident, stored.version), (changed, 2));
@@ -515,6 +531,12 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         write.save_entries(7, &[entry(2, None), entry(1, Some(dana()))], at(5)).await.unwrap();
         write.save_entries(7, &[], at(5)).await.unwrap();
         assert_eq!(write.load_timeline(7).await.unwrap().len(), 2);
+        let third = NewEntry { kind: EntryKind::Note, ..entry(3, None) };
+        write.save_entries(7, &[third], at(5)).await.unwrap();
+        let notes = write.load_entries(7, 2..4, EntryKind::Note).await.unwrap();
+        let told: Vec<_> = notes.iter().map(|note| (note.seq, note.attachments.len())).collect();
+        assert_eq!(told, [(3, 2)]);
+        assert!(write.load_entries(7, 2..3, EntryKind::Note).await.unwrap().is_empty());
         write.commit().await.unwrap();
         let timeline = base.store().load_timeline(7).await.unwrap();
         let first = &timeline[0];
@@ -620,6 +642,24 @@ async fn a_budget_counts_within_the_hour() {
         }
         assert_eq!(counts, [1, 2, 1, 1, 3, 1, 1], "hours long gone are forgotten");
     }
+}
+
+#[tokio::test]
+async fn uses_of_a_budget_that_two_servers_count_at_once_are_added_up() {
+    let base = bases().await.pop().unwrap();
+    let both: BTreeSet<String> = ["b".to_owned(), "a".to_owned()].into();
+    let mut one = base.store().begin_write().await.unwrap();
+    let mut other = base.store().begin_write().await.unwrap();
+    one.expect_uses(&both, at(1)).await.unwrap();
+    let (uses, ends_at) = one.count_uses(&both, at(1)).await.unwrap();
+    assert_eq!((uses["a"], uses["b"], ends_at > at(1)), (1, 1, true));
+    assert_eq!(other.count_use("b", at(2)).await.unwrap(), 1);
+    assert_eq!(other.count_use("b", at(2)).await.unwrap(), 2);
+    one.commit().await.unwrap();
+    other.commit().await.unwrap();
+    let mut last = base.store().begin_write().await.unwrap();
+    let (uses, _) = last.count_uses(&both, at(3)).await.unwrap();
+    assert_eq!((uses["a"], uses["b"]), (2, 4));
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ const DAY_HOURS: i64 = 24;
 const BUDGET_HOURS: i64 = 24;
 
 statements! {
-    LOAD = "
+    LOAD = "select uses from budget where name = $1 and hour = $2";
+    LOAD_MANY = "
         select name, uses from budget where hour = $2 and name in (select value->>0 from json_each($1))";
     SAVE = "
         insert into budget (name, hour, uses)
@@ -103,8 +104,14 @@ impl Write {
 
     /// `hour` is the first of the span that is counted, in hours since the epoch.
     async fn count_use_since(&mut self, budget: &str, hour: i64) -> Stored<i64> {
-        self.load_uses(std::iter::once(plain(budget)), hour).await?;
-        let uses = self.add_use(plain(budget), hour);
+        let name = plain(budget);
+        if !self.pending.uses.contains_key(&(name.clone(), hour)) {
+            let values = vec![name.as_str().into(), hour.into()];
+            let loaded: Vec<(i64,)> = self.transaction.load(LOAD, values).await?;
+            let stored = loaded.first().map_or(0, |(uses,)| *uses);
+            self.pending.uses.insert((name.clone(), hour), Uses { stored, added: 0 });
+        }
+        let uses = self.add_use(name, hour);
         self.flush_much().await?;
         Ok(uses)
     }
@@ -120,7 +127,7 @@ impl Write {
             return Ok(());
         }
         let loaded: Vec<(String, i64)> =
-            self.transaction.load(LOAD, vec![rows(&unknown), hour.into()]).await?;
+            self.transaction.load(LOAD_MANY, vec![rows(&unknown), hour.into()]).await?;
         known.extend(unknown.into_iter().map(|(name,)| ((name, hour), Uses::default())));
         known.extend(loaded.into_iter().map(|(name, stored)| ((name, hour), Uses { stored, added: 0 })));
         Ok(())

@@ -12,18 +12,21 @@ use crate::mail::Address;
 
 statements! {
     /// What is being handed over at this moment may arrive, too: then it is told twice, and not never.
+    /// The letter's purpose is a value of its own, so that PostgreSQL looks at the letters of these
+    /// rows and not at all there are.
     TAKE_PLACE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
         and incident = $1 and recipient_key in (select value->>0 from json_each($2))
-        and exists (select 1 from letter l where l.id = outbox.letter
-                    and l.purpose in (select value->>0 from json_each($3)))
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($3))
         returning recipient_key, tells_from";
+    /// `limit` keeps PostgreSQL from joining all that was ever sent.
     LOAD_TELLING = "
         select cast(value->>0 as bigint) from json_each($1)
-        where exists (select 1 from outbox
-                      where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
-                      and incident = cast(value->>0 as bigint))";
+        where (select tells_from from outbox
+               where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+               and incident = cast(value->>0 as bigint) limit 1) is not null";
 }
 
 impl Write {

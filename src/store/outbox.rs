@@ -87,13 +87,13 @@ statements! {
     SUPERSEDE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and incident = $1 and recipient_key = $2
-        and exists (select 1 from letter l where l.id = outbox.letter
-                    and l.purpose in (select value->>0 from json_each($3)))";
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($3))";
     SETTLE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and incident = $1
-        and exists (select 1 from letter l where l.id = outbox.letter
-                    and l.purpose in (select value->>0 from json_each($2)))";
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($2))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
         update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
