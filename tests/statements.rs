@@ -25,7 +25,7 @@ const INCIDENTS: usize = 20;
 const A_BATCH: usize = 30;
 /// What a message asks alone: whether its words were said before, and, where notes wait to go out,
 /// which of them its own takes the place of and what they told.
-const A_MESSAGE: usize = 5;
+const A_MESSAGE: usize = 4;
 
 static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
 
