@@ -126,6 +126,10 @@ impl Engine {
     ///
     /// The store's, when not even one message could be read for it.
     pub async fn read_waiting(&self) -> Result<usize, StoreError> {
+        // Whoever only looks must not keep arriving mail from the one writer of SQLite.
+        if !self.store.is_inbound_waiting().await? {
+            return Ok(0);
+        }
         match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(failure) => {
@@ -151,9 +155,7 @@ impl Engine {
     async fn read_batch(&self, limit: i64) -> Result<usize, StoreError> {
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(limit).await?;
-        for inbound in &waiting.messages {
-            batch.read(inbound).await?;
-        }
+        batch.read_all(&waiting.messages).await?;
         for id in &waiting.damaged {
             error!(inbound.id = id, "the stored mail {id} cannot be loaded");
             batch.set_aside(*id, None).await?;
