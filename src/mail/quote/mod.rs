@@ -76,7 +76,7 @@ impl Line {
         if depth > 0 && !self.text.is_empty() {
             text.push(' ');
         }
-        text.push_str(self.text.trim_end_matches([' ', '\t']));
+        text.push_str(self.text.trim_end_matches([' ', '\t', '\u{a0}']));
     }
 
     fn is_blank(&self) -> bool {
