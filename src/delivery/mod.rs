@@ -209,6 +209,7 @@ impl Marker {
                 }
             }
             mark_accepted(&self.store, &self.settings.clock, &accepted).await;
+            self.settings.meters.sent(accepted.len());
             for outbox in done {
                 self.leases.release(outbox);
             }

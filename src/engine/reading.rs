@@ -61,7 +61,8 @@ impl Batch {
         let message = &inbound.message;
         if self.must_ask(inbound) {
             self.unproven = true;
-            return self.write.mark_inbound(message.id, InboundState::Unproven, None, self.now).await;
+            let state = InboundState::Unproven;
+            return self.write.mark_inbound(message.id, state, None, None, self.now).await;
         }
         let mail = self.read_stored(message);
         let said = self.authentication(inbound, &mail);
@@ -88,7 +89,11 @@ impl Batch {
         }
         let (state, incident) = done.fate();
         self.fates.push((state, message.received_at));
-        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        let look = self.look.take().filter(|_| incident.is_none());
+        let unread = mail.unreadable.map(|why| format!("could not be read, because {why}"));
+        let reason: Vec<String> = unread.into_iter().chain(look).collect();
+        let reason = (!reason.is_empty()).then(|| reason.join("; "));
+        self.write.mark_inbound(message.id, state, incident, reason.as_deref(), self.now).await?;
         if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
             let known =
                 KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
@@ -96,6 +101,12 @@ impl Batch {
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
         Ok(())
+    }
+
+    /// What became of a message, which lies in the inbox for somebody to look at.
+    pub(super) fn leave_to_look(&mut self, became: String) {
+        self.became.push(became.clone());
+        self.look = Some(became);
     }
 
     /// Does what a message asks for at one of the places that it was sent to, unless another copy of
@@ -127,7 +138,7 @@ impl Batch {
         let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),
-            by_subject_only: found.by_subject_only,
+            merely_named: found.merely_named,
             answering: found.answering,
             answers_ours: found.answers_ours,
             answers_another: other.as_deref(),
@@ -195,7 +206,7 @@ impl Batch {
         if let Claim::Unproven { first } = claim {
             // A report that was held is not accepted a second time.
             if let Some((InboundState::Held, _)) = self.write.load_fate(first).await? {
-                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+                self.write.mark_inbound(first, InboundState::Filed, None, None, self.now).await?;
             }
             return self.write.save_content_key(key, id, false).await;
         }
@@ -252,11 +263,18 @@ impl Batch {
                 Ok((InboundState::Filed, number))
             }
             Meaning::Keep(why) => {
-                self.became.push(format!("kept without effect: {why}"));
+                self.leave_to_look(format!("kept without effect: {why}"));
                 Ok((InboundState::Filed, None))
             }
             Meaning::Hold(waits) => {
                 self.hold(message, mail, waits).await?;
+                Ok((InboundState::Held, None))
+            }
+            Meaning::Review { incident, tell } => {
+                self.hold(message, mail, Waits::Names(incident)).await?;
+                if let Some(to) = tell {
+                    self.tell_review(incident, &to).await?;
+                }
                 Ok((InboundState::Held, None))
             }
             Meaning::AcceptHeld { id, by } => {
@@ -268,7 +286,7 @@ impl Batch {
                 Ok((InboundState::Filed, None))
             }
             Meaning::Guide(to) => {
-                self.became.push("sent the guide".to_owned());
+                self.leave_to_look("sent the guide".to_owned());
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
@@ -375,13 +393,13 @@ impl Batch {
         found.answers_another = ours
             .filter(|number| clues.number().is_some_and(|here| here != *number))
             .filter(|number| clues.was_sent_to(*number));
-        for (number, by_subject_only) in
+        for (number, by_subject) in
             [(by_address, false), (by_thread, false), (clues.subject_number, true)]
         {
             let Some(number) = number else { continue };
             if self.load(number).await? {
                 found.number = Some(number);
-                found.by_subject_only = by_subject_only;
+                found.merely_named = by_subject && !self.takes_part(number, mail).await?;
                 break;
             }
         }
@@ -391,6 +409,19 @@ impl Batch {
         }
         found.entry_authors = self.authors_to_correct(&found, mail).await?;
         Ok(found)
+    }
+
+    /// Whether the sender of a mail takes part in an incident: has to do with it, hears of it as a
+    /// member of a list of ours, or wrote to it before.
+    async fn takes_part(&mut self, number: i64, mail: &InboundMail) -> Result<bool, StoreError> {
+        let (Some(from), Some(incident)) = (&mail.from, self.incident(number)) else { return Ok(false) };
+        let own = self.policy.roster.person(&from.address, "").address;
+        let hears = incident.wide_mail == WideMail::Sent
+            && self.policy.tells_by_list(&own, incident.severity_highest);
+        if hears || incident.concerns(&own) {
+            return Ok(true);
+        }
+        self.write.has_written(number, &own).await
     }
 
     /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
@@ -444,7 +475,7 @@ impl Done {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) number: Option<i64>,
-    pub(super) by_subject_only: bool,
+    pub(super) merely_named: bool,
     answering: Option<Purpose>,
     pub(super) answers_ours: bool,
     answers_another: Option<i64>,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::event::{LineResult, Source};
+use super::event::{Fate, LineResult, Source};
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -157,6 +157,8 @@ pub enum Purpose {
     Undeliverable,
     Digest,
     Operator,
+    /// Mail does not move: to the operator, and of no use once it moves.
+    Stuck,
 }
 
 /// What a mail says. The incident it speaks of is the one the decision returns.
@@ -227,6 +229,7 @@ pub enum Says {
     Undeliverable {
         to: Address,
         purpose: Purpose,
+        fate: Fate,
         reason: String,
     },
 }

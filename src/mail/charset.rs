@@ -74,7 +74,8 @@ pub(super) fn read_text<'a>(
     let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
     let is_alias = find(ALIASES, &label.to_ascii_lowercase()).is_some();
     let is_plain = decoded.is_ascii() && !decoded.contains(['\u{1b}', '\0']);
-    if is_plain && !is_alias && !part.is_encoding_problem {
+    let is_plain = is_plain && !is_alias;
+    if is_plain && !part.is_encoding_problem && !is_cut(message, part) {
         return Cow::Borrowed(decoded);
     }
     match transfer_decoded(message, part) {
@@ -88,8 +89,7 @@ pub(super) fn transfer_decoded<'a>(
     message: &'a Message<'_>,
     part: &MessagePart<'_>,
 ) -> Option<Cow<'a, [u8]>> {
-    let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
-    let raw = message.raw_message.get(start..end)?;
+    let raw = raw(message, part)?;
     let says_base64 =
         || part.content_transfer_encoding().is_some_and(|name| name.eq_ignore_ascii_case("base64"));
     match part.encoding {
@@ -102,6 +102,19 @@ pub(super) fn transfer_decoded<'a>(
             Some(Cow::Owned(quoted_printable_decode(raw).unwrap_or_else(|| read_broken_quoted(raw))))
         }
     }
+}
+
+fn raw<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<&'a [u8]> {
+    let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
+    message.raw_message.get(start..end)
+}
+
+/// Whether the parser took the last characters of a part for the line end before its boundary: it
+/// does where quoted-printable ends in a soft line break (RFC 2045 section 6.7), as it does by many a
+/// programme.
+pub(super) fn is_cut(message: &Message<'_>, part: &MessagePart<'_>) -> bool {
+    part.encoding == Encoding::QuotedPrintable
+        && raw(message, part).is_some_and(|raw| raw.trim_ascii_end().ends_with(b"="))
 }
 
 /// Quoted-printable in which an `=` that begins no octet stands for itself (RFC 2045 section 6.7).
@@ -170,10 +183,10 @@ pub(super) fn read_octets(label: &str, octets: &[u8]) -> String {
         return text.to_owned();
     }
     if let Some(label) = own_label(octets).filter(|_| is_unreliable)
-        && !label.eq_ignore_ascii_case("utf-8")
+        && label != "utf-8"
         && charset_decoder(label.as_bytes()).is_some()
     {
-        return decode(label, octets);
+        return decode(&label, octets);
     }
     if may_be_utf_8 {
         // Cut in the middle it is UTF-8 nevertheless.
@@ -228,8 +241,13 @@ fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
 }
 
 /// What `<meta charset=…>` says.
-fn own_label(octets: &[u8]) -> Option<&str> {
-    first_label(octets.get(..LABEL_WITHIN.min(octets.len()))?)
+fn own_label(octets: &[u8]) -> Option<String> {
+    const META: &[u8] = b"<meta";
+    // Line ends must not decide what is near enough to the start.
+    let start = octets.iter().copied().filter(|octet| *octet != b'\r').take(LABEL_WITHIN);
+    let start = start.map(|octet| octet.to_ascii_lowercase()).collect::<Vec<_>>();
+    let at = start.windows(META.len()).position(|window| window == META)?;
+    first_label(start.get(at..)?).map(str::to_owned)
 }
 
 /// The first charset that a message declares, in its header or that of its first part with one: what
@@ -255,14 +273,30 @@ fn first_label(start: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use mail_parser::MessageParser;
 
+    use super::*;
     fn text(header: &str, octets: &[u8]) -> String {
         let mail = [header.as_bytes(), b"\r\n\r\n", octets].concat();
         let message = MessageParser::default().parse(&mail).expect("a message");
         let part = message.part(0).expect("a part");
         read_text(&message, part, part.text_contents().unwrap_or_default()).into_owned()
+    }
+
+    #[test]
+    fn a_soft_line_break_at_the_end_takes_nothing_with_it() {
+        for end in ["\n", "\r\n"] {
+            let mail = "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\
+                        Content-Transfer-Encoding: quoted-printable\n\nIt is over=\n--m--\n";
+            let mail = mail.replace('\n', end);
+            let message = MessageParser::default().parse(mail.as_bytes()).expect("a message");
+            let part = message.part(1).expect("a part");
+            assert_eq!(read_text(&message, part, part.text_contents().expect("text")), "It is over");
+            let broken = mail.replace("is", "=is");
+            let message = MessageParser::default().parse(broken.as_bytes()).expect("a message");
+            let part = message.part(1).expect("a part");
+            assert_eq!(read_text(&message, part, part.text_contents().expect("text")), "It =is over");
+        }
     }
 
     #[test]

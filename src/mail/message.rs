@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use mail_parser::{Message, MessageParser};
 
 use super::body::{self, Body};
 use super::dsn::{self, Report};
@@ -15,7 +14,7 @@ use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, limits, list, meeting, pictures, quote, wrapped};
+use super::{Address, Attachment, Origin, attachment, list, meeting, nested, pictures, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -101,9 +100,9 @@ pub struct InboundMail {
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let octets = &*with_line_ends(octets);
     let fields = Fields::read(octets);
-    let parsed = parse(octets);
+    let parsed = nested::parse(octets);
     let opened = parsed.0.as_ref().and_then(wrapped::open);
-    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, nested::parse);
     let written_from = read_from(&fields);
     let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
     let from_rewritten = author_of_post.is_some();
@@ -187,15 +186,15 @@ pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
     let octets = &*with_line_ends(octets);
-    let parsed = parse(octets).0;
+    let parsed = nested::parse(octets).0;
     let opened = parsed.as_ref().and_then(wrapped::open);
-    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
+    let message = opened.as_deref().map_or(parsed, |opened| nested::parse(opened).0);
     message.map(|message| quote::whole_text(&body::read_body(&message).lines)).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.
 pub fn html_of(octets: &[u8]) -> Option<String> {
-    parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
+    nested::parse(octets).0.and_then(|message| message.body_html(0).map(Cow::into_owned))
 }
 
 /// With the line ends that it has on the wire (RFC 5321 section 2.3.8). Files and pipes leave the CR
@@ -216,14 +215,6 @@ fn with_line_ends(octets: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(full)
-}
-
-/// What the parser makes of the octets, if they are harmless to it.
-fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
-    match limits::check(octets) {
-        Ok(()) => (MessageParser::default().parse(octets), None),
-        Err(why) => (None, Some(why)),
-    }
 }
 
 /// RFC 5322 section 3.6.2 allows a list of authors; of several none has a claim to be the one.
@@ -386,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_second_from_cannot_hide_behind_the_limits() {
-        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(limits::HEADER_OCTETS_MAX));
+        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(crate::mail::limits::HEADER_OCTETS_MAX));
         assert_eq!(read_mail(padded.as_bytes(), false).from, None);
         let (head, body) = MAIL.split_once("\r\n\r\n").unwrap();
         let padded = format!("{head}\r\n{}\r\n{body}", "X: y\r\n".repeat(1_000));

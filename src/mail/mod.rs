@@ -21,6 +21,7 @@ pub mod mailto;
 mod masking;
 pub mod meeting;
 pub mod message;
+mod nested;
 pub mod origin;
 mod phrases;
 mod pictures;
@@ -31,5 +32,6 @@ mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use attachment::Attachment;
+pub use header::header_text;
 pub use message::{InboundMail, Mailbox};
 pub use origin::Origin;

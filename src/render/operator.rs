@@ -1,0 +1,89 @@
+//! Letters for whoever looks after the server: what it cannot mend by itself.
+//!
+//! Each says what to do at a shell, in commands that work as they are printed.
+
+use chrono::{DateTime, Utc};
+
+use super::answer::letter;
+use super::paper::{Paper, fact};
+use super::when;
+use super::wrap::{clipped, one_line};
+use crate::incident::Policy;
+use crate::incident::decision::Purpose;
+use crate::mail::compose::Letter;
+
+/// A message that was stored and could not be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Unreadable<'a> {
+    /// Its number in the inbox.
+    pub id: i64,
+    /// The reverse-path that it came with; empty for a machine's.
+    pub from: &'a str,
+    /// Its sender was asked to send it again.
+    pub sender_told: bool,
+    pub why: &'a str,
+}
+
+/// For the operator: a message was stored and could not be read.
+pub fn render_unreadable(policy: &Policy, message: &Unreadable<'_>, now: DateTime<Utc>) -> Letter {
+    let mut paper = Paper::new("A message could not be read", one_line(&policy.name));
+    let sender = if message.sender_told {
+        "Its sender was asked to send the text again, as plain text."
+    } else {
+        "Its sender has heard nothing: please tell them."
+    };
+    let id = message.id;
+    paper.prose(&format!(
+        "Please look at it with `firebell inbox show {id}`, and if it reports an incident, declare it \
+         yourself: nothing was done with it. {sender} It is stored whole; when what broke it is mended, \
+         `firebell inbox read-again {id}` has the server read it once more.",
+    ));
+    paper.facts(vec![
+        fact("Message", id.to_string()),
+        fact("From", clipped(if message.from.is_empty() { "nobody" } else { message.from }, 200)),
+        fact("Noticed", when::full(now, policy)),
+        fact("Why", clipped(message.why, 400)),
+    ]);
+    letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
+}
+
+/// For the operator: mail does not move.
+///
+/// It takes the way of the mail that waits, so it may come when all is over: what it says of a time is
+/// true whenever it is read.
+pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: DateTime<Utc>) -> Letter {
+    let noticed = when::full(now, policy);
+    let mails = if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") };
+    let subject = format!("Mail did not move at {noticed}");
+    let mut paper =
+        Paper::new(format!("{mails} waited for the relay at {noticed}"), one_line(&policy.name));
+    paper.prose(
+        "Please look now whether mail moves again: `firebell outbox list` names what still waits, and what the \
+         relay said. When it names nothing, all is sent, and nothing is wanted of you.",
+    );
+    paper.prose(
+        "When mail still waits, people do not know what is asked of them. `firebell check` tries the \
+         relay, and `firebell outbox retry --all` does not wait for the next try. You are told again \
+         after a day.",
+    );
+    paper.facts(vec![
+        fact("Waiting", mails),
+        fact("Oldest", when::full(since, policy)),
+        fact("Noticed", noticed),
+    ]);
+    paper.foot("This notice went the same way: where it comes late, the relay takes mail again.");
+    letter(Purpose::Stuck, "Firebell", &subject, &paper)
+}
+
+/// For the operator: something stored cannot be read any more, and was taken out of the way.
+pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
+    let subject = format!("{what} cannot be read");
+    let mut paper = Paper::new(subject.clone(), one_line(&policy.name));
+    paper.prose(&format!(
+        "Please look at the database: what is stored of {what} is damaged, or was written by a newer \
+         Firebell. Everything else goes on without it. Until it is mended nobody is reminded of it, \
+         and nothing of it is sent.",
+    ));
+    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
+    letter(Purpose::Operator, "Firebell", &subject, &paper)
+}
