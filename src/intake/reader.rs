@@ -13,8 +13,8 @@ use crate::engine::Engine;
 
 /// Rows that another process stored (a pipe, a second server) are noticed within this span.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After reading it lets others write for as long as it did itself, and no longer than this: SQLite
-/// has one writer, and messages that arrive meanwhile are read together.
+/// After reading several messages it lets others write for as long as it did itself, and no longer than
+/// this: SQLite has one writer, and messages that arrive meanwhile are read together.
 const GATHER_WITHIN: Duration = Duration::from_millis(10);
 /// The pause after the database did not answer, or a message could not be read.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
@@ -25,6 +25,7 @@ pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Rec
         let begun = Instant::now();
         let pause = match engine.read_waiting().await {
             Ok(0) => LOOK_EVERY,
+            Ok(1) => continue,
             Ok(_) => {
                 tokio::time::sleep(begun.elapsed().min(GATHER_WITHIN)).await;
                 continue;

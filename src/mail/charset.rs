@@ -45,7 +45,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("unicode-1-1-utf-7", UTF_7),
     ("unicode-2-0-utf-7", UTF_7),
 ];
-/// What the names of charsets have in which an octet of a line end may be part of a character.
+/// What the names of charsets have in which no header can be written.
 const WIDE: &[&str] = &["16", "2022", "ucs", "unicode", "utf-7", "utf7", "utf-32", "utf32"];
 /// RFC 2152. The parser's own reading of it loses characters, see [`with_ends_of_shifts`].
 const UTF_7: &str = "utf-7";
@@ -74,41 +74,14 @@ pub(super) fn read_text<'a>(
     let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
     let is_alias = find(ALIASES, &label.to_ascii_lowercase()).is_some();
     let is_plain = decoded.is_ascii() && !decoded.contains(['\u{1b}', '\0']);
-    let is_plain = is_plain && !is_alias && !is_wide(label);
+    let is_plain = is_plain && !is_alias;
     if is_plain && !part.is_encoding_problem && !is_cut(message, part) {
         return Cow::Borrowed(decoded);
     }
     match transfer_decoded(message, part) {
-        // Base64 holds the line ends of its author.
-        Some(octets) if matches!(part.encoding, Encoding::Base64) => {
-            Cow::Owned(read_octets(label, &octets))
-        }
-        Some(octets) => Cow::Owned(read_octets(label, &with_bare_line_ends(&octets))),
+        Some(octets) => Cow::Owned(read_octets(label, &octets)),
         None => Cow::Borrowed(decoded),
     }
-}
-
-/// Whether an octet of a line end may be part of a character: in 16 bits, in the two octets of
-/// ISO 2022, in the Base64 of UTF-7.
-fn is_wide(label: &str) -> bool {
-    let label = label.to_ascii_lowercase();
-    WIDE.iter().any(|part| label.contains(part))
-}
-
-/// As the message was before a server gave it the line ends of its own (RFC 5321 section 2.3.8), so
-/// that a charset which reads a line end as part of a character reads the same whichever they are.
-fn with_bare_line_ends(octets: &[u8]) -> Vec<u8> {
-    let mut bare = Vec::with_capacity(octets.len());
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
-        match line.strip_suffix(b"\r\n") {
-            Some(line) => {
-                bare.extend_from_slice(line);
-                bare.push(b'\n');
-            }
-            None => bare.extend_from_slice(line),
-        }
-    }
-    bare
 }
 
 /// Whether a part says that it is in UTF-7, in which a plain line can be written so that nobody who
@@ -290,7 +263,8 @@ pub(super) fn declared_label(message: &[u8]) -> Option<&str> {
     let label = first_label(message.get(..DECLARED_WITHIN.min(message.len()))?)?;
     let lower = label.to_ascii_lowercase();
     let is_known = charset_decoder(find(ALIASES, &lower).unwrap_or(&lower).as_bytes()).is_some();
-    (is_known && !UNRELIABLE.contains(&lower.as_str()) && !is_wide(&lower)).then_some(label)
+    (is_known && !UNRELIABLE.contains(&lower.as_str()) && !WIDE.iter().any(|part| lower.contains(part)))
+        .then_some(label)
 }
 
 /// The value behind the first `charset=`.
@@ -348,29 +322,9 @@ mod tests {
             ("caf+AOk-is", "caféis"),
             ("caf+AOk", "café"),
             ("1 +- 1 + 1", "1 + 1 + 1"),
-            ("+AOk-+AOk.\r\n", "éé.\n"),
+            ("+AOk-+AOk.\r\n", "éé.\r\n"),
         ] {
             assert_eq!(text("Content-Type: text/plain; charset=UTF-7", octets.as_bytes()), shown);
-        }
-    }
-
-    #[test]
-    fn line_ends_change_no_character_in_any_charset() {
-        for (label, octets) in [
-            ("utf-7", &b"caf+AOk\r\nis +A\r\nOk-"[..]),
-            ("utf-16le", b"c\0a\0\r\n\0b\0"),
-            ("utf-16", b"\0c\0a\0\r\n\0b"),
-            ("iso-2022-jp", b"\x1b$B7h:\r\nQ\x1b(B a\r\n"),
-            ("utf-8", b"\x1b$B7h\r\n:Q\r\n"),
-            ("us-ascii", b"\xff\xfec\0\r\n\0a\0"),
-        ] {
-            let bare: Vec<u8> = octets.iter().copied().filter(|octet| *octet != b'\r').collect();
-            for encoding in ["8bit", "quoted-printable"] {
-                let header = format!(
-                    "Content-Type: text/plain; charset={label}\r\nContent-Transfer-Encoding: {encoding}"
-                );
-                assert_eq!(text(&header, octets), text(&header, &bare), "{label} in {encoding}");
-            }
         }
     }
 
@@ -414,7 +368,7 @@ mod tests {
         let encoded = "VGhlIGNhZsOpIGlzIGNsb3NlZCB0b2RheSwgc2F5cyB0aGUgcGFnZS4NClNlY29uZCBsaW5lLg0K";
         let added = format!("CAUTION: from outside.\r\n\r\n{encoded}\r\n\r\n____\r\nlist footer\r\n");
         let text = text(header, added.as_bytes());
-        assert!(text.contains("The café is closed today, says the page.\nSecond line."), "{text}");
+        assert!(text.contains("The café is closed today, says the page.\r\nSecond line."), "{text}");
         assert!(text.starts_with("CAUTION") && text.trim_end().ends_with("list footer"), "{text}");
     }
 }

@@ -4,6 +4,8 @@
 //! Reading never fails and never panics: what cannot be understood is absent from the value, and
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::body::{self, Body};
@@ -98,6 +100,7 @@ pub struct InboundMail {
 /// `null_reverse_path` says that the envelope's reverse-path was `<>`, which only machines use
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
+    let octets = &*with_line_ends(octets);
     let fields = Fields::read(octets);
     let parsed = nested::parse(octets);
     let opened = parsed.0.as_ref().and_then(wrapped::open);
@@ -185,6 +188,7 @@ pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
+    let octets = &*with_line_ends(octets);
     let parsed = nested::parse(octets).0;
     let opened = parsed.as_ref().and_then(wrapped::open);
     let message = opened.as_deref().map_or(parsed, |opened| nested::parse(opened).0);
@@ -193,7 +197,27 @@ pub fn text_of(octets: &[u8]) -> String {
 
 /// The HTML part of a message, as it was written.
 pub fn html_of(octets: &[u8]) -> Option<String> {
-    nested::parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
+    nested::parse(octets).0.and_then(|message| message.body_html(0).map(Cow::into_owned))
+}
+
+/// With the line ends that it has on the wire (RFC 5321 section 2.3.8). Files and pipes leave the CR
+/// out, and where a message is broken, the parser and some charsets then make another text of it.
+fn with_line_ends(octets: &[u8]) -> Cow<'_, [u8]> {
+    let is_bare = |pair: &[u8]| matches!(pair, [before, b'\n'] if *before != b'\r');
+    if !octets.starts_with(b"\n") && !octets.windows(2).any(is_bare) {
+        return Cow::Borrowed(octets);
+    }
+    let mut full = Vec::with_capacity(octets.len() + octets.len() / 32);
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        match line.strip_suffix(b"\n") {
+            Some(bare) if !bare.ends_with(b"\r") => {
+                full.extend_from_slice(bare);
+                full.extend_from_slice(b"\r\n");
+            }
+            _ => full.extend_from_slice(line),
+        }
+    }
+    Cow::Owned(full)
 }
 
 /// RFC 5322 section 3.6.2 allows a list of authors; of several none has a claim to be the one.
@@ -330,6 +354,28 @@ mod tests {
         assert_ne!(read_mail(MAIL.replace("m1@", "m2@").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("dana@", "eve@").as_bytes(), false).content_key, key);
         assert_ne!(read_mail(MAIL.replace("caf", "bar").as_bytes(), false).content_key, key);
+    }
+
+    #[test]
+    fn line_ends_do_not_change_the_key_in_any_charset() {
+        for (label, octets) in [
+            ("utf-7", &b"caf+AOk\r\nis +A\r\nOk-"[..]),
+            ("utf-16le", b"c\0a\0\r\n\0b\0"),
+            ("utf-16", b"\0c\0a\0\r\n\0b"),
+            ("iso-2022-jp", b"\x1b$B7h:\r\nQ\x1b(B a\r\n"),
+            ("utf-8", b"\x1b$B7h\r\n:Q\r\n"),
+            ("us-ascii", b"\xff\xfec\0\r\n\0a\0"),
+        ] {
+            for encoding in ["8bit", "quoted-printable"] {
+                let header = format!(
+                    "From: Dana <dana@ops.example>\r\nno field\r\n.\r\nContent-Type: text/plain; \
+                     charset={label}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+                );
+                let full = [header.as_bytes(), octets].concat();
+                let bare: Vec<u8> = full.iter().copied().filter(|octet| *octet != b'\r').collect();
+                assert_eq!(read_mail(&full, false), read_mail(&bare, false), "{label} in {encoding}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! A new language or list is a new entry here and nothing else. All entries are in lower case, with a
 //! plain apostrophe.
 
+/// What people write behind their own name.
+pub(super) const BEHIND_NAMES: &[&str] = &["드림", "올림", "배상", "拝", "敬上", "上", "谨上", "より"];
+
 /// With what begins that which somebody adds below their name.
 pub(super) const POSTSCRIPTS: &[&str] = &[
     "ps|p.s|p. s|pps|p.p.s|nb|n.b|postscript|postskriptum|post scriptum|post-scriptum|posdata",

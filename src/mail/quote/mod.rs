@@ -76,7 +76,7 @@ impl Line {
         if depth > 0 && !self.text.is_empty() {
             text.push(' ');
         }
-        text.push_str(self.text.trim_end_matches([' ', '\t']));
+        text.push_str(self.text.trim_end_matches([' ', '\t', '\u{a0}']));
     }
 
     fn is_blank(&self) -> bool {
@@ -137,20 +137,22 @@ fn choose(lines: &[Line], author: &str) -> (Vec<bool>, intro::Found) {
     let mut keep = vec![true; lines.len()];
     let found = intro::find(lines, &mut keep);
     let intros = &found.intros;
-    keep_answered_quotations(lines, intros, &mut keep);
+    // Counted once: what goes first of two quotations still tells that the other was answered amid them.
+    let much = find_quotations(lines, intros, &keep).iter().filter(|found| found.says_much).count();
+    keep_answered_quotations(lines, intros, much, &mut keep);
     let answers = keep.iter().any(|keep| !keep);
     let before = keep.clone();
     signature::elide_marked(lines, &mut keep);
     let unmarked = keep.clone();
     signature::elide(lines, author, &mut keep);
     // A quotation that was followed by nothing but a signature is followed by nothing.
-    keep_answered_quotations(lines, intros, &mut keep);
+    keep_answered_quotations(lines, intros, much, &mut keep);
     // A mail that would be nothing but its signature is no signature; one that passes another on
     // without a word has one nevertheless.
     if !says_something(lines, &keep) {
         keep = if answers { unmarked } else { before };
         signature::elide_taglines(lines, &mut keep);
-        keep_answered_quotations(lines, intros, &mut keep);
+        keep_answered_quotations(lines, intros, much, &mut keep);
     }
     (keep, found)
 }
@@ -298,12 +300,12 @@ struct Quotation {
 
 /// What the sender answers piece by piece stays with the answers; what merely hangs below goes.
 ///
-/// A quotation that no client introduced was put there by the sender, and stays if they went on.
-fn keep_answered_quotations(lines: &[Line], intros: &[usize], keep: &mut [bool]) {
+/// A quotation that no client introduced was put there by the sender, and stays if they went on. Of
+/// the quotations of the mail, `much` say more than a name.
+fn keep_answered_quotations(lines: &[Line], intros: &[usize], much: usize, keep: &mut [bool]) {
     let quotations = find_quotations(lines, intros, keep);
     let is_introduced = quotations.iter().any(|quotation| quotation.is_introduced);
     let pieces = quotations.iter().filter(|quotation| quotation.is_followed).count();
-    let much = quotations.iter().filter(|quotation| quotation.says_much).count();
     let is_interleaved = pieces > 0 && (pieces > 1 || much > 1) && is_introduced;
     for quotation in &quotations {
         let stays = quotation.is_followed && (is_interleaved || !quotation.is_introduced)

@@ -13,6 +13,8 @@ pub(super) const ORIGINAL: &[&str] = &[
     "originalnachricht",
     "ursprüngliche mail",
     "message d'origine",
+    "mail original",
+    "mail d'origine",
     "courriel d'origine",
     "message original",
     "message initial",

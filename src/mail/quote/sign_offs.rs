@@ -246,6 +246,10 @@ mod tests {
                 "P.S. Bob has the key.",
                 "The disk on core1 is full, somebody must go there.",
                 "磁盘已满，请尽快派人过去处理。",
+                "ディスクの空きが少ないので注意",
+                "It is urgent!",
+                "- db1 is read-only",
+                "09:14:03 ERROR pool exhausted",
             ] {
                 let text = format!("Back.\n\n{sign_off},\nDana Okafor\n\n{added}\n");
                 assert!(new("Dana Okafor", &text).contains(added), "{text:?}");

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::super::phrases::Phrases;
 use super::author::{Author, sorted_capitals};
-use super::endings::{self, CONTACT};
+use super::endings::{self, BEHIND_NAMES, CONTACT};
 use super::notices::{self, BANNER_WORDS};
 use super::sign_offs::{behind_sign_off, is_gratitude, is_sign_off};
 use super::tagline::is_tagline;
@@ -34,6 +34,8 @@ const SMALL_PRINT_OCTETS_MAX: usize = 4_000;
 const FOOTER_OCTETS_MAX: usize = 600;
 /// So many words in lower case are none of a name, a title or a street.
 const SENTENCE_WORDS_MIN: usize = 5;
+/// So many signs of Japanese grammar likewise.
+const HIRAGANA_MIN: usize = 4;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
@@ -316,6 +318,7 @@ impl Tail<'_> {
             && !is_sentence(text)
             && !is_field(text)
             && !is_postscript(text)
+            && !is_item(text)
     }
 
     /// The sender's own name as the last line, or with contact lines below it.
@@ -334,8 +337,9 @@ impl Tail<'_> {
     /// Every word of the text is a word of the author's name.
     fn is_authors(&self, lower: &str) -> bool {
         let is_of_author = |word: &&str| self.author.words.iter().any(|own| own == word);
+        let words = lower.split(|c: char| !c.is_alphanumeric());
         let words: Vec<&str> =
-            lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            words.filter(|word| !word.is_empty() && !BEHIND_NAMES.contains(word)).collect();
         let own = |word: &&str| is_of_author(word) || word.chars().count() == 1;
         !words.is_empty() && words.len() <= 4 && words.iter().all(own) && words.iter().any(is_of_author)
     }
@@ -404,9 +408,29 @@ impl Tail<'_> {
 fn is_sentence(text: &str) -> bool {
     let words = text.split_whitespace().count();
     let lower = text.split_whitespace().filter(|word| word.starts_with(char::is_lowercase)).count();
-    text.ends_with(['.', '?', '!']) && words > 5
+    // Names, firms and streets are written in other signs.
+    let hiragana = text.chars().filter(|c| matches!(c, '\u{3041}'..='\u{309f}')).count();
+    let reads_so = text.ends_with('.') && words > 5
+        || text.ends_with(['?', '!']) && lower >= 2
         || text.ends_with(['。', '？', '！'])
-        || lower >= SENTENCE_WORDS_MIN && lower * 4 >= words * 3
+        || text.contains('，')
+        || hiragana >= HIRAGANA_MIN
+        || lower >= SENTENCE_WORDS_MIN && lower * 4 >= words * 3;
+    reads_so && !is_sign_off(text)
+}
+
+/// Of a list of several words, of a log or a stack trace, or typed at a prompt.
+fn is_item(text: &str) -> bool {
+    let listed = ["- ", "* ", "• ", "+ ", "$ "].iter().find_map(|mark| text.strip_prefix(mark));
+    let is_listed = listed.is_some_and(|item| item.split_whitespace().count() >= 3 && !is_contact(item));
+    let first = text.trim_start_matches('[').split([' ', 'T', ',', '.', ']']).next().unwrap_or_default();
+    let figures: Vec<&str> = first.split(['-', ':']).collect();
+    let are_figures = figures.iter().all(|part| part.bytes().all(|octet| octet.is_ascii_digit()));
+    let lengths: Vec<usize> = figures.iter().map(|part| part.len()).collect();
+    let is_date = matches!(lengths.as_slice(), [4, 2, 2]) && first.starts_with("20");
+    let is_time = matches!(lengths.as_slice(), [1 | 2, 2] | [2, 2, 2]) && first.contains(':');
+    let is_call = text.starts_with("at ") && text.ends_with(')');
+    is_listed || is_call || are_figures && (is_date || is_time)
 }
 
 /// What somebody adds below their name is theirs.
