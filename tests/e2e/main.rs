@@ -7,6 +7,7 @@
 mod authentication;
 mod clients;
 mod crash;
+mod crowd;
 mod demo;
 #[path = "../support/dns.rs"]
 mod dns;
