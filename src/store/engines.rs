@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::error::ErrorKind;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
@@ -150,7 +150,7 @@ impl Engine {
                 .connect(url)
                 .await
                 .map_err(StoreError::Unavailable)?;
-            POSTGRES_MIGRATIONS.run(&pool).await.map_err(StoreError::Migration)?;
+            POSTGRES_MIGRATIONS.run(&pool).await.map_err(failed_migration)?;
             return Ok(Self::Postgres(pool));
         }
         let options = SqliteConnectOptions::from_str(url)
@@ -312,8 +312,15 @@ impl Transaction {
 /// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
 async fn migrate_sqlite(writer: &SqlitePool) -> Stored<()> {
     let mut transaction = writer.begin_with("begin immediate").await?;
-    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(StoreError::Migration)?;
+    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failed_migration)?;
     Ok(transaction.commit().await?)
+}
+
+fn failed_migration(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(_) => StoreError::Newer,
+        error => StoreError::Migration(error),
+    }
 }
 
 fn bind_sqlite(values: Vec<Value>) -> Stored<SqliteArguments> {

@@ -18,6 +18,7 @@ mod operations;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod rolling;
 mod several;
 mod submission;
 mod support;

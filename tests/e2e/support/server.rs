@@ -164,6 +164,18 @@ impl Server {
         output
     }
 
+    /// What a command says that fails, and its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not fail.
+    pub fn fails(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "firebell {arguments:?} did not fail: {said}");
+        (output.status.code(), said.into_owned())
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
