@@ -21,6 +21,7 @@ pub struct Meters(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     accepted: AtomicU64,
+    sent: AtomicU64,
     /// By what became of the message.
     read: Mutex<BTreeMap<&'static str, u64>>,
     timeline: Spans,
@@ -40,6 +41,11 @@ impl Meters {
     /// A message was stored for its sender.
     pub fn accepted(&self) {
         self.0.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The relay took so many mails.
+    pub fn sent(&self, mails: usize) {
+        self.0.sent.fetch_add(u64::try_from(mails).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// A message was read, and this became of it.
@@ -77,6 +83,9 @@ impl Meters {
         for (outcome, count) in self.0.read.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = writeln!(text, "firebell_messages_read_total{{outcome=\"{outcome}\"}} {count}");
         }
+        let sent = self.0.sent.load(Ordering::Relaxed);
+        begin(&mut text, "mails_accepted_total", "counter", "Mails that the relay took.");
+        let _ = writeln!(text, "firebell_mails_accepted_total {sent}");
         let relay = u8::from(self.relay_is_there());
         begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
         let _ = writeln!(text, "firebell_relay_up {relay}");

@@ -209,6 +209,7 @@ impl Marker {
             }
             // First what would go out twice if the server ended now.
             mark_accepted(&self.store, &self.settings.clock, &accepted).await;
+            self.settings.meters.sent(accepted.len());
             for (job, outcome, dialogue) in others {
                 self.keep(job.outbox, &dialogue).await;
                 self.mark(&job, outcome).await;

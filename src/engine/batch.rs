@@ -41,6 +41,8 @@ pub(super) struct Batch {
     pub(super) fates: Vec<(InboundState, DateTime<Utc>)>,
     /// What became of the message at hand, for the audit.
     pub(super) became: Vec<String>,
+    /// Why somebody may have to look at it.
+    pub(super) look: Option<String>,
 }
 
 /// An incident as this transaction sees it.
@@ -70,6 +72,7 @@ impl Batch {
             unproven: false,
             fates: Vec::new(),
             became: Vec::new(),
+            look: None,
         })
     }
 

@@ -5,16 +5,14 @@
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
 use chrono::{DateTime, Utc};
-use mail_parser::Message;
 
+use super::body::{self, Body};
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{
-    Address, Attachment, Origin, attachment, body, limits, list, meeting, nested, quote, wrapped,
-};
+use super::{Address, Attachment, Origin, attachment, list, meeting, nested, pictures, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -99,15 +97,15 @@ pub struct InboundMail {
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let fields = Fields::read(octets);
-    let parsed = parse(octets);
+    let parsed = nested::parse(octets);
     let opened = parsed.0.as_ref().and_then(wrapped::open);
-    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, nested::parse);
     let written_from = read_from(&fields);
     let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
     let from_rewritten = author_of_post.is_some();
     let from = author_of_post.or_else(|| written_from.clone());
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
-    let lines = message.as_ref().map(body::read_body).unwrap_or_default();
+    let Body { lines, pages } = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
         let text = quote::beginning(&lines, origin::TEXT_OCTETS);
         let (message, from) = (message.as_ref(), written_from.as_ref());
@@ -138,7 +136,10 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         elided.insert_str(0, &std::mem::take(&mut new_text));
     }
     let message_id = read_message_id(&fields);
-    let attachments = message.as_ref().map(|message| attachment::read_attachments(message, &author));
+    let attachments = message.as_ref().map(|message| {
+        let pictures = pictures::read_pictures(pages, &author);
+        attachment::read_attachments(message, &pictures)
+    });
     let attachments = attachments.unwrap_or_default();
     let content_key = content_key(&Content {
         fields: &fields,
@@ -181,23 +182,15 @@ pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
-    let parsed = parse(octets).0;
+    let parsed = nested::parse(octets).0;
     let opened = parsed.as_ref().and_then(wrapped::open);
-    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
-    message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+    let message = opened.as_deref().map_or(parsed, |opened| nested::parse(opened).0);
+    message.map(|message| quote::whole_text(&body::read_body(&message).lines)).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.
 pub fn html_of(octets: &[u8]) -> Option<String> {
-    parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
-}
-
-/// What the parser makes of the octets, if they are harmless to it.
-fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
-    match limits::check(octets) {
-        Ok(()) => (nested::parse(octets), None),
-        Err(why) => (None, Some(why)),
-    }
+    nested::parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
 }
 
 /// RFC 5322 section 3.6.2 allows a list of authors; of several none has a claim to be the one.
@@ -338,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_second_from_cannot_hide_behind_the_limits() {
-        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(limits::HEADER_OCTETS_MAX));
+        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(crate::mail::limits::HEADER_OCTETS_MAX));
         assert_eq!(read_mail(padded.as_bytes(), false).from, None);
         let (head, body) = MAIL.split_once("\r\n\r\n").unwrap();
         let padded = format!("{head}\r\n{}\r\n{body}", "X: y\r\n".repeat(1_000));

@@ -32,5 +32,6 @@ mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use attachment::Attachment;
+pub use header::header_text;
 pub use message::{InboundMail, Mailbox};
 pub use origin::Origin;

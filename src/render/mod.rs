@@ -8,6 +8,7 @@ mod answer;
 mod context;
 mod digest;
 mod duty;
+pub mod inbox;
 mod news;
 mod operator;
 mod paper;
