@@ -15,7 +15,8 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{
-    Arguments, AssertSqlSafe, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool,
+    Arguments, AssertSqlSafe, Connection, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite,
+    SqlitePool,
 };
 
 use super::{StoreError, Stored};
@@ -162,6 +163,9 @@ impl Engine {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
+            // On a full disk, and after other errors, SQLite ends a transaction by itself. sqlx 0.9.0
+            // takes it for open ever after, and begins no other on that connection.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(StoreError::Unavailable)?;
