@@ -5,6 +5,8 @@
 //! Nothing here knows a table. Start with [`Engine::open`] and [`statements!`].
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::error::ErrorKind;
@@ -160,12 +162,9 @@ impl Engine {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = SqlitePoolOptions::new()
+        let writer = writing_once_more()
             .max_connections(1)
             .min_connections(1)
-            // On a full disk, and after other errors, SQLite ends a transaction by itself. sqlx 0.9.0
-            // takes it for open ever after, and begins no other on that connection.
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(StoreError::Unavailable)?;
@@ -311,6 +310,29 @@ impl Transaction {
             }
         })
     }
+}
+
+/// Opens a connection anew that can never write again, although the disk may be well by now.
+///
+/// On a full disk, and after other errors, SQLite ends a transaction by itself: sqlx 0.9.0 takes it for
+/// open ever after, and begins no other. A file that could not be written when it was opened stays
+/// open for reading only.
+fn writing_once_more() -> SqlitePoolOptions {
+    let reads_only = Arc::new(AtomicBool::new(false));
+    let found = reads_only.clone();
+    SqlitePoolOptions::new()
+        .after_connect(move |connection, _| {
+            let found = found.clone();
+            Box::pin(async move {
+                let writes = connection.execute("begin immediate; rollback").await.is_ok();
+                found.store(!writes, Ordering::Relaxed);
+                Ok(())
+            })
+        })
+        .before_acquire(move |connection, _| {
+            let is_usable = !reads_only.load(Ordering::Relaxed) && !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_usable) })
+        })
 }
 
 /// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
