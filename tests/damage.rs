@@ -134,6 +134,20 @@ async fn a_good_message_waits_while_the_database_is_away_and_is_read_after_it() 
 }
 
 #[tokio::test]
+async fn mail_is_read_again_after_the_database_ended_a_transaction_by_itself() {
+    let mut server = Server::with_operator().await;
+    let id = server.arrive("incidents@example.org", "It is down.").await;
+    // As SQLite does when the disk is full.
+    server
+        .sql("create trigger full before insert on entry begin select raise(rollback, 'full'); end")
+        .await;
+    assert!(server.engine.read_waiting().await.is_ok(), "the failure is counted");
+    server.sql("drop trigger full").await;
+    server.read_all().await;
+    assert_eq!(server.state_of(id).await, "read");
+}
+
+#[tokio::test]
 async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_told() {
     let mut server = Server::with_operator().await;
     server

@@ -1,6 +1,9 @@
 //! Rules that hold for every history: random people write random things, and deadlines ring when
 //! they like.
 
+#[path = "support/lines.rs"]
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,6 +22,7 @@ use firebell::mail::command::{Grammar, Written, read_commands};
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
 use firebell::store::rows::{Client, NewInbound, Route};
+use lines::LINES;
 use proptest::prelude::*;
 
 fn policy() -> Policy {
@@ -30,43 +34,6 @@ fn start() -> DateTime<Utc> {
     "2026-11-18T08:00:00Z".parse().expect("an instant")
 }
 
-/// What people write: every command, with values that fit and values that do not.
-const LINES: [&str; 34] = [
-    "I have command",
-    "ack",
-    "join",
-    "leave",
-    "confirm",
-    "status",
-    "help",
-    "Submit",
-    "Publish",
-    "Severity: SEV-1",
-    "Severity: SEV-3",
-    "Severity: SEV-5",
-    "Phase: identified",
-    "Phase: monitoring",
-    "IC: bob",
-    "IC: carol",
-    "Handover: alice",
-    "Deputy: bob",
-    "Deputy: dana",
-    "Scribe: carol",
-    "Expert: x@vendor.example (database)",
-    "Release: bob",
-    "Update: still looking",
-    "Note: hm",
-    "Next update: 20m",
-    "Next update: 3h",
-    "Resolved: a restart",
-    "Reopen: it is back",
-    "Cancel: false alarm",
-    "Postmortem owner: dana",
-    "Waive postmortem: too small",
-    "Private: yes",
-    "Correct #2: no",
-    "What happened: a\nContributing factors: b\nActions: Add an alert. Owner: bob.",
-];
 const PEOPLE: [(&str, bool); 6] = [
     ("alice@example.org", true),
     ("bob@example.org", true),

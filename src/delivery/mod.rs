@@ -198,18 +198,22 @@ impl Marker {
         let mut group = Vec::with_capacity(OUTCOMES_MAX);
         while outcomes.recv_many(&mut group, OUTCOMES_MAX).await > 0 {
             gather(&mut outcomes, &mut group).await;
+            let done: Vec<i64> = group.iter().map(|settled| settled.job.outbox).collect();
             let mut accepted = Vec::new();
-            let mut done = Vec::with_capacity(group.len());
+            let mut others = Vec::new();
             for Settled { job, outcome, dialogue } in group.drain(..) {
-                done.push(job.outbox);
-                self.keep(job.outbox, &dialogue).await;
                 match outcome {
                     Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
-                    other => self.mark(&job, other).await,
+                    other => others.push((job, other, dialogue)),
                 }
             }
+            // First what would go out twice if the server ended now.
             mark_accepted(&self.store, &self.settings.clock, &accepted).await;
             self.settings.meters.sent(accepted.len());
+            for (job, outcome, dialogue) in others {
+                self.keep(job.outbox, &dialogue).await;
+                self.mark(&job, outcome).await;
+            }
             for outbox in done {
                 self.leases.release(outbox);
             }
@@ -219,6 +223,7 @@ impl Marker {
     async fn mark(&self, job: &Job, outcome: Outcome) {
         let id = job.outbox;
         match outcome {
+            // Marked with others, before this.
             Outcome::Accepted(_) => {}
             Outcome::Deferred(answer) => {
                 let pause = backoff::pause_after(job.attempts, backoff::chance());
@@ -290,6 +295,23 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
     if accepted.is_empty() {
         return;
     }
+    for attempt in 1..=ATTEMPTS_MAX {
+        match store.mark_accepted(accepted, clock.now()).await {
+            Ok(()) => {
+                for (id, _) in accepted {
+                    info!(outbox.id = id, "relay accepted mail {id}");
+                }
+                return keep_ids_of_relay(store, clock, accepted).await;
+            }
+            Err(error) => warn!(attempt, "accepted mail could not be marked: {error}"),
+        }
+        tokio::time::sleep(DATABASE_PAUSE).await;
+    }
+    error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
+}
+
+/// What the relay calls them. A commit of its own, behind the one that keeps a mail from going twice.
+async fn keep_ids_of_relay(store: &Store, clock: &Clock, accepted: &[(i64, String)]) {
     let ids: Vec<(i64, String)> = accepted
         .iter()
         .flat_map(|(outbox, answer)| ids_in_answer(answer).into_iter().map(|id| (*outbox, id)))
@@ -298,19 +320,6 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
         // Answers are found by their address; the names of a relay are the last resort.
         warn!("the relay's names for mail were not kept: {error}");
     }
-    for attempt in 1..=ATTEMPTS_MAX {
-        match store.mark_accepted(accepted, clock.now()).await {
-            Ok(()) => {
-                for (id, _) in accepted {
-                    info!(outbox.id = id, "relay accepted mail {id}");
-                }
-                return;
-            }
-            Err(error) => warn!(attempt, "accepted mail could not be marked: {error}"),
-        }
-        tokio::time::sleep(DATABASE_PAUSE).await;
-    }
-    error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
 }
 
 #[cfg(test)]

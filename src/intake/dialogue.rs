@@ -6,7 +6,7 @@
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
 
@@ -27,7 +27,8 @@ pub enum Ended {
     Handshake,
 }
 
-/// Speaks with one client until it leaves, errs too often, wants TLS, or the server stops.
+/// Speaks with one client until it leaves, errs too often, wants TLS, or the server stops; or until
+/// `crowd` asks for its place, which it does first of those who have been silent for longest.
 ///
 /// # Errors
 ///
@@ -39,9 +40,10 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     settings: &Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
+    crowd: &Notify,
 ) -> io::Result<Ended> {
     let session = Session::new(peer, protocol, settings, Instant::now());
-    Dialogue { stream, session, peer, settings, inbox, shutdown, stop_at: None }.run().await
+    Dialogue { stream, session, peer, settings, inbox, shutdown, crowd, stop_at: None }.run().await
 }
 
 struct Dialogue<'a, S> {
@@ -51,6 +53,7 @@ struct Dialogue<'a, S> {
     settings: &'a Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
+    crowd: &'a Notify,
     /// When the message in progress is cut off, once the server stops.
     stop_at: Option<Instant>,
 }
@@ -59,6 +62,7 @@ enum Input {
     Octets(usize),
     Closed,
     TooSlow,
+    Crowded,
     ServerStops,
 }
 
@@ -74,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
                 }
                 Input::Closed => return Ok(Ended::Closed),
                 Input::TooSlow => self.session.give_up_on_client(),
+                Input::Crowded => self.session.make_room(),
                 Input::ServerStops => self.session.send_away(),
             }
         }
@@ -129,6 +134,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
                     Err(_) if self.stop_at.is_some() => Input::ServerStops,
                     Err(_) => Input::TooSlow,
                 }),
+                // First who waits first: whatever is read, one waits anew behind all others.
+                () = self.crowd.notified() => return Ok(Input::Crowded),
                 _ = self.shutdown.wait_for(|stop| *stop), if self.stop_at.is_none() => {
                     self.stop_at = Some(Instant::now() + self.settings.limits.stop_within);
                 }

@@ -151,6 +151,29 @@ async fn a_client_with_too_many_connections_is_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn whoever_has_been_silent_for_longest_makes_room_for_a_new_client() {
+    let house = House::new().await;
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let (port, _) = house.listen(&loopback(), Protocol::Smtp, limits).await;
+    let greeted = async || {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        expect(&mut stream, "220").await;
+        stream
+    };
+    let mut first = greeted().await;
+    let mut second = greeted().await;
+    // Who says something is not silent.
+    say(&mut first, "NOOP\r\n").await;
+    expect(&mut first, "250").await;
+    let mut third = greeted().await;
+    expect(&mut second, "421 4.7.0 Too many connections").await;
+    for stream in [&mut first, &mut third] {
+        say(stream, "NOOP\r\n").await;
+        expect(stream, "250").await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_acknowledged_when_the_store_is_gone() {
     let house = House::new().await;
     let (port, _) = house.listen(&loopback(), Protocol::Smtp, Limits::default()).await;

@@ -174,6 +174,11 @@ impl<'a> Session<'a> {
         self.end("421 4.3.2 The server is stopping, try again later");
     }
 
+    /// Others need the connection more than a client that says nothing.
+    pub fn make_room(&mut self) {
+        self.end("421 4.7.0 Too many connections, try again later");
+    }
+
     /// Works through what was read: part of a command, several commands, part of a message. Returns
     /// when all of it is taken, or when something is wanted before it can go on.
     pub fn take(&mut self, input: &mut &[u8], now: Instant) -> Option<Wanted> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::*;
 use crate::clock::Clock;
@@ -61,7 +61,9 @@ async fn talk_over(
     let (_stop, shutdown) = watch::channel(false);
     let peer = Peer { address: Some([192, 0, 2, 9].into()), network_trusted: true, tls };
     let serving = async {
-        let ended = serve(&mut server, peer, protocol, &settings, inbox, shutdown).await.unwrap();
+        let ended = serve(&mut server, peer, protocol, &settings, inbox, shutdown, &Notify::new())
+            .await
+            .unwrap();
         drop(server);
         ended
     };
@@ -138,7 +140,9 @@ async fn octets_may_come_one_by_one() {
         tokio::join!(write, reader.read_to_end(&mut answers)).1.unwrap();
     };
     let serving = async {
-        serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown).await.unwrap();
+        serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown, &Notify::new())
+            .await
+            .unwrap();
         server.shutdown().await.unwrap();
     };
     tokio::join!(serving, speaking);
@@ -497,7 +501,7 @@ async fn silent(mut settings: Settings, said: &str, change: impl FnOnce(&mut Set
     let (_stop, shutdown) = watch::channel(false);
     let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
     client.write_all(said.as_bytes()).await.unwrap();
-    serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown).await.unwrap();
+    serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown, &Notify::new()).await.unwrap();
     drop(server);
     let mut answers = String::new();
     client.read_to_string(&mut answers).await.unwrap();
@@ -538,7 +542,8 @@ async fn a_server_that_stops_finishes_the_message_in_progress() {
     let (inbox, _arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (stop, shutdown) = watch::channel(false);
     let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
-    let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown);
+    let crowd = Notify::new();
+    let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown, &crowd);
     let speaking = async {
         client.write_all(BEGIN.as_bytes()).await.unwrap();
         for code in ["220", "250", "250", "250", "354"] {
@@ -560,7 +565,8 @@ async fn a_server_that_stops_sends_idle_clients_away() {
     let (inbox, _arrived) = Inbox::in_memory(Ok(()), settings.clock.clone());
     let (stop, shutdown) = watch::channel(false);
     let peer = Peer { address: None, network_trusted: false, tls: Tls::Unavailable };
-    let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown);
+    let crowd = Notify::new();
+    let serving = serve(&mut server, peer, Protocol::Smtp, &settings, inbox, shutdown, &crowd);
     let speaking = async {
         assert!(answer_of(&mut client).await.starts_with("220"));
         stop.send(true).unwrap();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -96,6 +96,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// Whoever is asked to leave is gone within this even on a busy machine, unless all are in the middle
+/// of something.
+const ROOM_WITHIN: Duration = Duration::from_millis(500);
 
 /// What listeners have in common.
 #[derive(Debug)]
@@ -197,6 +201,7 @@ pub async fn listen(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let clients = Clients::default();
+    let crowd = Arc::new(Notify::new());
     let mut sessions = JoinSet::new();
     let stopping = shutdown.clone();
     loop {
@@ -215,11 +220,12 @@ pub async fn listen(
                 continue;
             }
         };
-        if sessions.len() >= settings.limits.connections {
+        if sessions.len() >= settings.limits.connections && !make_room(&crowd, &mut sessions).await {
             turn_away(&connection);
             continue;
         }
-        let arrived = Arrived { connection, protocol, clients: clients.clone() };
+        let (clients, crowd) = (clients.clone(), crowd.clone());
+        let arrived = Arrived { connection, protocol, clients, crowd };
         let (settings, inbox) = (settings.clone(), inbox.clone());
         sessions.spawn(arrived.serve(settings, inbox, stopping.clone()));
     }
@@ -228,11 +234,19 @@ pub async fn listen(
     let _ = tokio::time::timeout(grace, async { while sessions.join_next().await.is_some() {} }).await;
 }
 
+/// Takes the place of whoever has been silent for longest, so that those who connect and say nothing
+/// keep nobody out; whether somebody left.
+async fn make_room(crowd: &Notify, sessions: &mut JoinSet<()>) -> bool {
+    crowd.notify_one();
+    tokio::time::timeout(ROOM_WITHIN, sessions.join_next()).await.is_ok()
+}
+
 /// A connection whose client is not known yet.
 struct Arrived {
     connection: Connection,
     protocol: Protocol,
     clients: Clients,
+    crowd: Arc<Notify>,
 }
 
 impl Arrived {
@@ -248,7 +262,8 @@ impl Arrived {
             && address.is_some_and(|client| contains(&settings.trusted, client));
         let tls = if settings.certificates.is_some() { Tls::Offered } else { Tls::Unavailable };
         let peer = Peer { address, network_trusted, tls };
-        let speaking = Speaking { peer, protocol: self.protocol, settings: &settings, inbox, shutdown };
+        let (protocol, crowd) = (self.protocol, &*self.crowd);
+        let speaking = Speaking { peer, protocol, settings: &settings, inbox, shutdown, crowd };
         let outcome = match self.connection {
             Connection::Tcp(stream, _) => speaking.speak(stream).await,
             Connection::Unix(stream) => speaking.speak(stream).await,
@@ -281,6 +296,7 @@ struct Speaking<'a> {
     settings: &'a Settings,
     inbox: Inbox,
     shutdown: watch::Receiver<bool>,
+    crowd: &'a Notify,
 }
 
 impl Speaking<'_> {
@@ -299,7 +315,8 @@ impl Speaking<'_> {
 
     async fn session<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S) -> io::Result<Ended> {
         let (inbox, shutdown) = (self.inbox.clone(), self.shutdown.clone());
-        dialogue::serve(stream, self.peer, self.protocol, self.settings, inbox, shutdown).await
+        let (peer, settings) = (self.peer, self.settings);
+        dialogue::serve(stream, peer, self.protocol, settings, inbox, shutdown, self.crowd).await
     }
 }
 

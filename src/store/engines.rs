@@ -5,17 +5,20 @@
 //! Nothing here knows a table. Start with [`Engine::open`] and [`statements!`].
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::error::ErrorKind;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
 use sqlx::{
-    Arguments, AssertSqlSafe, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool,
+    Arguments, AssertSqlSafe, Connection, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite,
+    SqlitePool,
 };
 
 use super::{StoreError, Stored};
@@ -150,7 +153,7 @@ impl Engine {
                 .connect(url)
                 .await
                 .map_err(StoreError::Unavailable)?;
-            POSTGRES_MIGRATIONS.run(&pool).await.map_err(StoreError::Migration)?;
+            POSTGRES_MIGRATIONS.run(&pool).await.map_err(failed_migration)?;
             return Ok(Self::Postgres(pool));
         }
         let options = SqliteConnectOptions::from_str(url)
@@ -159,7 +162,7 @@ impl Engine {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = SqlitePoolOptions::new()
+        let writer = writing_once_more()
             .max_connections(1)
             .min_connections(1)
             .connect_with(options.clone().create_if_missing(true))
@@ -321,11 +324,41 @@ impl Transaction {
     }
 }
 
+/// Opens a connection anew that can never write again, although the disk may be well by now.
+///
+/// On a full disk, and after other errors, SQLite ends a transaction by itself: sqlx 0.9.0 takes it for
+/// open ever after, and begins no other. A file that could not be written when it was opened stays
+/// open for reading only.
+fn writing_once_more() -> SqlitePoolOptions {
+    let reads_only = Arc::new(AtomicBool::new(false));
+    let found = reads_only.clone();
+    SqlitePoolOptions::new()
+        .after_connect(move |connection, _| {
+            let found = found.clone();
+            Box::pin(async move {
+                let writes = connection.execute("begin immediate; rollback").await.is_ok();
+                found.store(!writes, Ordering::Relaxed);
+                Ok(())
+            })
+        })
+        .before_acquire(move |connection, _| {
+            let is_usable = !reads_only.load(Ordering::Relaxed) && !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_usable) })
+        })
+}
+
 /// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
 async fn migrate_sqlite(writer: &SqlitePool) -> Stored<()> {
     let mut transaction = writer.begin_with("begin immediate").await?;
-    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(StoreError::Migration)?;
+    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failed_migration)?;
     Ok(transaction.commit().await?)
+}
+
+fn failed_migration(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(_) => StoreError::Newer,
+        error => StoreError::Migration(error),
+    }
 }
 
 fn bind_sqlite(values: Vec<Value>) -> Stored<SqliteArguments> {

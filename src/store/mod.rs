@@ -39,7 +39,10 @@ pub enum StoreError {
     /// The operator's: disk, connection, file rights.
     #[error("the database did not answer")]
     Unavailable(#[source] sqlx::Error),
-    /// The operator's: the schema is newer than this program, or a migration failed.
+    /// The operator's: it is not for this program to write what it does not know.
+    #[error("a newer version of Firebell has migrated it; this machine needs that version, too")]
+    Newer,
+    /// The operator's: a migration failed.
     #[error("the database schema does not fit this program")]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// The database will not take such a value: our own mistake, and the same next time.

@@ -7,6 +7,7 @@
 mod authentication;
 mod clients;
 mod crash;
+mod crowd;
 mod demo;
 #[path = "../support/dns.rs"]
 mod dns;
@@ -17,6 +18,7 @@ mod operations;
 mod place;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod rolling;
 mod several;
 mod submission;
 mod support;

@@ -75,6 +75,14 @@ impl Server {
         }
     }
 
+    /// Memory in use, in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        let id = self.process.as_ref().expect("it runs").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process of ours");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Asks it to stop, and says how it ended.
     pub fn terminate(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("it runs");
@@ -154,6 +162,18 @@ impl Server {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "firebell {arguments:?}: {stderr}");
         output
+    }
+
+    /// What a command says that fails, and its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not fail.
+    pub fn fails(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "firebell {arguments:?} did not fail: {said}");
+        (output.status.code(), said.into_owned())
     }
 
     /// What the server wrote.

@@ -15,7 +15,7 @@ use firebell::mail::{Address, OwnAddress};
 use firebell::store::rows::NewInbound;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 const MESSAGE_OCTETS_MAX: usize = 4_000;
 /// What the server itself writes before a message.
@@ -105,7 +105,8 @@ fn talk(protocol: Protocol, segments: Vec<&[u8]>) -> Talk {
             let (_stop, shutdown) = watch::channel(false);
             let address = Some([192, 0, 2, 9].into());
             let peer = Peer { address, network_trusted: false, tls: Tls::Unavailable };
-            let served = serve(&mut wire, peer, protocol, &settings, inbox, shutdown).await;
+            let served =
+                serve(&mut wire, peer, protocol, &settings, inbox, shutdown, &Notify::new()).await;
             served.expect("this wire never breaks");
             let mut messages = Vec::new();
             while let Some(message) = arrived.recv().await {
