@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Upper ends in milliseconds: from a commit of a quiet disk to an outage of hours.
 const ENDS_MILLIS: [u64; 14] =
@@ -27,6 +27,17 @@ struct Counts {
     timeline: Spans,
     late: Spans,
     relay_away: AtomicBool,
+    /// `None` where no mailbox is read.
+    mailbox: Mutex<Option<Mailbox>>,
+}
+
+/// How the reading of the mailbox goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    /// When it was last looked through to its end.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Since when every try failed, and why the last did.
+    pub failing: Option<(DateTime<Utc>, String)>,
 }
 
 /// A histogram of spans.
@@ -73,6 +84,28 @@ impl Meters {
         !self.0.relay_away.load(Ordering::Relaxed)
     }
 
+    /// The mailbox was looked through to its end.
+    pub fn mailbox_read(&self, now: DateTime<Utc>) {
+        *self.lock_mailbox() = Some(Mailbox { read_at: Some(now), failing: None });
+    }
+
+    /// The mailbox could not be read, and is tried again.
+    pub fn mailbox_failed(&self, now: DateTime<Utc>, why: &str) {
+        let mut mailbox = self.lock_mailbox();
+        let mailbox = mailbox.get_or_insert_default();
+        let since = mailbox.failing.take().map_or(now, |(since, _)| since);
+        mailbox.failing = Some((since, why.to_owned()));
+    }
+
+    /// `None` where no mailbox is read, and before the first look.
+    pub fn mailbox(&self) -> Option<Mailbox> {
+        self.lock_mailbox().clone()
+    }
+
+    fn lock_mailbox(&self) -> MutexGuard<'_, Option<Mailbox>> {
+        self.0.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All of it in Prometheus' text format, version 0.0.4.
     pub fn shown(&self) -> String {
         let mut text = String::new();
@@ -89,6 +122,18 @@ impl Meters {
         let relay = u8::from(self.relay_is_there());
         begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
         let _ = writeln!(text, "firebell_relay_up {relay}");
+        if let Some(Mailbox { read_at, failing }) = self.mailbox() {
+            begin(
+                &mut text,
+                "mailbox_up",
+                "gauge",
+                "Whether the mailbox could be read at the last try.",
+            );
+            let _ = writeln!(text, "firebell_mailbox_up {}", u8::from(failing.is_none()));
+            begin(&mut text, "mailbox_read_seconds", "gauge", "When it was last read, since 1970.");
+            let read_at = read_at.map_or(0, |at| at.timestamp());
+            let _ = writeln!(text, "firebell_mailbox_read_seconds {read_at}");
+        }
         begin(
             &mut text,
             "timeline_seconds",

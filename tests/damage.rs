@@ -263,6 +263,31 @@ async fn the_operator_is_told_once_a_day_that_mail_does_not_move() {
 }
 
 #[tokio::test]
+async fn the_operator_is_told_once_a_day_that_the_mailbox_cannot_be_read() {
+    let server = Server::with_operator().await;
+    let (meters, clock) = (&server.engine.meters, &server.engine.clock);
+    let told = async || {
+        server.engine.watch_mailbox().await.unwrap();
+        server.told_to(OPERATOR, Purpose::Operator).await.len()
+    };
+    meters.mailbox_read(clock.now());
+    meters.mailbox_failed(clock.now(), "token_command failed: invalid_grant");
+    clock.advance(TimeDelta::minutes(15));
+    assert_eq!(told().await, 0, "connections end now and then");
+    clock.advance(TimeDelta::minutes(1));
+    // Every try fails; since when, the first has said.
+    meters.mailbox_failed(clock.now(), "token_command failed: invalid_grant");
+    for _ in 0..2 {
+        assert_eq!(told().await, 1);
+    }
+    clock.advance(TimeDelta::days(1));
+    assert_eq!(told().await, 2);
+    clock.advance(TimeDelta::days(1));
+    meters.mailbox_read(clock.now());
+    assert_eq!(told().await, 2, "it is read again");
+}
+
+#[tokio::test]
 async fn a_damaged_mail_is_held_back_and_told_and_the_others_go_out() {
     for damage in [
         "update letter set octets = x'09' where id = (select min(id) from letter)",

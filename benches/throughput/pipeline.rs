@@ -15,23 +15,23 @@ const SINGLE_MAILS: usize = 300;
 const RELAYED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Prints a line for each number of connections, the wait of a single mail, and the memory.
-pub async fn measure(folder: &Path, sink: &Sink) -> Outcome<()> {
-    let server = Server::start(folder, sink.port).await?;
+pub async fn measure(folder: &Path, database: &str, sink: &Sink) -> Outcome<()> {
+    let server = Server::start(folder, database, sink.port).await?;
     let (at_rest, _) = server.memory()?;
     server.declare().await?;
     let numbers = Numbers::default();
     println!(
-        "{:>11} {:>14} {:>14} {:>16}",
-        "connections", "accepted/s", "in timeline/s", "into the sink/s"
+        "{:>11} {:>14} {:>14} {:>16} {:>22}",
+        "connections", "accepted/s", "in timeline/s", "into the sink/s", "server's CPU ms/1,000"
     );
     for connections in [1, 16] {
-        let (accepted, read) = run(&server, connections, &numbers).await?;
+        let (accepted, read, busy) = run(&server, connections, &numbers).await?;
         let begun = Instant::now();
         let swallowed = send_replies(sink.port, connections, SPAN, &Numbers::default()).await?;
         let reference = a_second(swallowed, begun.elapsed());
-        println!("{connections:>11} {accepted:>14.0} {read:>14.0} {reference:>16.0}");
+        println!("{connections:>11} {accepted:>14.0} {read:>14.0} {reference:>16.0} {busy:>22.0}");
+        wait_until_relayed(sink).await?;
     }
-    wait_until_relayed(sink).await?;
     print_waits(&server, sink, &numbers).await?;
     let (_, peak) = server.memory()?;
     println!("memory of the server: {at_rest:.1} MiB at rest, {peak:.1} MiB at the peak");
@@ -39,19 +39,21 @@ pub async fn measure(folder: &Path, sink: &Sink) -> Outcome<()> {
 }
 
 /// Mails a second: accepted while it was sent to, and from the first octet sent until the last
-/// mail's entry stands in its timeline.
-async fn run(server: &Server, connections: usize, numbers: &Numbers) -> Outcome<(f64, f64)> {
-    let before = server.count_entries().await?;
+/// mail's entry stands in its timeline. Then the milliseconds of processor time that the server used
+/// for a thousand of them, what it handed to the relay meanwhile included.
+async fn run(server: &Server, connections: usize, numbers: &Numbers) -> Outcome<(f64, f64, f64)> {
+    let (before, busy) = (server.count_entries().await?, server.busy_seconds()?);
     let begun = Instant::now();
     let sent = send_replies(server.port, connections, SPAN, numbers).await?;
     let accepted = a_second(sent, begun.elapsed());
     server.wait_until_read().await?;
     let read = a_second(sent, begun.elapsed());
+    let busy = (server.busy_seconds()? - busy) * 1e6 / sent as f64;
     let entries = server.count_entries().await? - before;
     if entries != sent {
         return Err(format!("{sent} were accepted, and {entries} stand in the timelines").into());
     }
-    Ok((accepted, read))
+    Ok((accepted, read, busy))
 }
 
 /// One mail at a time on the idle server, from its 250 on.

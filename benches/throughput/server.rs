@@ -1,5 +1,8 @@
 //! `firebell serve` in a process of its own, as an operator runs it, and a second view of its
 //! database. Dropping it ends it.
+//!
+//! `FIREBELL_BENCH_SERVER` names another build of it: on a machine that does other things, too, only
+//! two that were measured in the same minutes can be compared.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,6 +18,8 @@ use crate::generator::{self, Client, INCIDENTS};
 /// Longer than any of these runs takes to be read.
 const READ_WITHIN: Duration = Duration::from_secs(120);
 const MIB: f64 = 1024.0;
+/// Of the kernel's clock in `/proc`, on every Linux that Rust knows.
+const TICKS_A_SECOND: f64 = 100.0;
 
 /// A running server.
 pub struct Server {
@@ -24,11 +29,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on an empty database in `folder`, with a relay on `relay_port`.
-    pub async fn start(folder: &Path, relay_port: u16) -> Outcome<Self> {
+    /// Starts it on an empty database, with a relay on `relay_port`.
+    pub async fn start(folder: &Path, database: &str, relay_port: u16) -> Outcome<Self> {
         let file = folder.join("firebell.toml");
-        fs::write(&file, configuration(folder, relay_port))?;
-        let mut process = Command::new(env!("CARGO_BIN_EXE_firebell"))
+        fs::write(&file, configuration(folder, database, relay_port))?;
+        let program = std::env::var("FIREBELL_BENCH_SERVER");
+        let mut process = Command::new(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_firebell")))
             .arg("--config")
             .arg(&file)
             .arg("serve")
@@ -38,8 +44,7 @@ impl Server {
         let said = process.stdout.take().ok_or("no standard output")?;
         let line = BufReader::new(said).lines().next().ok_or("it ended at once")??;
         let port = line.rsplit(':').next().ok_or("no port")?.parse()?;
-        let url = format!("sqlite:{}", folder.join("firebell.db").display());
-        Ok(Self { port, store: Store::open(&url).await?, process })
+        Ok(Self { port, store: Store::open(database).await?, process })
     }
 
     /// Declares the incidents that replies go to, and waits until they exist.
@@ -75,6 +80,16 @@ impl Server {
         Ok(count)
     }
 
+    /// Seconds of processor time that it has used, its own and the kernel's for it.
+    pub fn busy_seconds(&self) -> Outcome<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // Its name stands in brackets and may hold blanks; behind it `utime` and `stime` are the
+        // 12th and 13th field.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+        Ok(ticks.sum::<Result<f64, _>>()? / TICKS_A_SECOND)
+    }
+
     /// MiB resident: now, and at most.
     pub fn memory(&self) -> Outcome<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -93,11 +108,15 @@ impl Drop for Server {
     }
 }
 
-fn configuration(folder: &Path, relay_port: u16) -> String {
+fn configuration(folder: &Path, database: &str, relay_port: u16) -> String {
+    // SQLite's file has a name of its own in the folder.
+    let url = if database.starts_with("sqlite:") { "sqlite" } else { database };
     format!(
         r#"
 address = "incidents@example.org"
 data_dir = "{}"
+[database]
+url = "{url}"
 [receive.smtp]
 listen = "127.0.0.1:0"
 [receive.trust]

@@ -1,21 +1,22 @@
 //! A transaction in the making: the incidents it loaded, what was decided of them, and the mails
 //! that go out with it. Nothing of it has happened before [`Batch::commit`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::bundles::sent_to;
 use super::reminders::{Reminding, settled};
 use super::reports::NotSent;
 use super::{Engine, Work};
 use crate::incident::Policy;
-use crate::incident::deadlines::deadlines;
+use crate::incident::deadlines::{Deadline, deadlines};
 use crate::incident::decide::decide;
 use crate::incident::decision::Decision;
 use crate::incident::event::Event;
 use crate::incident::state::Incident;
-use crate::store::rows::InboundState;
+use crate::store::rows::{InboundState, StoredIncident};
 use crate::store::{StoreError, Write};
 
 /// A transaction.
@@ -27,6 +28,8 @@ pub(super) struct Batch {
     loaded: BTreeMap<i64, Loaded>,
     /// Reminders of this transaction by the person they go to, so that each gets one mail.
     pub(super) reminders: BTreeMap<String, Reminding>,
+    /// Incidents about which no mail waits that a newer one could take the place of.
+    pub(super) nothing_waits: BTreeSet<i64>,
     /// Addresses to which nothing is sent, by their key, with the reason; loaded when first asked for.
     pub(super) dead: Option<BTreeMap<String, String>>,
     /// What was not sent for that reason, and is to be told.
@@ -53,6 +56,8 @@ struct Loaded {
     version: i64,
     /// The first timeline entry of the last step, or the one that comes next.
     told_from: i64,
+    /// The deadlines that are stored of it; `None` where they are made anew whatever they are.
+    owed: Option<Vec<Deadline>>,
 }
 
 impl Batch {
@@ -65,6 +70,7 @@ impl Batch {
             now: engine.clock.now(),
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
+            nothing_waits: BTreeSet::new(),
             dead: None,
             not_sent: VecDeque::new(),
             answered: None,
@@ -76,21 +82,23 @@ impl Batch {
         })
     }
 
-    /// Stores what was decided. Deadline rows are replaced by what is computed now, so that no
-    /// decision can forget one.
+    /// Stores what was decided. Deadline rows are replaced by what is computed now, wherever that
+    /// differs from what was computed before, so that no decision can forget one.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
         self.flush_reminders().await?;
         self.tell_not_sent().await?;
-        let mut changed = false;
+        let mut changed = Vec::new();
         for (number, loaded) in &self.loaded {
-            if loaded.version == loaded.was {
-                continue;
+            if loaded.version != loaded.was {
+                changed.push((&loaded.incident, loaded.was, loaded.version));
+                let rows = deadlines(&loaded.incident, &self.policy);
+                if loaded.owed.as_ref() != Some(&rows) {
+                    self.write.replace_deadlines(*number, &rows).await?;
+                }
             }
-            changed = true;
-            self.write.save_incident(&loaded.incident, loaded.was, loaded.version).await?;
-            let rows = deadlines(&loaded.incident, &self.policy);
-            self.write.replace_deadlines(*number, &rows).await?;
         }
+        self.write.save_incidents(&changed).await?;
+        let changed = !changed.is_empty();
         self.write.commit().await?;
         let now = self.engine.clock.now();
         for (state, received_at) in self.fates {
@@ -126,6 +134,7 @@ impl Batch {
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
+            Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }
@@ -136,10 +145,34 @@ impl Batch {
             return Ok(true);
         }
         let Some(stored) = self.write.load_incident(number).await? else { return Ok(false) };
-        let (was, version) = (stored.version, stored.version);
-        let told_from = stored.incident.next_seq;
-        self.loaded.insert(number, Loaded { incident: stored.incident, was, version, told_from });
+        self.keep(stored);
         Ok(true)
+    }
+
+    /// Loads these incidents, and what is asked of each of them, at once. Those that there are not,
+    /// and those that cannot be read, are left to whoever needs them.
+    pub(super) async fn expect(&mut self, numbers: &BTreeSet<i64>) -> Result<(), StoreError> {
+        let numbers: Vec<i64> = numbers.iter().copied().collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let telling = self.write.load_telling(&numbers).await?;
+        let mut readers = BTreeSet::new();
+        for stored in self.write.load_incidents(&numbers).await?.readable {
+            if !telling.contains(&stored.incident.number) {
+                self.nothing_waits.insert(stored.incident.number);
+            }
+            readers.extend(stored.incident.at_work().map(|person| sent_to(&person.address.key())));
+            self.keep(stored);
+        }
+        self.write.expect_uses(&readers, self.now).await
+    }
+
+    fn keep(&mut self, stored: StoredIncident) {
+        let (was, version) = (stored.version, stored.version);
+        let (number, told_from) = (stored.incident.number, stored.incident.next_seq);
+        let owed = Some(deadlines(&stored.incident, &self.policy));
+        self.loaded.insert(number, Loaded { incident: stored.incident, was, version, told_from, owed });
     }
 
     /// Makes the deadline rows of an incident anew.
@@ -150,6 +183,7 @@ impl Batch {
         }
         if let Some(loaded) = self.loaded.get_mut(&number) {
             loaded.version += 1;
+            loaded.owed = None;
         }
         Ok(true)
     }
@@ -177,6 +211,7 @@ impl Batch {
             // The row says that it is due and the incident does not, as after a change of policy: the
             // rows are made anew, or this would be asked again without end.
             loaded.version += 1;
+            loaded.owed = None;
         }
         self.apply(number, decision).await
     }
@@ -195,6 +230,7 @@ impl Batch {
             was: 0,
             version: 0,
             told_from: 0,
+            owed: None,
         });
         entry.told_from = decision.entries.first().map_or(incident.next_seq, |first| first.seq);
         entry.incident = incident;

@@ -39,18 +39,23 @@ impl Batch {
             _ => self.told_from(number),
         };
         let readers = mailing.to.iter().map(Recipient::address);
-        let first = self.write.take_place(number, readers, purposes).await?;
+        let first = if self.nothing_waits.contains(&number) {
+            HashMap::new()
+        } else {
+            self.write.take_place(number, readers, purposes).await?
+        };
         let mut sorted: BTreeMap<i64, Vec<&Recipient>> = BTreeMap::new();
         for recipient in &mailing.to {
             let from = first.get(&recipient.address().key()).map_or(own, |first| own.min(*first));
             sorted.entry(from).or_default().push(recipient);
         }
-        let timeline =
-            if first.is_empty() { Vec::new() } else { self.write.load_timeline(number).await? };
-        let untold = |from: i64| {
-            let before = |entry: &&Entry| entry.kind == kind && (from..own).contains(&entry.seq);
-            timeline.iter().filter(before).cloned().collect()
+        let earliest = sorted.keys().next().copied().unwrap_or(own);
+        let before = if earliest < own {
+            self.write.load_entries(number, earliest..own, kind).await?
+        } else {
+            Vec::new()
         };
+        let untold = |from: i64| before.iter().filter(|entry| entry.seq >= from).cloned().collect();
         Ok(sorted
             .into_iter()
             .map(|(from, to)| Bundle { to, tells_from: Some(from), timeline: untold(from) })
@@ -67,14 +72,18 @@ impl Batch {
     ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
         let persons = copies.iter().filter(|(_, token)| token.is_some());
         let keys: BTreeSet<String> = persons.map(|(address, _)| address.key()).collect();
-        let names = keys.iter().map(|key| format!("sent:{key}")).collect();
+        let names = keys.iter().map(|key| sent_to(key)).collect();
         let (uses, ends_at) = self.write.count_uses(&names, self.now).await?;
         let may_wait = tells_from.is_some() && purpose != Purpose::Resolution;
         let limit = i64::from(self.policy.per_person_per_hour);
-        let is_beyond =
-            |key: &String| uses.get(&format!("sent:{key}")).is_some_and(|uses| *uses > limit);
+        let is_beyond = |key: &String| uses.get(&sent_to(key)).is_some_and(|uses| *uses > limit);
         Ok(keys.into_iter().filter(|key| may_wait && is_beyond(key)).map(|key| (key, ends_at)).collect())
     }
+}
+
+/// The budget of mails to a person, by the address's key.
+pub(super) fn sent_to(key: &str) -> String {
+    format!("sent:{key}")
 }
 
 /// Mail that need not be sent where this one is, and the timeline entries that have its words.

@@ -79,4 +79,19 @@ impl Batch {
         self.store_single(&letter, &to, None, None).await?;
         Ok(true)
     }
+
+    /// Tells the caretaker, once a day, that the mailbox cannot be read.
+    pub(super) async fn tell_unread_mailbox(
+        &mut self,
+        since: DateTime<Utc>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        if self.write.count_use_of_day("mailbox", self.now).await? > 1 {
+            return Ok(());
+        }
+        let letter = render::render_unread_mailbox(&self.policy, since, why, self.now);
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(())
+    }
 }

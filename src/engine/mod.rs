@@ -126,6 +126,10 @@ impl Engine {
     ///
     /// The store's, when not even one message could be read for it.
     pub async fn read_waiting(&self) -> Result<usize, StoreError> {
+        // Whoever only looks must not keep arriving mail from the one writer of SQLite.
+        if !self.store.is_inbound_waiting().await? {
+            return Ok(0);
+        }
         match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(failure) => {
@@ -151,9 +155,7 @@ impl Engine {
     async fn read_batch(&self, limit: i64) -> Result<usize, StoreError> {
         let mut batch = Batch::begin(self).await?;
         let waiting = batch.write.load_waiting(limit).await?;
-        for inbound in &waiting.messages {
-            batch.read(inbound).await?;
-        }
+        batch.read_all(&waiting.messages).await?;
         for id in &waiting.damaged {
             error!(inbound.id = id, "the stored mail {id} cannot be loaded");
             batch.set_aside(*id, None).await?;
@@ -314,6 +316,21 @@ impl Engine {
         Ok(waiting.filter(|(since, _)| now - *since > self.policy().stuck_after))
     }
 
+    /// Tells the operator, once a day, when the mailbox cannot be read for longer than the configured
+    /// limit: nothing that is written to it is known, and nobody who writes learns of that.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_mailbox(&self) -> Result<(), StoreError> {
+        let failing = self.meters.mailbox().and_then(|mailbox| mailbox.failing);
+        let Some((since, why)) = failing else { return Ok(()) };
+        if self.clock.now() - since <= self.policy().stuck_after {
+            return Ok(());
+        }
+        self.perform(Work::Unread { since, why }).await.map(drop)
+    }
+
     /// Runs a transaction, again when another writer was faster; whether it did anything.
     async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
@@ -358,6 +375,11 @@ enum Work {
     Stuck {
         since: DateTime<Utc>,
         count: i64,
+    },
+    /// The mailbox cannot be read.
+    Unread {
+        since: DateTime<Utc>,
+        why: String,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

@@ -1,7 +1,7 @@
 //! From a stored message to what it does: what it points at is loaded, what it asks for is done.
 //!
 //! Who is believed and what belongs where is said by `interpret`, what follows by `decide`. Start
-//! with [`Batch::read`].
+//! with [`Batch::read_all`].
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ use crate::mail::command::{Command, Line, Written};
 use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::mail::{Address, Origin};
+use crate::mail::{Address, MESSAGE_OCTETS_MAX, Origin};
 use crate::store::StoreError;
-use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound, Route};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
 const DECLARATIONS_A_SENDER: i64 = 5;
@@ -56,23 +56,49 @@ impl Batch {
             && (client.outside.is_some() || is_signed(&message.octets))
     }
 
-    /// Reads one stored message, and does what it asks for, in every incident that it was sent to.
-    pub(super) async fn read(&mut self, inbound: &Inbound) -> Result<(), StoreError> {
-        let message = &inbound.message;
-        if self.must_ask(inbound) {
-            self.unproven = true;
-            let state = InboundState::Unproven;
-            return self.write.mark_inbound(message.id, state, None, None, self.now).await;
+    /// Reads stored messages, one after the other. What they point at is loaded before, for all at
+    /// once.
+    pub(super) async fn read_all(&mut self, messages: &[Inbound]) -> Result<(), StoreError> {
+        let mut readings = Vec::with_capacity(messages.len());
+        for inbound in messages {
+            let message = &inbound.message;
+            if self.must_ask(inbound) {
+                self.unproven = true;
+                self.write
+                    .mark_inbound(message.id, InboundState::Unproven, None, None, self.now)
+                    .await?;
+                continue;
+            }
+            let mail = self.read_stored(message);
+            let clues = clues(&mail, &message.recipients, &self.policy);
+            readings.push(Reading { inbound, mail, clues });
         }
-        let mail = self.read_stored(message);
+        let pointed = readings.iter().flat_map(|reading| reading.clues.number());
+        self.expect(&pointed.collect()).await?;
+        let keys =
+            readings.iter().map(|reading| (reading.inbound.message.id, &reading.mail.content_key));
+        let claimed = self.write.claim_content_keys(&keys.collect::<Vec<_>>()).await?;
+        for reading in readings {
+            let claim = claimed.contains(&reading.inbound.message.id).then_some(Claim::First);
+            self.read(reading, claim).await?;
+        }
+        Ok(())
+    }
+
+    /// Does what one message asks for, in every incident that it was sent to.
+    async fn read(&mut self, reading: Reading<'_>, claim: Option<Claim>) -> Result<(), StoreError> {
+        let Reading { inbound, mail, clues } = reading;
+        let message = &inbound.message;
         let said = self.authentication(inbound, &mail);
         self.answered.clone_from(&mail.message_id);
-        let policy = self.policy.clone();
-        let clues = clues(&mail, &message.recipients, &policy);
         if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
             self.revive(&from.address).await?;
         }
-        let mut done = self.read_as(message, &said, &mail, &mail.content_key, &clues).await?;
+        let claim = match claim {
+            Some(claim) => claim,
+            None => self.write.claim_content_key(&mail.content_key, message.id).await?,
+        };
+        let mut done = self.read_as(message, &said, &mail, &mail.content_key, claim, &clues).await?;
         let mut also = clues.also.clone();
         if let Done::Copy { of } = done {
             // The copy before may have come by a way that did not tell where it belongs.
@@ -82,8 +108,9 @@ impl Batch {
         for number in also {
             if self.load(number).await? {
                 let key = key_for(&mail.content_key, number);
-                let there =
-                    self.read_as(message, &said, &mail, &key, &clues.of_incident(number)).await?;
+                let claim = self.write.claim_content_key(&key, message.id).await?;
+                let clues = clues.of_incident(number);
+                let there = self.read_as(message, &said, &mail, &key, claim, &clues).await?;
                 done = done.or(there);
             }
         }
@@ -110,17 +137,17 @@ impl Batch {
     }
 
     /// Does what a message asks for at one of the places that it was sent to, unless another copy of
-    /// it did: `key` is that of the message there.
+    /// it did: `key` is that of the message there, and `claim` what came of claiming it.
     async fn read_as(
         &mut self,
         message: &NewInbound,
         authentication: &Authentication,
         mail: &InboundMail,
         key: &[u8; 32],
+        claim: Claim,
         clues: &Clues,
     ) -> Result<Done, StoreError> {
         self.became.clear();
-        let claim = self.write.claim_content_key(key, message.id).await?;
         let settled = match claim {
             Claim::Settled { first } => Some(self.write.load_fate(first).await?),
             _ => None,
@@ -181,12 +208,15 @@ impl Batch {
         let declares = matches!(meaning, Meaning::Declare(_));
         let (state, incident) = self.act(message, mail, meaning, number).await?;
         self.audit_mail(message, mail, by.as_ref(), incident).await?;
-        if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
-            && by.known
+        if let Some(by) = by.filter(|by| by.known)
             && !mail.through_list
             && mail.origin == Origin::Person
         {
-            self.tell_unread(incident, &by.person, why).await?;
+            match mail.unreadable {
+                Some(why) if !declares => self.tell_unread(incident, &by.person, why).await?,
+                None if is_cut(message) => self.tell_cut(incident, &by.person).await?,
+                _ => {}
+            }
         }
         let may_do_more = !proven && (declares || state != InboundState::Read);
         self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
@@ -445,6 +475,19 @@ impl Batch {
         let timeline = self.write.load_timeline(number).await?;
         Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
     }
+}
+
+/// Whether a message was larger than what is taken: a mailbox cannot refuse it, as SMTP does, so that as
+/// much of it was fetched as may be.
+fn is_cut(message: &NewInbound) -> bool {
+    message.route == Route::Imap && message.octets.len() >= MESSAGE_OCTETS_MAX
+}
+
+/// A message that is being read.
+struct Reading<'a> {
+    inbound: &'a Inbound,
+    mail: InboundMail,
+    clues: Clues,
 }
 
 /// What was done with a message at one of the places that it was sent to.

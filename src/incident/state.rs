@@ -237,6 +237,16 @@ impl Incident {
         self.roles.iter().filter(|held| held.accepted_at.is_some())
     }
 
+    /// Whoever commands, or is asked to, and those with a role: everybody who gets a copy of each note.
+    /// Somebody with several roles comes several times.
+    pub fn at_work(&self) -> impl Iterator<Item = &Person> {
+        let commanding: Vec<&Person> = match &self.command {
+            Command::Offered { to, .. } => to.iter().collect(),
+            Command::Held { by, .. } => vec![by],
+        };
+        commanding.into_iter().chain(self.accepted().map(|held| &held.person))
+    }
+
     /// Whether somebody named this address in this incident, by a role or by having declared it.
     pub fn names(&self, address: &Address) -> bool {
         self.roles.iter().any(|held| held.person.address == *address)

@@ -6,21 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tracing::error;
 
 use crate::engine::Engine;
 
 /// Rows that another process stored (a pipe, a second server) are noticed within this span.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After reading it lets others write for as long as it did itself, and no longer than this: SQLite
+/// has one writer, and messages that arrive meanwhile are read together.
+const GATHER_WITHIN: Duration = Duration::from_millis(10);
 /// The pause after the database did not answer, or a message could not be read.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// Reads until `shutdown` becomes true. `arrivals` wakes it.
 pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow() {
+        let begun = Instant::now();
         let pause = match engine.read_waiting().await {
             Ok(0) => LOOK_EVERY,
-            Ok(_) => continue,
+            Ok(_) => {
+                tokio::time::sleep(begun.elapsed().min(GATHER_WITHIN)).await;
+                continue;
+            }
             Err(error) => {
                 error!(error = &error as &dyn std::error::Error, "mail waits to be read");
                 PAUSE_AFTER_ERROR

@@ -129,6 +129,12 @@ pub(super) fn read_text_ids(message: &Message<'_>) -> Vec<u32> {
     ids
 }
 
+/// Whether the text is for reading only, because it is in a charset that hides what it says.
+pub(super) fn is_for_reading_only(message: &Message<'_>) -> bool {
+    let ids = read_text_ids(message).into_iter().chain(message.html_body.iter().copied());
+    ids.filter_map(|id| message.part(id)).any(charset::is_utf_7)
+}
+
 fn is_html(message: &Message<'_>, id: u32) -> bool {
     message.part(id).is_some_and(|part| matches!(part.body, PartType::Html(_)))
 }

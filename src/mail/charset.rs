@@ -84,6 +84,13 @@ pub(super) fn read_text<'a>(
     }
 }
 
+/// Whether a part says that it is in UTF-7, in which a plain line can be written so that nobody who
+/// looks at the octets sees it.
+pub(super) fn is_utf_7(part: &MessagePart<'_>) -> bool {
+    let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
+    find(ALIASES, &label.trim().to_ascii_lowercase()) == Some(UTF_7)
+}
+
 /// The octets of a part without their transfer encoding.
 pub(super) fn transfer_decoded<'a>(
     message: &'a Message<'_>,

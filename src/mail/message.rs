@@ -89,6 +89,8 @@ pub struct InboundMail {
     pub meeting: Option<Meeting>,
     /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
     pub hops: usize,
+    /// Its text is in UTF-7, which hides what it says: for people to read, never for commands.
+    pub for_reading_only: bool,
     /// Why the body was not read; what the header alone tells is there nevertheless.
     pub unreadable: Option<&'static str>,
 }
@@ -173,6 +175,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         report,
         meeting,
         hops: fields.all("received").count(),
+        for_reading_only: message.as_ref().is_some_and(body::is_for_reading_only),
         unreadable,
     }
 }

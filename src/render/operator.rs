@@ -87,3 +87,25 @@ pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter
     paper.facts(vec![fact("Noticed", when::full(now, policy))]);
     letter(Purpose::Operator, "Firebell", &subject, &paper)
 }
+
+/// For the operator: the mailbox cannot be read.
+pub fn render_unread_mailbox(
+    policy: &Policy,
+    since: DateTime<Utc>,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Letter {
+    let subject = "The mailbox cannot be read";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please mend it: whatever is written to it is not known here, and nobody who writes learns of \
+         that. `firebell check` tries it and names what is wrong. It is tried again all the time, and \
+         nothing in it is lost. You are told once a day.",
+    );
+    paper.facts(vec![
+        fact("Why", clipped(why, 400)),
+        fact("Since", when::full(since, policy)),
+        fact("Noticed", when::full(now, policy)),
+    ]);
+    letter(Purpose::Operator, "Firebell", subject, &paper)
+}

@@ -2,7 +2,7 @@
 //!
 //! Never writes a mail. Start with [`Write::take_place`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::columns::rows;
 use super::engines::statements;
@@ -12,13 +12,32 @@ use crate::mail::Address;
 
 statements! {
     /// What is being handed over at this moment may arrive, too: then it is told twice, and not never.
+    /// The letter's purpose is a value of its own, so that PostgreSQL looks at the letters of these
+    /// rows and not at all there are.
     TAKE_PLACE = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
-        and recipient_key in (select value->>0 from json_each($2))
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
-                    and l.purpose in (select value->>0 from json_each($3)))
+        and incident = $1 and recipient_key in (select value->>0 from json_each($2))
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($3))
+        returning recipient_key, tells_from",
+        // Waits for nobody who has leased such a row at this moment, and has an index for the readers.
+        pg: "
+        with due as materialized (
+            select id as due_id from outbox
+            where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+            and incident = $1 and recipient_key = any(array(select value->>0 from json_each($2)))
+            and (select l.purpose from letter l where l.id = outbox.letter)
+                in (select value->>0 from json_each($3))
+            for update skip locked)
+        update outbox set state = 'superseded' from due where id = due_id
         returning recipient_key, tells_from";
+    /// `limit` keeps PostgreSQL from joining all that was ever sent.
+    LOAD_TELLING = "
+        select cast(value->>0 as bigint) from json_each($1)
+        where (select tells_from from outbox
+               where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+               and incident = cast(value->>0 as bigint) limit 1) is not null";
 }
 
 impl Write {
@@ -41,5 +60,12 @@ impl Write {
             *first = from.min(*first);
         }
         Ok(untold)
+    }
+
+    /// Those of these incidents about which anything waits that a newer mail could take the place of.
+    pub async fn load_telling(&mut self, incidents: &[i64]) -> Stored<BTreeSet<i64>> {
+        let incidents: Vec<_> = incidents.iter().map(|incident| (incident,)).collect();
+        let found: Vec<(i64,)> = self.transaction.load(LOAD_TELLING, vec![rows(&incidents)]).await?;
+        Ok(found.into_iter().map(|(incident,)| incident).collect())
     }
 }

@@ -277,6 +277,18 @@ impl Transaction {
         Ok(())
     }
 
+    /// Waits for its turn among the transactions that ask for this lock, until each ends, however it
+    /// ends. SQLite has one writer anyway.
+    pub(super) async fn lock(&mut self, number: i64) -> Stored<()> {
+        if let Self::Postgres(transaction) = self {
+            sqlx::query("select pg_advisory_xact_lock($1)")
+                .bind(number)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Returns how many rows were changed.
     pub(super) async fn execute(&mut self, statement: Statement, values: Vec<Value>) -> Stored<u64> {
         Ok(match self {

@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::budgets::HOUR_MICROS;
 use super::columns::micros;
 use super::engines::statements;
-use super::ledgers::HOUR_MICROS;
 use super::{Store, Stored};
 
 /// Rows that one statement deletes, so that no writer waits long for it.

@@ -2,11 +2,13 @@
 //!
 //! Never looks into a message. Start with [`Store::save_inbound`].
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
+use super::budgets::HOUR_MICROS;
 use super::columns::{json, micros, plain, read_address, read_instant, read_json, read_variant, rows};
 use super::engines::{Value, statements};
-use super::ledgers::HOUR_MICROS;
 use super::octets::{Packer, unpack};
 use super::rows::{Claim, Client, Inbound, InboundState, NewInbound, Outside, Route, Waiting};
 use super::{Store, StoreError, Stored, Write};
@@ -20,6 +22,8 @@ const FORGET_AT_ONCE: i64 = 500;
 /// Octets that are read in one transaction at most, unless one message alone has more: a hundred of
 /// the largest would be a gigabyte.
 const OCTETS_AT_ONCE_MAX: i64 = 16 * 1024 * 1024;
+/// Whoever reads mail has it; the number is ours to choose.
+const READERS_LOCK: i64 = 73112;
 
 statements! {
     /// $1 holds the rows and $2 the packed octets of all, one behind the other: one statement for
@@ -46,10 +50,7 @@ statements! {
     COUNT_WAITING = "
         select (select count(*) from inbound where state = 'waiting')
              + (select count(*) from inbound where state = 'unproven')";
-    /// SQLite has one writer anyway.
-    READ_ALONE = "select 1",
-        // Until the transaction ends, however it ends. The number is ours to choose.
-        pg: "select cast(1 as bigint) from (select pg_advisory_xact_lock(73112)) as locked";
+    IS_WAITING = "select id from inbound where state = 'waiting' limit 1";
     CHOOSE_WAITING = "
         select id, size_octets from inbound where state = 'waiting' order by received_at, id limit $1";
     LOAD_WAITING = "
@@ -86,6 +87,19 @@ statements! {
         insert into content_key (key, inbound) values ($1, $2)
         on conflict (key) do update set inbound = content_key.inbound
         where content_key.inbound = excluded.inbound";
+    /// $1 holds messages and where the key of each is in $2. Returns those whose key was new. The keys
+    /// of one statement differ.
+    CLAIM_CONTENT_KEYS = "
+        insert into content_key (key, inbound)
+        select substr($2, cast(value->>1 as integer), 32), cast(value->>0 as bigint)
+        from json_each($1) where true
+        on conflict (key) do nothing returning inbound",
+        // `substr` is one of text when the parameter's type is not said.
+        pg: "
+        insert into content_key (key, inbound)
+        select substr(cast($2 as bytea), cast(value->>1 as integer), 32), cast(value->>0 as bigint)
+        from json_each($1) where true
+        on conflict (key) do nothing returning inbound";
     LOAD_CONTENT_KEY = "select inbound, unproven from content_key where key = $1";
     SAVE_CONTENT_KEY = "update content_key set inbound = $2, unproven = $3 where key = $1";
     /// The first report of a name and hour stands for all.
@@ -212,6 +226,12 @@ impl Store {
         self.engine.execute(SAVE_AUTHENTICATION, values).await.map(|_| ())
     }
 
+    /// Whether a message waits to be read, asked beside whoever writes.
+    pub async fn is_inbound_waiting(&self) -> Stored<bool> {
+        let first: Vec<(i64,)> = self.engine.load(IS_WAITING, vec![]).await?;
+        Ok(!first.is_empty())
+    }
+
     /// How many messages wait to be read.
     pub async fn count_waiting_inbound(&self) -> Stored<i64> {
         let counts: Vec<(i64,)> = self.engine.load(COUNT_WAITING, vec![]).await?;
@@ -267,7 +287,7 @@ impl Write {
     /// their clocks.
     pub async fn load_waiting(&mut self, limit: i64) -> Stored<Waiting> {
         self.flush().await?;
-        let _: Vec<(i64,)> = self.transaction.load(READ_ALONE, vec![]).await?;
+        self.transaction.lock(READERS_LOCK).await?;
         let chosen: Vec<(i64, i64)> = self.transaction.load(CHOOSE_WAITING, vec![limit.into()]).await?;
         let mut octets = 0;
         let ids: Vec<i64> = chosen
@@ -355,6 +375,25 @@ impl Write {
             self.transaction.load(LOAD_CONTENT_KEY, vec![key.to_vec().into()]).await?;
         let (first, unproven) = rows.first().copied().ok_or(StoreError::Damaged("content key"))?;
         Ok(if unproven { Claim::Unproven { first } } else { Claim::Settled { first } })
+    }
+
+    /// Claims the content keys of many messages at once; returns the messages whose key was new. Of
+    /// two with the same key that is the first at most.
+    pub async fn claim_content_keys(&mut self, keys: &[(i64, &[u8; 32])]) -> Stored<BTreeSet<i64>> {
+        if keys.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let (mut places, mut octets, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (inbound, key) in keys {
+            if seen.insert(*key) {
+                // `substr` counts from one.
+                places.push((inbound, octets.len() + 1));
+                octets.extend_from_slice(*key);
+            }
+        }
+        let values = vec![rows(&places), octets.into()];
+        let claimed: Vec<(i64,)> = self.transaction.load(CLAIM_CONTENT_KEYS, values).await?;
+        Ok(claimed.into_iter().map(|(inbound,)| inbound).collect())
     }
 
     /// Claims to be the report that stands for all of a name that are held in the hour that `now` lies

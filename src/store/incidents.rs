@@ -2,17 +2,24 @@
 //!
 //! Never judges what it stores. Start with [`Write::save_incident`].
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 
 use super::attachments::{AttachedRow, attach};
-use super::columns::{json, micros, name, plain, read_address, read_instant, read_json, read_name};
+use super::columns::{
+    json, micros, name, plain, read_address, read_instant, read_json, read_name, rows,
+};
 use super::engines::statements;
 use super::rows::{DueDeadline, Incidents, StoredIncident};
 use super::{Store, StoreError, Stored, Write};
 use crate::incident::Incident;
 use crate::incident::deadlines::Deadline;
-use crate::incident::decision::{Entry, NewEntry};
+use crate::incident::decision::{Entry, EntryKind, NewEntry};
 use crate::mail::Address;
+
+/// Entries of a timeline are counted from one.
+const FIRST_SEQ: i64 = 1;
 
 statements! {
     NEXT_NUMBER = "
@@ -22,12 +29,24 @@ statements! {
     INSERT = "
         insert into incident (number, version, is_open, phase, severity, title, private, drill,
                               declared_at, resolved_at, closed_at, state)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as boolean),
+               value->>3, value->>4, value->>5, cast(value->>6 as boolean),
+               cast(value->>7 as boolean), cast(value->>8 as bigint), cast(value->>9 as bigint),
+               cast(value->>10 as bigint), value->>11
+        from json_each($1)";
+    /// Each version replaces the one named beside it, and no other.
     REPLACE = "
-        update incident set version = $2, is_open = $3, phase = $4, severity = $5, title = $6,
-               private = $7, drill = $8, declared_at = $9, resolved_at = $10, closed_at = $11, state = $12
-        where number = $1 and version = $13";
+        update incident set version = cast(value->>1 as bigint), is_open = cast(value->>2 as boolean),
+               phase = value->>3, severity = value->>4, title = value->>5,
+               private = cast(value->>6 as boolean), drill = cast(value->>7 as boolean),
+               declared_at = cast(value->>8 as bigint), resolved_at = cast(value->>9 as bigint),
+               closed_at = cast(value->>10 as bigint), state = value->>11
+        from json_each($1)
+        where number = cast(value->>0 as bigint) and version = cast(value->>12 as bigint)";
     LOAD = "select number, version, state from incident where number = $1";
+    LOAD_MANY = "
+        select number, version, state from incident
+        where number in (select cast(value->>0 as bigint) from json_each($1))";
     LOAD_NEWEST = "select number, version, state from incident order by number desc limit $1";
     LOAD_OPEN = "
         select number, version, state from incident where is_open order by number desc limit $1";
@@ -43,7 +62,11 @@ statements! {
     HAS_WRITTEN = "
         select seq from entry where incident = $1 and lower(author) = $2 and verified limit 1";
     LOAD_ATTACHMENTS = "
-        select seq, name, size_octets, hash from attachment where incident = $1 order by seq, position";
+        select seq, name, size_octets, hash from attachment where incident = $1 and seq >= $2
+        order by seq, position";
+    LOAD_ENTRIES = "
+        select seq, at, recorded_at, author, author_name, verified, proof, kind, text, elided, message_id
+        from entry where incident = $1 and seq >= $2 and seq < $3 and kind = $4 order by seq";
     LOAD_DEADLINES = "
         select incident, kind, wake_at from deadline where incident = $1 order by wake_at, kind";
     LOAD_DUE_DEADLINES = "
@@ -133,7 +156,7 @@ impl Store {
     /// In the order of its numbers.
     pub async fn load_timeline(&self, number: i64) -> Stored<Vec<Entry>> {
         let rows: Vec<EntryRow> = self.engine.load(LOAD_TIMELINE, vec![number.into()]).await?;
-        let files = self.engine.load(LOAD_ATTACHMENTS, vec![number.into()]).await?;
+        let files = self.engine.load(LOAD_ATTACHMENTS, vec![number.into(), FIRST_SEQ.into()]).await?;
         read_timeline(rows, files)
     }
 
@@ -185,43 +208,78 @@ impl Write {
         Ok(read_incidents(self.transaction.load(LOCK_ALL, vec![]).await?))
     }
 
+    /// Those of these numbers that there are.
+    pub async fn load_incidents(&mut self, numbers: &[i64]) -> Stored<Incidents> {
+        let numbers: Vec<_> = numbers.iter().map(|number| (number,)).collect();
+        Ok(read_incidents(self.transaction.load(LOAD_MANY, vec![rows(&numbers)]).await?))
+    }
+
     /// Inserts it when `was` is 0; else replaces version `was`. [`StoreError::Conflict`] when that is
     /// not the stored version.
     pub async fn save_incident(&mut self, incident: &Incident, was: i64, version: i64) -> Stored<()> {
-        let mut values = vec![
-            incident.number.into(),
-            version.into(),
-            incident.phase.is_open().into(),
-            incident.phase.name().into(),
-            incident.severity.name().into(),
-            plain(&incident.title).into(),
-            incident.private.into(),
-            incident.drill.into(),
-            micros(incident.declared_at).into(),
-            incident.resolved_at.map(micros).into(),
-            incident.closed_at.map(micros).into(),
-            json(incident).into(),
-        ];
-        let saved = if was == 0 {
-            self.transaction.execute(INSERT, values).await?
-        } else {
-            values.push(was.into());
-            self.transaction.execute(REPLACE, values).await?
-        };
-        if saved == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+        self.save_incidents(&[(incident, was, version)]).await
+    }
+
+    /// The same for several, each with the version that it was and the one that it is now.
+    pub async fn save_incidents(&mut self, incidents: &[(&Incident, i64, i64)]) -> Stored<()> {
+        let (new, old): (Vec<_>, Vec<_>) = incidents.iter().partition(|(_, was, _)| *was == 0);
+        let mut saved = 0;
+        for (statement, incidents) in [(INSERT, new), (REPLACE, old)] {
+            if incidents.is_empty() {
+                continue;
+            }
+            let columns: Vec<_> = incidents
+                .into_iter()
+                .map(|(incident, was, version)| {
+                    (
+                        incident.number,
+                        version,
+                        incident.phase.is_open(),
+                        incident.phase.name(),
+                        incident.severity.name(),
+                        plain(&incident.title),
+                        incident.private,
+                        incident.drill,
+                        micros(incident.declared_at),
+                        incident.resolved_at.map(micros),
+                        incident.closed_at.map(micros),
+                        json(incident),
+                        was,
+                    )
+                })
+                .collect();
+            saved += self.transaction.execute(statement, vec![rows(&columns)]).await?;
+        }
+        if usize::try_from(saved) == Ok(incidents.len()) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// In the order of its numbers.
     pub async fn load_timeline(&mut self, number: i64) -> Stored<Vec<Entry>> {
         self.flush().await?;
         let rows: Vec<EntryRow> = self.transaction.load(LOAD_TIMELINE, vec![number.into()]).await?;
-        let files = self.transaction.load(LOAD_ATTACHMENTS, vec![number.into()]).await?;
+        let values = vec![number.into(), FIRST_SEQ.into()];
+        let files = self.transaction.load(LOAD_ATTACHMENTS, values).await?;
+        read_timeline(rows, files)
+    }
+
+    /// The entries of one kind with these numbers, in their order.
+    pub async fn load_entries(
+        &mut self,
+        number: i64,
+        numbers: Range<i64>,
+        kind: EntryKind,
+    ) -> Stored<Vec<Entry>> {
+        self.flush_entries().await?;
+        let values = vec![number.into(), numbers.start.into(), numbers.end.into(), kind.name().into()];
+        let rows: Vec<EntryRow> = self.transaction.load(LOAD_ENTRIES, values).await?;
+        let values = vec![number.into(), numbers.start.into()];
+        let files = self.transaction.load(LOAD_ATTACHMENTS, values).await?;
         read_timeline(rows, files)
     }
 
     /// Whether somebody who was believed to be this address wrote to an incident before.
     pub async fn has_written(&mut self, number: i64, author: &Address) -> Stored<bool> {
-        self.flush().await?;
+        self.flush_entries().await?;
         let values = vec![number.into(), author.key().into()];
         let found: Vec<(i64,)> = self.transaction.load(HAS_WRITTEN, values).await?;
         Ok(!found.is_empty())

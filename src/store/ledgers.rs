@@ -1,8 +1,8 @@
-//! The small tables: the secret, known Message-IDs, digests sent, budgets used, configurations.
+//! The small tables: the secret, known Message-IDs, digests sent, configurations.
 //!
 //! Each remembers one kind of fact, so that it is done or told once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
@@ -16,10 +16,6 @@ use crate::mail::relay::known_form;
 const MESSAGE_ID_OCTETS_MAX: usize = 998;
 /// Tries at a configuration's number when other processes store theirs at the same moment.
 const NUMBER_TRIES: u32 = 5;
-pub(super) const HOUR_MICROS: i64 = 3_600_000_000;
-const DAY_HOURS: i64 = 24;
-/// Hours of a budget that are kept: more than any clock is wrong, and no more than a few rows a name.
-const BUDGET_HOURS: i64 = 24;
 
 statements! {
     SAVE_SECRET = "insert into meta (key, value) values ('secret', $1) on conflict (key) do nothing";
@@ -41,17 +37,6 @@ statements! {
     CLAIM_DIGEST = "
         insert into digest_run (name, period_at) values ($1, $2) on conflict (name, period_at) do nothing";
     LAST_DIGEST = "select max(period_at) from digest_run where name = $1";
-    COUNT_USE = "
-        insert into budget (name, hour, uses) values ($1, $2, 1)
-        on conflict (name, hour) do update set uses = budget.uses + 1
-        returning uses";
-    /// $1 holds each name once.
-    COUNT_USES = "
-        insert into budget (name, hour, uses)
-        select value->>0, $2, 1 from json_each($1) where true
-        on conflict (name, hour) do update set uses = budget.uses + 1
-        returning name, uses";
-    FORGET_USES = "delete from budget where name = $1 and hour < $2";
     LOAD_LAST_CONFIGURATION = "select number, text from configuration order by number desc limit 1";
     SAVE_CONFIGURATION = "insert into configuration (number, text, stored_at) values ($1, $2, $3)";
 }
@@ -180,46 +165,6 @@ impl Write {
         let rows: Vec<(Option<i64>,)> =
             self.transaction.load(LAST_DIGEST, vec![plain(name).into()]).await?;
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
-    }
-
-    /// Counts one use of a budget, such as `declare:dana@ops.example`, within the hour that `now`
-    /// lies in; returns how many there were in it.
-    pub async fn count_use(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
-        self.count_use_since(budget, micros(now).div_euclid(HOUR_MICROS)).await
-    }
-
-    /// Counts one use of each of these budgets within the hour that `now` lies in; returns how many
-    /// there were of each in it, and when the hour ends.
-    pub async fn count_uses(
-        &mut self,
-        budgets: &BTreeSet<String>,
-        now: DateTime<Utc>,
-    ) -> Stored<(HashMap<String, i64>, DateTime<Utc>)> {
-        let hour = micros(now).div_euclid(HOUR_MICROS);
-        let names: Vec<_> = budgets.iter().map(|budget| (plain(budget),)).collect();
-        let uses: Vec<(String, i64)> =
-            self.transaction.load(COUNT_USES, vec![rows(&names), hour.into()]).await?;
-        Ok((uses.into_iter().collect(), read_instant((hour + 1) * HOUR_MICROS)?))
-    }
-
-    /// The same within the day (UTC) that `now` lies in. A budget counts by hours or by days, never
-    /// by both.
-    pub async fn count_use_of_day(&mut self, budget: &str, now: DateTime<Utc>) -> Stored<i64> {
-        let hour = micros(now).div_euclid(HOUR_MICROS);
-        self.count_use_since(budget, hour - hour.rem_euclid(DAY_HOURS)).await
-    }
-
-    /// `hour` is the first of the span that is counted, in hours since the epoch.
-    async fn count_use_since(&mut self, budget: &str, hour: i64) -> Stored<i64> {
-        let budget = plain(budget);
-        let values = vec![budget.as_str().into(), hour.into()];
-        let rows: Vec<(i64,)> = self.transaction.load(COUNT_USE, values).await?;
-        let uses = rows.first().map(|(uses,)| *uses).ok_or(StoreError::Damaged("budget"))?;
-        if uses == 1 {
-            let values = vec![budget.into(), (hour - BUDGET_HOURS).into()];
-            self.transaction.execute(FORGET_USES, values).await?;
-        }
-        Ok(uses)
     }
 }
 

@@ -4,13 +4,14 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, and `ledgers` for
-//! the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
+//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, and `ledgers`
+//! for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes; `backup` copies the file of SQLite.
 
 mod attachments;
 mod audit;
 pub mod backup;
+mod budgets;
 mod bundles;
 mod columns;
 mod dead;
@@ -101,6 +102,7 @@ impl Store {
             audit::ALL,
             outbox::ALL,
             bundles::ALL,
+            budgets::ALL,
             reminders::ALL,
             ledgers::ALL,
             pending::ALL,

@@ -86,14 +86,14 @@ statements! {
         where id = $1 and state in ('queued', 'deferred', 'uncertain')";
     SUPERSEDE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred', 'uncertain') and recipient_key = $2
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
-                    and l.purpose in (select value->>0 from json_each($3)))";
+        where state in ('queued', 'deferred', 'uncertain') and incident = $1 and recipient_key = $2
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($3))";
     SETTLE = "
         update outbox set state = 'superseded'
-        where state in ('queued', 'deferred', 'uncertain')
-        and exists (select 1 from letter l where l.id = outbox.letter and l.incident = $1
-                    and l.purpose in (select value->>0 from json_each($2)))";
+        where state in ('queued', 'deferred', 'uncertain') and incident = $1
+        and (select l.purpose from letter l where l.id = outbox.letter)
+            in (select value->>0 from json_each($2))";
     /// A lease stays: whoever has it may be about to send.
     RETRY = "
         update outbox set state = 'queued', due_at = $2, attempts = 0, ambiguous = 0,
@@ -508,7 +508,9 @@ impl Write {
     }
 
     pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {
-        self.flush().await?;
+        if self.pending.has_letter(letter) {
+            self.flush().await?;
+        }
         let rows: Vec<LetterRow> = self.transaction.load(LOAD_LETTER, vec![letter.into()]).await?;
         rows.into_iter().next().map(LetterRow::read).transpose()
     }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use super::budgets::{self, Budget, Uses};
 use super::columns::{plain, rows};
-use super::engines::{Value, statements};
+use super::engines::{Statement, Value, statements};
 use super::octets::Packer;
 use super::{Stored, Write};
 use crate::mail::attachment::{Attachment, Content};
@@ -52,10 +53,11 @@ statements! {
         from json_each($1)";
     SAVE_OUTBOX = "
         insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at,
-                            tells_from)
+                            tells_from, incident)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
                'queued', cast(value->>5 as bigint), cast(value->>6 as bigint),
-               cast(value->>7 as bigint)
+               cast(value->>7 as bigint),
+               (select l.incident from letter l where l.id = cast(value->>1 as bigint))
         from json_each($1)";
     SAVE_KNOWN_IDS = "
         insert into known_id (message_id, incident, letter, purpose, seen_at)
@@ -112,6 +114,8 @@ pub(super) struct Pending {
     pub(super) deadlines: BTreeMap<i64, Vec<DeadlineColumns>>,
     /// By message, because the last word on one counts.
     pub(super) marks: BTreeMap<i64, MarkColumns>,
+    /// Of the budgets that this transaction looked at.
+    pub(super) uses: BTreeMap<Budget, Uses>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -132,6 +136,10 @@ impl Pending {
         let size = packer.pack(octets, &mut self.letter_octets);
         let (id, message_id, incident, purpose, created_at, subject) = columns;
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
+    }
+
+    pub(super) fn has_letter(&self, id: i64) -> bool {
+        self.letters.iter().any(|letter| letter.0 == id)
     }
 
     /// Files of an entry, behind the `before` that it has.
@@ -155,6 +163,24 @@ impl Pending {
         }
     }
 
+    /// The statements that store entries and their files.
+    fn take_entries(&mut self) -> Vec<(Statement, Vec<Value>)> {
+        let mut due = Vec::new();
+        if !self.entries.is_empty() {
+            due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut self.entries))]));
+        }
+        for (hash, content) in std::mem::take(&mut self.files) {
+            let mut packed = Vec::new();
+            self.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
+            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
+        }
+        self.file_octets = 0;
+        if !self.attachments.is_empty() {
+            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut self.attachments))]));
+        }
+        due
+    }
+
     fn count(&self) -> usize {
         self.entries.len()
             + self.audit.len()
@@ -164,28 +190,17 @@ impl Pending {
             + self.known.len()
             + self.deadlines.len()
             + self.marks.len()
+            + self.uses.len()
     }
 }
 
 impl Write {
     /// Stores what waits.
     pub(super) async fn flush(&mut self) -> Stored<()> {
+        let mut due = self.pending.take_entries();
         let pending = &mut self.pending;
-        let mut due = Vec::new();
-        if !pending.entries.is_empty() {
-            due.push((SAVE_ENTRIES, vec![rows(&std::mem::take(&mut pending.entries))]));
-        }
         if !pending.audit.is_empty() {
             due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
-        }
-        for (hash, content) in std::mem::take(&mut pending.files) {
-            let mut packed = Vec::new();
-            pending.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
-            due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
-        }
-        pending.file_octets = 0;
-        if !pending.attachments.is_empty() {
-            due.push((SAVE_ATTACHMENTS, vec![rows(&std::mem::take(&mut pending.attachments))]));
         }
         if !pending.letters.is_empty() {
             let octets = Value::from(std::mem::take(&mut pending.letter_octets));
@@ -214,7 +229,16 @@ impl Write {
                 .collect();
             due.push((MARK_INBOUND, vec![rows(&marks)]));
         }
+        due.extend(budgets::save(std::mem::take(&mut pending.uses)));
         for (statement, values) in due {
+            self.transaction.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the timeline entries that wait, for whoever reads no more than those.
+    pub(super) async fn flush_entries(&mut self) -> Stored<()> {
+        for (statement, values) in self.pending.take_entries() {
             self.transaction.execute(statement, values).await?;
         }
         Ok(())

@@ -30,8 +30,8 @@ const UNSENT: [OutboxState; 8] = [
 /// What lies in the inbox for somebody to look at.
 const TO_LOOK_AT: [InboundState; 3] = [InboundState::Held, InboundState::SetAside, InboundState::Filed];
 
-/// Ready means that mail can be stored. A relay that is away, or mail that waits for it for too long, is
-/// shown and does not count: another server would have the same one.
+/// Ready means that mail can be stored. A relay or a mailbox that is away, or mail that waits for too
+/// long, is shown and does not count: another server would have the same ones.
 pub async fn show_health(State(engine): State<Engine>) -> Response {
     let stuck = match engine.store.probe(engine.clock.now()).await {
         Ok(()) => engine.stuck_mail().await,
@@ -43,6 +43,9 @@ pub async fn show_health(State(engine): State<Engine>) -> Response {
         }
         Ok(Some((_, count))) => {
             format!("ok, but mail does not move: {count} wait for the relay\n").into_response()
+        }
+        Ok(None) if engine.meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some()) => {
+            "ok, but the mailbox cannot be read, and mail waits in it\n".into_response()
         }
         Ok(None) => "ok\n".into_response(),
         Err(error) => unavailable(&error),

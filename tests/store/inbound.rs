@@ -1,5 +1,7 @@
 //! Messages: stored before they are accepted, read once, forgotten at an age.
 
+use std::collections::BTreeSet;
+
 use firebell::store::StoreError;
 use firebell::store::rows::{Claim, InboundState, NewInbound};
 
@@ -144,6 +146,22 @@ async fn a_content_key_belongs_to_the_first_message_with_it() {
         assert_eq!(claim, Claim::Unproven { first: 2 });
         write.save_content_key(&[2; 32], 3, false).await.unwrap();
         assert_eq!(write.claim_content_key(&[2; 32], 4).await.unwrap(), Claim::Settled { first: 3 });
+    }
+}
+
+#[tokio::test]
+async fn of_many_messages_each_new_content_key_belongs_to_the_first() {
+    for base in bases().await {
+        let mut write = base.store().begin_write().await.unwrap();
+        assert_eq!(write.claim_content_key(&[1; 32], 1).await.unwrap(), Claim::First);
+        let keys = [(2, &[1; 32]), (3, &[2; 32]), (4, &[2; 32]), (5, &[0; 32])];
+        let claimed = write.claim_content_keys(&keys).await.unwrap();
+        assert_eq!(claimed, BTreeSet::from([3, 5]));
+        for (key, first) in [(&[1; 32], 1), (&[2; 32], 3), (&[0; 32], 5)] {
+            let claim = write.claim_content_key(key, 6).await.unwrap();
+            assert_eq!(claim, Claim::Settled { first });
+        }
+        assert!(write.claim_content_keys(&[]).await.unwrap().is_empty());
     }
 }
 

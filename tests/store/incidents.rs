@@ -61,8 +61,8 @@ async fn a_stale_version_of_an_incident_is_a_conflict() {
         changed.phase = Phase::Closed;
         changed.closed_at = Some(at(3));
         let mut write = store.begin_write().await.unwrap();
-        write.save_incident(&changed, 1, 2).await.unwrap();
-        let stale = write.save_incident(&changed, 1, 2).await;
+        write.save_incidents(&[(&changed, 1, 2), (&incident(6), 0, 1)]).await.unwrap();
+        let stale = write.save_incidents(&[(&incident(6), 1, 2), (&changed, 1, 2)]).await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
         let stored = write.load_incident(7).await.unwrap().unwrap();
         assert_eq!((stored.incident, stored.version), (changed, 2));
@@ -130,6 +130,12 @@ async fn the_timeline_keeps_what_was_said_in_the_order_of_its_numbers() {
         write.save_entries(7, &[entry(2, None), entry(1, Some(dana()))], at(5)).await.unwrap();
         write.save_entries(7, &[], at(5)).await.unwrap();
         assert_eq!(write.load_timeline(7).await.unwrap().len(), 2);
+        let third = NewEntry { kind: EntryKind::Note, ..entry(3, None) };
+        write.save_entries(7, &[third], at(5)).await.unwrap();
+        let notes = write.load_entries(7, 2..4, EntryKind::Note).await.unwrap();
+        let told: Vec<_> = notes.iter().map(|note| (note.seq, note.attachments.len())).collect();
+        assert_eq!(told, [(3, 2)]);
+        assert!(write.load_entries(7, 2..3, EntryKind::Note).await.unwrap().is_empty());
         write.commit().await.unwrap();
         let timeline = base.store().load_timeline(7).await.unwrap();
         let first = &timeline[0];

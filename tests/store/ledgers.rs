@@ -1,5 +1,7 @@
 //! What is counted, claimed or known, and forgotten when it is of no use.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta};
 use firebell::ids::Ids;
 use firebell::incident::decision::Purpose;
@@ -90,6 +92,24 @@ async fn a_budget_counts_within_the_hour() {
         }
         assert_eq!(counts, [1, 2, 1, 1, 3, 1, 1], "hours long gone are forgotten");
     }
+}
+
+#[tokio::test]
+async fn uses_of_a_budget_that_two_servers_count_at_once_are_added_up() {
+    let base = bases().await.pop().unwrap();
+    let both: BTreeSet<String> = ["b".to_owned(), "a".to_owned()].into();
+    let mut one = base.store().begin_write().await.unwrap();
+    let mut other = base.store().begin_write().await.unwrap();
+    one.expect_uses(&both, at(1)).await.unwrap();
+    let (uses, ends_at) = one.count_uses(&both, at(1)).await.unwrap();
+    assert_eq!((uses["a"], uses["b"], ends_at > at(1)), (1, 1, true));
+    assert_eq!(other.count_use("b", at(2)).await.unwrap(), 1);
+    assert_eq!(other.count_use("b", at(2)).await.unwrap(), 2);
+    one.commit().await.unwrap();
+    other.commit().await.unwrap();
+    let mut last = base.store().begin_write().await.unwrap();
+    let (uses, _) = last.count_uses(&both, at(3)).await.unwrap();
+    assert_eq!((uses["a"], uses["b"]), (2, 4));
 }
 
 #[tokio::test]

@@ -48,14 +48,8 @@ impl Step<'_> {
 
     /// Those who work on it, and while nobody commands those who were asked to: they get notes.
     pub(super) fn responders(&self, without: &Address) -> Vec<Recipient> {
-        let commanding: Vec<&Person> = match &self.incident.command {
-            Command::Offered { to, .. } => to.iter().collect(),
-            Command::Held { by, .. } => vec![by],
-        };
-        let accepted = self.incident.accepted().map(|held| &held.person);
-        commanding
-            .into_iter()
-            .chain(accepted)
+        self.incident
+            .at_work()
             .filter(|person| person.address != *without)
             .map(|person| Recipient::Person(person.address.clone()))
             .collect()
