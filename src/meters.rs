@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 
@@ -25,7 +25,14 @@ struct Counts {
     read: Mutex<BTreeMap<&'static str, u64>>,
     timeline: Spans,
     late: Spans,
-    relay_away: AtomicBool,
+    relays: Mutex<BTreeMap<String, Passing>>,
+}
+
+/// What a relay did.
+#[derive(Debug, Default)]
+struct Passing {
+    is_away: bool,
+    accepted: u64,
 }
 
 /// A histogram of spans.
@@ -57,14 +64,36 @@ impl Meters {
         self.0.late.add(late);
     }
 
-    /// Whether the relay took a connection when it was last asked.
-    pub fn relay(&self, is_there: bool) {
-        self.0.relay_away.store(!is_there, Ordering::Relaxed);
+    /// Whether a relay answered when it was last asked.
+    pub fn relay(&self, name: &str, is_there: bool) {
+        self.relays().entry(name.to_owned()).or_default().is_away = !is_there;
     }
 
-    /// As last told to [`Self::relay`]; true before anybody asked.
-    pub fn relay_is_there(&self) -> bool {
-        !self.0.relay_away.load(Ordering::Relaxed)
+    /// A relay took a mail.
+    pub fn accepted_by(&self, relay: &str) {
+        if let Some(passing) = self.relays().get_mut(relay) {
+            passing.accepted += 1;
+        }
+    }
+
+    /// The relays that mail goes through now, as last told to [`Self::relay`].
+    pub fn relays_there(&self) -> Vec<String> {
+        self.relays_where(false)
+    }
+
+    /// The others.
+    pub fn relays_away(&self) -> Vec<String> {
+        self.relays_where(true)
+    }
+
+    fn relays_where(&self, is_away: bool) -> Vec<String> {
+        let relays = self.relays();
+        let chosen = relays.iter().filter(|(_, passing)| passing.is_away == is_away);
+        chosen.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn relays(&self) -> MutexGuard<'_, BTreeMap<String, Passing>> {
+        self.0.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All of it in Prometheus' text format, version 0.0.4.
@@ -77,9 +106,16 @@ impl Meters {
         for (outcome, count) in self.0.read.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = writeln!(text, "firebell_messages_read_total{{outcome=\"{outcome}\"}} {count}");
         }
-        let relay = u8::from(self.relay_is_there());
         begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
-        let _ = writeln!(text, "firebell_relay_up {relay}");
+        for (name, passing) in self.relays().iter() {
+            let is_there = u8::from(!passing.is_away);
+            let _ = writeln!(text, "firebell_relay_up{{relay=\"{name}\"}} {is_there}");
+        }
+        begin(&mut text, "relay_accepted_total", "counter", "Mails that the relay took.");
+        for (name, passing) in self.relays().iter() {
+            let accepted = passing.accepted;
+            let _ = writeln!(text, "firebell_relay_accepted_total{{relay=\"{name}\"}} {accepted}");
+        }
         begin(
             &mut text,
             "timeline_seconds",

@@ -325,7 +325,7 @@ fn a_check_names_what_is_not_to_be_had() {
     let ran = place.run(&["check"]);
     assert_eq!(ran.code, 69, "{ran:?}");
     let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
-    assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1 port 1"), "{ran:?}");
+    assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1:1"), "{ran:?}");
     assert!(not[0].contains("[send] relay"), "{ran:?}");
 }
 

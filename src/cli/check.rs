@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::failure::{UNAVAILABLE, print};
 use super::{Failure, open};
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
-use crate::delivery::relay::{Connection, Server};
+use crate::delivery::relay::{Connection, Limits};
 use crate::intake::{Listener, Protocol, imap};
 
 /// A server on this machine greets sooner.
@@ -38,7 +38,9 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     }
     let mut findings = check_folder(config);
     findings.push(check_database(config).await);
-    findings.push(check_relay(config).await);
+    for relay in &config.relays {
+        findings.push(check_relay(relay, config).await);
+    }
     if let Some(mailbox) = &config.imap {
         findings.push(check_mailbox(mailbox).await);
         findings.extend(check_unfetched(config, mailbox).await);
@@ -110,29 +112,18 @@ fn is_database_there(config: &Config) -> bool {
     config.database != Database::Sqlite || open::sqlite_file(config).exists()
 }
 
-async fn check_relay(config: &Config) -> Finding {
-    match &config.relay {
-        Relay::Maildir(root) => check_writable("folder of maildirs", root),
-        Relay::Smtp { host, port, tls, login } => {
-            let outcome = match open::relay_password(config) {
-                Ok(password) => {
-                    let login = login.as_deref().zip(password.as_deref());
-                    let server = Server { host, port: *port, tls: *tls, login };
-                    match Connection::open(&server, config.address.domain()).await {
-                        Ok(connection) => {
-                            connection.quit().await;
-                            Ok(())
-                        }
-                        Err(why) => {
-                            Err(format!("{why}; start the mail server there, or mend [send] relay"))
-                        }
-                    }
-                }
-                Err(failure) => Err(failure.lines.join("; ")),
-            };
-            (format!("relay {host} port {port}"), outcome)
-        }
+async fn check_relay(relay: &Relay, config: &Config) -> Finding {
+    if let Relay::Maildir(root) = relay {
+        return check_writable("folder of maildirs", root);
     }
+    let outcome = match Connection::open(relay, config.address.domain(), Limits::default()).await {
+        Ok(connection) => {
+            connection.quit().await;
+            Ok(())
+        }
+        Err(why) => Err(format!("{why}; start the mail server there, or mend [send] relay")),
+    };
+    (format!("relay {}", relay.name()), outcome)
 }
 
 /// The files of STARTTLS and of logins.

@@ -248,6 +248,8 @@ pub struct Job {
     pub recipient: Address,
     pub token: Option<String>,
     pub attempts: i64,
+    /// How often the relay did not say whether it took it.
+    pub ambiguous: i64,
     /// Of the lease: what somebody with an earlier one says is not heard.
     pub epoch: i64,
     pub expires_at: DateTime<Utc>,
@@ -256,6 +258,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// The relay twice did not say whether it took it: it is not sent again, and somebody is to be
+    /// told.
+    pub fn is_untold(&self) -> bool {
+        self.ambiguous > 1
+    }
+
     /// It is of no use to anybody any more.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at <= now

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use crate::engine::Engine;
-use crate::meters::begin;
+use crate::meters::{Meters, begin};
 use crate::store::rows::OutboxState;
 use crate::store::{Store, StoreError};
 
@@ -21,9 +21,19 @@ const WAITING: [OutboxState; 3] = [OutboxState::Queued, OutboxState::Deferred, O
 /// it, and another server would have the same one.
 pub async fn show_health(State(engine): State<Engine>) -> Response {
     match engine.store.probe(engine.clock.now()).await {
-        Ok(()) if engine.meters.relay_is_there() => "ok\n".into_response(),
-        Ok(()) => "ok, but the relay is not there, and mail waits for it\n".into_response(),
+        Ok(()) => relays(&engine.meters).into_response(),
         Err(error) => unavailable(&error),
+    }
+}
+
+fn relays(meters: &Meters) -> String {
+    match (meters.relays_away().as_slice(), meters.relays_there().as_slice()) {
+        ([], _) => "ok\n".to_owned(),
+        (away, []) => format!("ok, but no relay is there, and mail waits: {}\n", away.join(", ")),
+        (away, there) => {
+            let (away, there) = (away.join(", "), there.join(", "));
+            format!("ok, but the relay {away} is not there; mail goes through {there}\n")
+        }
     }
 }
 
