@@ -25,6 +25,7 @@ mod values;
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
 pub use receive::Tls;
+pub use send::DkimKey;
 pub use values::{Listen, Login, Network, Relay, RelayTls, Resolver};
 
 /// The configuration that `firebell init` writes: it works once two lines are changed.
@@ -59,6 +60,8 @@ pub struct Config {
     pub resolver: Resolver,
     /// One at least. Mail goes through the first that is there.
     pub relays: Vec<Relay>,
+    /// What signs every mail; several for receivers that know one kind of key only.
+    pub dkim: Vec<DkimKey>,
     /// Where pages are served; without `[web]` there are none.
     pub web_listen: Option<SocketAddr>,
     /// Where people reach the pages.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
 use super::{Failure, open};
+use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
 use crate::delivery::relay::{Connection, Limits};
 use crate::intake::{Listener, Protocol, imap};
@@ -52,6 +53,7 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
         findings.push(check_page(address).await);
     }
     findings.extend(check_secrets(config));
+    findings.extend(check_signing(config).await);
     let mut problems = 0;
     for (what, outcome) in findings {
         match outcome {
@@ -137,6 +139,26 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
     if let Some(path) = &config.passwords_file {
         let what = format!("passwords {}", path.display());
         findings.push((what, open::passwords(config).map(|_| ()).map_err(why)));
+    }
+    findings
+}
+
+/// The keys that sign, and whether DNS has their other halves.
+async fn check_signing(config: &Config) -> Vec<Finding> {
+    let signers = match open::signers(config) {
+        Ok(signers) => signers,
+        Err(failure) => return vec![("DKIM".to_owned(), Err(failure.lines.join("; ")))],
+    };
+    let mut findings = Vec::new();
+    for signer in signers {
+        let publish = format!("publish there the TXT record \"{}\"", signer.record());
+        let outcome = match authentication::ask_text(config.resolver, signer.name()).await {
+            Ok(Some(text)) if signer.is_in(&text) => Ok(()),
+            Ok(Some(_)) => Err(format!("DNS has another key; {publish}")),
+            Ok(None) => Err(format!("there is no key in DNS; {publish}")),
+            Err(why) => Err(format!("DNS was not asked ({why}); {publish}")),
+        };
+        findings.push((format!("DKIM key {}", signer.name()), outcome));
     }
     findings
 }

@@ -12,6 +12,7 @@ use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
+use crate::delivery::dkim::Signer;
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::Protocol;
@@ -168,6 +169,13 @@ pub fn authenticator(config: &Config) -> Result<Option<Authenticator>, Failure> 
         let line = format!("[receive.trust] resolver: {why}; write an address, or off");
         Failure::new(CONFIG, line)
     })
+}
+
+/// What signs the mail that is sent.
+pub fn signers(config: &Config) -> Result<Vec<Signer>, Failure> {
+    let domain = config.address.domain();
+    let opened = config.dkim.iter().map(|key| Signer::open(key, domain));
+    opened.collect::<Result<_, _>>().map_err(|why| Failure::new(CONFIG, format!("[[send.dkim]] {why}")))
 }
 
 /// What clients are shown after STARTTLS; `None` when there is none.

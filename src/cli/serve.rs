@@ -42,6 +42,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     open::login_files(config)?;
     let certificates = open::certificates(config)?;
     let passwords = open::passwords(config)?;
+    let signers = open::signers(config)?;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -64,6 +65,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     settings.passwords = passwords;
     let (secret, clock) = (engine.secret.clone(), engine.clock.clone());
     let mut delivery = delivery::Settings::new(config.relays.clone(), host, own, secret, clock);
+    delivery.signers = Arc::new(signers);
     delivery.meters = engine.meters.clone();
     let mut ready: String = listeners
         .iter()
@@ -178,7 +180,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relays.clone()),
-            (config.keep_raw, config.web_listen),
+            (config.dkim.clone(), config.keep_raw, config.web_listen),
             (config.resolver, config.arc_sealers.clone()),
             (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )

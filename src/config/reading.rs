@@ -97,6 +97,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         arc_sealers: receive.arc_sealers,
         resolver: receive.resolver,
         relays: send.relays,
+        dkim: send.dkim,
         web_listen,
         web_url,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),

@@ -1,12 +1,14 @@
-//! `[send]`: through whom mail leaves, and who is told when it does not.
+//! `[send]`: through whom mail leaves, what signs it, and who is told when it does not.
 //!
-//! Opens nothing: neither a relay nor the file of a password. Start with [`read_send`].
+//! Opens nothing: neither a relay nor the file of a password or key. Start with [`read_send`].
+
+use std::path::PathBuf;
 
 use chrono::TimeDelta;
 
 use super::defaults;
 use super::mailbox::{names_credential, read_credential};
-use super::reading::{Own, read_foreign};
+use super::reading::{Own, read_foreign, read_path};
 use super::source::{Source, Table};
 use super::values::{Login, Relay, RelayTls, read_positive, read_relay};
 use crate::mail::Address;
@@ -16,14 +18,25 @@ const KEYS: &[&str] = &[
     "password_file",
     "token_command",
     "fallback",
+    "dkim",
     "operator",
     "stuck_after",
     "per_person_per_hour",
 ];
 
+/// A key that signs mail (RFC 6376), for the domain of the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimKey {
+    /// Its public half is in DNS at this name below `_domainkey`.
+    pub selector: String,
+    /// RSA or Ed25519, as PEM.
+    pub key_file: PathBuf,
+}
+
 pub(super) struct Send {
     /// The first is asked first.
     pub(super) relays: Vec<Relay>,
+    pub(super) dkim: Vec<DkimKey>,
     pub(super) operator: Option<Address>,
     pub(super) stuck_after: TimeDelta,
     pub(super) per_person_per_hour: u32,
@@ -32,6 +45,7 @@ pub(super) struct Send {
 pub(super) fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Send {
     let mut send = Send {
         relays: vec![usual()],
+        dkim: Vec::new(),
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
         per_person_per_hour: defaults::PER_PERSON_PER_HOUR,
@@ -42,6 +56,7 @@ pub(super) fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option
     if let Some(fallback) = source.table(table, "fallback") {
         send.relays.extend(read_fallback(source, fallback, &send.relays));
     }
+    send.dkim = read_dkim(source, table);
     send.operator = source.parsed(table, "operator", |text| read_foreign(text, own));
     if let Some(span) = source.parsed(table, "stuck_after", read_positive) {
         send.stuck_after = span;
@@ -102,6 +117,42 @@ fn read_fallback<'t>(source: &mut Source<'t>, table: Table<'t>, others: &[Relay]
     None
 }
 
+fn read_dkim<'t>(source: &mut Source<'t>, send: Table<'t>) -> Vec<DkimKey> {
+    let place = "[[send.dkim]]";
+    let mut keys: Vec<DkimKey> = Vec::new();
+    for table in source.tables(send, "dkim") {
+        source.check_keys(table, place, &["selector", "key_file"]);
+        source.required(table, place, "selector", "firebell");
+        source.required(table, place, "key_file", "/etc/firebell/dkim.pem");
+        let selector = source.parsed(table, "selector", read_selector);
+        let key_file = read_path(source, table, "key_file");
+        let (Some(selector), Some(key_file)) = (selector, key_file) else { continue };
+        if keys.iter().any(|key| key.selector == selector) {
+            let line = source.line_of(table, "selector");
+            source.mistake(line, format!("'selector': `{selector}` is another key's already"));
+        }
+        keys.push(DkimKey { selector, key_file });
+    }
+    keys
+}
+
+/// Labels of a host name (RFC 6376 section 3.1).
+fn read_selector(text: &str) -> Result<String, String> {
+    const LABEL_OCTETS_MAX: usize = 63;
+    let is_label = |label: &str| {
+        (1..=LABEL_OCTETS_MAX).contains(&label.len())
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let text = text.trim().to_ascii_lowercase();
+    if text.split('.').all(is_label) && text.len() <= 2 * LABEL_OCTETS_MAX {
+        Ok(text)
+    } else {
+        Err(format!("`{text}` is no name in DNS; write letters, digits and hyphens"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,8 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn several_keys_may_sign() {
+        let text = "address = \"incidents@example.org\"\n\
+                    [[send.dkim]]\nselector = \"R1\"\nkey_file = \"r.pem\"\n\
+                    [[send.dkim]]\nselector = \"e1.2026\"\nkey_file = \"e.pem\"";
+        let keys = read_config(text, "firebell.toml").unwrap().dkim;
+        let selectors: Vec<&str> = keys.iter().map(|key| key.selector.as_str()).collect();
+        assert_eq!(selectors, ["r1", "e1.2026"]);
+    }
+
+    #[test]
     fn what_is_wrong_with_sending_is_told_with_its_line_and_the_next_step() {
         let fallback = "[send.fallback]\n";
+        let dkim = "[[send.dkim]]\nselector = \"a\"\nkey_file = \"k\"\n";
         for (keys, part) in [
             (
                 "relay = \"smtps://me@x.example\"".to_owned(),
@@ -160,6 +222,9 @@ mod tests {
                 format!("{fallback}relais = \"x\""),
                 "4: unknown key 'relais' in [send.fallback]; did you mean 'relay'?",
             ),
+            ("[[send.dkim]]\nselector = \"a\"".to_owned(), "3: [[send.dkim]] needs 'key_file'"),
+            (dkim.replace("\"a\"", "\"a_b\""), "4: 'selector': `a_b` is no name in DNS"),
+            (format!("{dkim}{dkim}"), "7: 'selector': `a` is another key's already"),
         ] {
             let said = read(&keys).unwrap_err();
             assert!(said.contains(part), "{keys}\n{said}");

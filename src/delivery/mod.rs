@@ -7,6 +7,7 @@
 
 pub mod backoff;
 mod breaker;
+pub mod dkim;
 mod leases;
 pub mod maildir;
 pub mod relay;
@@ -69,14 +70,16 @@ pub struct Settings {
     pub own: OwnAddress,
     pub secret: Secret,
     pub clock: Clock,
+    /// They sign every mail.
+    pub signers: Arc<Vec<dkim::Signer>>,
     /// Is told which relays are there.
     pub meters: Meters,
 }
 
 impl Settings {
     pub fn new(relays: Vec<Relay>, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
-        let (limits, meters) = (Limits::default(), Meters::default());
-        Self { relays, connections: 4, limits, host, own, secret, clock, meters }
+        let (limits, signers, meters) = (Limits::default(), Arc::default(), Meters::default());
+        Self { relays, connections: 4, limits, host, own, secret, clock, signers, meters }
     }
 }
 

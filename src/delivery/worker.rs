@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::breaker::Breakers;
+use super::dkim::sign;
 use super::leases::Leases;
 use super::relay::{Connection, HandoverError};
 use super::{Relay, Settings, maildir};
@@ -159,7 +160,9 @@ impl Worker {
         let mac = settings.secret.bounce_mac(job.outbox);
         let reverse_path = settings.own.tagged(&format!("bounce.{}.{mac}", job.outbox));
         let filled = job.token.as_deref().map(|token| fill_token(&job.octets, token));
-        let octets = filled.as_deref().unwrap_or(&job.octets);
+        let filled = filled.as_deref().unwrap_or(&job.octets);
+        let signed = sign(&settings.signers, filled);
+        let octets = signed.as_deref().unwrap_or(filled);
         let (mut from, mut failure) = (0, None);
         while let Some(relay) = self.breakers.take(from) {
             let handed = match settings.relays.get(relay) {
