@@ -238,6 +238,12 @@ pub enum OutboxState {
     Cancelled,
 }
 
+impl OutboxState {
+    /// What somebody may have to do something about.
+    pub const UNSETTLED: [Self; 5] =
+        [Self::Queued, Self::Deferred, Self::Uncertain, Self::Refused, Self::Held];
+}
+
 /// A leased letter to one recipient, ready to be handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {

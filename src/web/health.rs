@@ -68,7 +68,8 @@ async fn waiting(engine: &Engine) -> Result<String, StoreError> {
     Ok(text)
 }
 
-fn unavailable(error: &StoreError) -> Response {
+/// The database is not to be had.
+pub(super) fn unavailable(error: &StoreError) -> Response {
     error!(error = error as &dyn std::error::Error, "the store cannot be used");
     (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n").into_response()
 }

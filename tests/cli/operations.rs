@@ -33,6 +33,10 @@ fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
     );
     assert!(server.page("/metrics").contains("\nfirebell_relay_up{relay=\"127.0.0.1:1\"} 0\n"));
 
+    let figures = server.page("/outbox");
+    assert!(figures.contains("The relay 127.0.0.1:1 is not there."), "{figures}");
+    assert!(figures.contains("<th scope=\"row\">deferred</th>") && !figures.contains('@'), "{figures}");
+
     // Somebody else writes for longer than the server waits.
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let other = runtime.block_on(async {
