@@ -39,8 +39,8 @@ const TITLE_CHARS_MAX: usize = 500;
 pub struct Pointed<'a> {
     /// The incident that it belongs to by address or thread, or by subject.
     pub incident: Option<&'a Incident>,
-    /// It belongs there by its subject only, which proves nothing.
-    pub by_subject_only: bool,
+    /// Nothing but its subject names that incident, and its sender takes no part there.
+    pub merely_named: bool,
     /// It answers a mail that we sent: what that was for.
     pub answering: Option<Purpose>,
     /// It answers some mail of ours, whether or not that had an incident.
@@ -65,6 +65,12 @@ pub enum Meaning {
     Keep(&'static str),
     /// Waits for somebody known to accept it.
     Hold(Waits),
+    /// Waits for somebody known to say whether it belongs to the incident that its subject names.
+    Review {
+        incident: i64,
+        /// Its sender, where they may be told that it waits.
+        tell: Option<Person>,
+    },
     /// Somebody known accepts a held report.
     AcceptHeld {
         id: i64,
@@ -118,6 +124,7 @@ pub fn interpret(
         });
     }
     if let (Some(why), Some(_), false) = (mail.unreadable, pointed.incident, mail.origin.is_automatic())
+        && !pointed.merely_named
     {
         let why = format!("Could not be read, because {why}");
         return Meaning::File(filed(mail, policy, &why));
@@ -131,9 +138,11 @@ pub fn interpret(
     let speaker = speaker(mail, clues, pointed, proof, policy);
     let (Some(from), Some(speaker)) = (&mail.from, speaker) else {
         return match (pointed.incident, &clues.tag) {
-            (Some(_), _) => Meaning::File(filed(mail, policy, "Not from exactly one sender")),
-            (None, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Unsigned),
-            (None, _) => Meaning::Keep("not from exactly one sender"),
+            (Some(_), _) if !pointed.merely_named => {
+                Meaning::File(filed(mail, policy, "Not from exactly one sender"))
+            }
+            (_, Tag::Plain | Tag::Drill | Tag::Private) => Meaning::Hold(Waits::Unsigned),
+            (_, _) => Meaning::Keep("not from exactly one sender"),
         };
     };
     if policy.address.tag_of(&from.address).is_some() {
@@ -141,9 +150,7 @@ pub fn interpret(
     }
     match (pointed.incident, &clues.tag) {
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
-        (Some(incident), _)
-            if !pointed.by_subject_only || speaker.known || incident.names(&from.address) =>
-        {
+        (Some(_), _) if !pointed.merely_named => {
             let mut written =
                 read_commands(&mail.new_text, &grammar(policy, pointed.answered_text), now);
             if let Some(other) = pointed.answers_another {
@@ -164,7 +171,14 @@ pub fn interpret(
                 source: Source { written_from, ..said },
             }))
         }
-        (Some(incident), _) => Meaning::Hold(Waits::Names(incident.number)),
+        (Some(incident), _) => {
+            // Whoever could not be read is told of that.
+            let may_be_told = speaker.known
+                && speaker.trust == Trust::Verified
+                && !mail.through_list
+                && mail.unreadable.is_none();
+            Meaning::Review { incident: incident.number, tell: may_be_told.then_some(speaker.person) }
+        }
         (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
         (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
         (None, Tag::Plain | Tag::Drill | Tag::Private) if !answers_something(mail, clues, pointed) => {

@@ -93,6 +93,19 @@ impl Server {
         rows.into_iter().map(|row| (row.recipient.to_string(), row.purpose, row.subject)).collect()
     }
 
+    /// The words of the mails to somebody that wait to be sent, each on one line.
+    async fn words_to(&self, who: &str) -> Vec<String> {
+        let now = self.engine.clock.now();
+        let jobs = self.engine.store.lease_outbox(1_000, now, now).await.unwrap();
+        let to_them = jobs.into_iter().filter(|job| job.recipient.as_str() == who);
+        let words = |octets: &[u8]| {
+            let message = mail_parser::MessageParser::new().parse(octets).unwrap();
+            let text = message.body_text(0).unwrap().into_owned();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        to_them.map(|job| words(&job.octets)).collect()
+    }
+
     async fn told_to(&self, who: &str, purpose: Purpose) -> Vec<String> {
         let told = self.told().await.into_iter();
         told.filter(|told| told.0 == who && told.1 == purpose).map(|told| told.2).collect()
@@ -129,6 +142,8 @@ async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_t
     assert_eq!(server.state_of(good).await, "read");
     assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["A message could not be read"]);
     assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your mail could not be read"]);
+    let words = server.words_to(OPERATOR).await;
+    assert!(words[0].contains("Its sender was asked to send the text again"), "{words:?}");
 }
 
 #[tokio::test]
@@ -155,7 +170,9 @@ async fn damaged_messages_are_set_aside_and_the_others_are_read() {
         server.read_all().await;
         assert_eq!(server.state_of(bad).await, "set-aside", "{damage}");
         assert_eq!(server.state_of(good).await, "read", "{damage}");
-        assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1, "{damage}");
+        let words = server.words_to(OPERATOR).await;
+        assert_eq!(words.len(), 1, "{damage}");
+        assert!(words[0].contains("Its sender has heard nothing"), "{words:?}");
     }
 }
 

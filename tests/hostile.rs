@@ -363,9 +363,8 @@ async fn words_of_others_carry_no_mark_that_becomes_a_token() {
 async fn a_report_whose_body_cannot_be_read_is_a_report_by_its_subject() {
     let mut server = Server::on_call().await;
     let more = "Subject: SEV-1 mail is down\r\nMIME-Version: 1.0\r\n\
-                Content-Type: multipart/mixed; boundary=b";
-    let text = "--b\r\nContent-Type: text/plain\r\n\r\nSee the attached.\r\n\
-                --b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--";
+                Content-Type: multipart/mixed; boundary*0=b";
+    let text = "--b\r\nContent-Type: text/plain\r\n\r\nSee the attached.\r\n--b--";
     server.hear(ALICE, PLAIN, more, text).await;
     let incident = server.incident(1).await;
     assert_eq!(incident.severity, Severity::Sev1);

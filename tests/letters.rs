@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use firebell::incident::decision::{
     Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
 };
-use firebell::incident::event::{LineResult, Outcome, Waits};
+use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
@@ -23,8 +23,8 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    HeldReport, render_digest, render_guide, render_held, render_mailing, render_on_call,
-    render_reminders, render_unread, render_unreadable,
+    HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
+    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unreadable,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -152,18 +152,24 @@ fn duties() -> Vec<(&'static str, Letter)> {
         by: person("Alice Ng"),
         remark: Some("database".to_owned()),
     };
-    let undeliverable = Says::Undeliverable {
+    let undelivered = |fate, reason: &str| Says::Undeliverable {
         to: address("carol@example.org"),
         purpose: Purpose::RoleOffer,
-        reason: "550 5.1.1 mailbox unknown".to_owned(),
+        fate,
+        reason: reason.to_owned(),
     };
+    let refused = undelivered(Fate::Refused, "550 5.1.1 mailbox unknown");
+    let late = undelivered(Fate::Late, "the relay did not take it while it was of use");
+    let unknown = undelivered(Fate::Unknown, "the relay twice did not say whether it took it");
     vec![
         ("take-command", said(first, &declared(), at(13, 5))),
         ("take-command-several", said(several, &declared(), at(13, 5))),
         ("take-command-handover", said(handover, &commanded(), at(13, 45))),
         ("take-command-silent", said(silent, &commanded(), at(14, 10))),
         ("role-offer", said_to("carol@example.org", role, &commanded(), at(13, 8))),
-        ("undeliverable", said(undeliverable, &commanded(), at(13, 9))),
+        ("undeliverable", said(refused, &commanded(), at(13, 9))),
+        ("undeliverable-late", said(late, &commanded(), at(13, 9))),
+        ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
     ]
 }
 
@@ -235,8 +241,12 @@ fn answers() -> Vec<(&'static str, Letter)> {
         together: false,
     };
     let many = HeldReport { waits: Waits::TooMany, ..held };
-    let nowhere =
-        HeldReport { waits: Waits::Nowhere, unread: Some("its header is longer than 100 KiB"), ..held };
+    let nowhere = HeldReport {
+        waits: Waits::Nowhere,
+        unread: Some("it has more than 1,000 parts"),
+        text: "",
+        ..held
+    };
     let named = HeldReport { waits: Waits::Names(42), together: true, ..held };
     let unsigned = HeldReport { waits: Waits::Unsigned, from: None, ..held };
     vec![
@@ -250,12 +260,23 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("held-nowhere", render_held(&policy(), &nowhere)),
         ("held-named", render_held(&policy(), &named)),
         ("held-unsigned", render_held(&policy(), &unsigned)),
+        ("review", render_review(&policy(), 42, at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), at(13, 40))),
-        (
-            "operator",
-            render_unreadable(&policy(), 9, "x@y.example", "more than 100 parts deep", at(13, 40)),
-        ),
+    ]
+}
+
+fn for_operator() -> Vec<(&'static str, Letter)> {
+    let unreadable = |from, sender_told| {
+        let why = "the server failed each time while reading it; its log says how";
+        render_unreadable(&policy(), &Unreadable { id: 9, from, sender_told, why }, at(13, 40))
+    };
+    vec![
+        ("operator-unreadable", unreadable("x@y.example", false)),
+        ("operator-unreadable-told", unreadable("alice@example.org", true)),
+        ("operator-stuck", render_stuck(&policy(), at(13, 20), 12, at(13, 40))),
+        ("operator-damaged", render_damaged(&policy(), "INC-42", at(13, 40))),
+        ("operator-damaged-mail", render_damaged(&policy(), "mail 9 of the outbox", at(13, 40))),
     ]
 }
 
@@ -329,7 +350,10 @@ fn figures() -> Figures {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), reminders(), answers(), afterwards()].into_iter().flatten().collect()
+    [news(), duties(), reminders(), answers(), for_operator(), afterwards()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn printed(letter: &Letter) -> String {
@@ -591,6 +615,7 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Undeliverable {
             to: address("mallory@example.org"),
             purpose: Purpose::Note,
+            fate: Fate::Refused,
             reason: text(),
         },
     ]

@@ -1,7 +1,7 @@
 //! Mail that no person wrote: what kind it is, and of a delivery report whom it did not reach. Every
 //! mail in `tests/mails/machine` reads as the text beside it.
 //!
-//! `REWRITE=1 cargo test --test machine` writes the texts anew. `FIREBELL_BOUNCES` may name a folder
+//! `FIREBELL_REWRITE=1 cargo test --test machine` writes the texts anew. `FIREBELL_BOUNCES` may name a folder
 //! with `cases.jsonl` and `mails`, which are then counted as well.
 
 use std::fmt::Write as _;
@@ -41,7 +41,7 @@ fn every_machines_mail_reads_as_the_text_beside_it() {
     for path in mails() {
         let found = reading(&std::fs::read(&path).expect("a mail"));
         let beside = path.with_extension("txt");
-        if std::env::var_os("REWRITE").is_some() {
+        if std::env::var_os("FIREBELL_REWRITE").is_some() {
             std::fs::write(&beside, &found).expect("a text");
         }
         let wanted = std::fs::read_to_string(&beside).unwrap_or_default();

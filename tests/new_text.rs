@@ -2,7 +2,7 @@
 //! is lost. What octets cannot do to a reader is in `tests/fuzz.rs`, what shapes cost in
 //! `tests/linear.rs`.
 //!
-//! `REWRITE=1 cargo test --test new_text` writes the texts anew. Read the difference before you commit.
+//! `FIREBELL_REWRITE=1 cargo test --test new_text` writes the texts anew. Read the difference before you commit.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ fn every_mail_reads_as_the_text_beside_it() {
     for path in mails() {
         let found = reading(&std::fs::read(&path).expect("a mail"));
         let beside = path.with_extension("txt");
-        if std::env::var_os("REWRITE").is_some() {
+        if std::env::var_os("FIREBELL_REWRITE").is_some() {
             std::fs::write(&beside, &found).expect("a text");
         }
         let wanted = std::fs::read_to_string(&beside).unwrap_or_default();

@@ -11,7 +11,7 @@ use firebell::ids::Ids;
 use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
 use firebell::incident::decide::decide;
 use firebell::incident::decision::{Decision, Purpose};
-use firebell::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust};
+use firebell::incident::event::{Declared, Event, Fate, Filed, Said, Source, Speaker, Trust};
 use firebell::incident::state::{Command, Incident, Person};
 use firebell::incident::{Policy, Severity};
 use firebell::mail::Address;
@@ -164,7 +164,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             to: person(*who).address,
             purpose: Purpose::FollowUp,
             reason: "550".to_owned(),
-            was_sent: who.is_multiple_of(2),
+            fate: [Fate::Refused, Fate::Withheld, Fate::Late, Fate::Unknown][who % 4],
         },
         Act::Wait(_) => return None,
     })

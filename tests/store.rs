@@ -130,6 +130,7 @@ fn incident(number: i64) -> Incident {
         untold: Vec::new(),
         missing_chase: Climb::default(),
         unreachable: Default::default(),
+        missed: Default::default(),
         postmortem: None,
         unconfirmed: vec![],
         token_epoch: 0,

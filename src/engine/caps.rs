@@ -130,7 +130,7 @@ impl Batch {
         if self.write.count_use_of_day(&told, self.now).await? > 1 {
             return Ok(());
         }
-        let Some(number) = number else { return self.send_unread(to, why).await };
+        let Some(number) = number else { return self.send_unread(to, why).await.map(drop) };
         let hint = format!(
             "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
              none of its lines was applied. Please send the text again, as plain text and without what is \
@@ -173,6 +173,7 @@ pub(super) fn is_changed(before: &Incident, after: &Incident) -> bool {
     same.next_seq = before.next_seq;
     same.last_entry_at = before.last_entry_at;
     same.unreachable.clone_from(&before.unreachable);
+    same.missed.clone_from(&before.missed);
     same != *before
 }
 

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::batch::Batch;
 use crate::mail::Address;
-use crate::render;
+use crate::render::{self, Unreadable};
 use crate::store::StoreError;
 use crate::store::rows::InboundState;
 
@@ -18,8 +18,8 @@ impl Batch {
         self.policy.operator.clone().or_else(on_call)
     }
 
-    /// Keeps a message that we cannot read, and tells the caretaker, and its sender where we know the
-    /// address that it came from.
+    /// Keeps a message that we cannot read, and tells its sender where we know the address that it came
+    /// from, and the caretaker.
     pub(super) async fn set_aside(
         &mut self,
         inbound: i64,
@@ -27,13 +27,24 @@ impl Batch {
     ) -> Result<(), StoreError> {
         self.write.mark_inbound(inbound, InboundState::SetAside, None, self.now).await?;
         self.fates.push((InboundState::SetAside, self.now));
-        self.send_set_aside(inbound, reverse_path.unwrap_or_default()).await?;
         // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
         let sender = reverse_path.and_then(|path| Address::read(path).ok());
-        if let Some(sender) = sender.filter(|sender| self.policy.roster.knows(sender)) {
-            let sender = self.policy.roster.person(&sender, "");
-            self.send_unread(&sender, "the server failed at it each time").await?;
-        }
+        let sender_told = match sender.filter(|sender| self.policy.roster.knows(sender)) {
+            Some(sender) => {
+                let sender = self.policy.roster.person(&sender, "");
+                self.send_unread(&sender, "the server failed at it each time").await?
+            }
+            None => false,
+        };
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        let message = Unreadable {
+            id: inbound,
+            from: reverse_path.unwrap_or_default(),
+            sender_told,
+            why: "the server failed each time while reading it; its log says how",
+        };
+        let letter = render::render_unreadable(&self.policy, &message, self.now);
+        self.store_single(&letter, &to, None, None).await?;
         Ok(())
     }
 
@@ -51,7 +62,8 @@ impl Batch {
         }
         let Some(to) = self.caretaker() else { return Ok(()) };
         let letter = render::render_damaged(&self.policy, what, self.now);
-        self.store_single(&letter, &to, None, None).await
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(())
     }
 
     /// Tells the caretaker, once a day, that mail does not move; whether that was news.
@@ -67,12 +79,5 @@ impl Batch {
         let letter = render::render_stuck(&self.policy, since, count, self.now);
         self.store_single(&letter, &to, None, None).await?;
         Ok(true)
-    }
-
-    async fn send_set_aside(&mut self, inbound: i64, from: &str) -> Result<(), StoreError> {
-        let Some(to) = self.caretaker() else { return Ok(()) };
-        let why = "the server failed each time while reading it; its log says how";
-        let letter = render::render_unreadable(&self.policy, inbound, from, why, self.now);
-        self.store_single(&letter, &to, None, None).await
     }
 }

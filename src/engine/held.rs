@@ -4,11 +4,12 @@
 //! come after it, and whoever accepts it has them all in its timeline. Start with [`Batch::hold`].
 
 use super::batch::Batch;
+use super::outgoing::Outgoing;
 use crate::incident::event::{Event, Filed, Speaker, Trust, Waits};
 use crate::incident::state::Person;
 use crate::interpret::{clues, declaration, filed};
 use crate::mail::{Address, InboundMail};
-use crate::render::HeldReport;
+use crate::render::{HeldReport, render_review};
 use crate::store::StoreError;
 use crate::store::rows::{InboundState, KnownId, NewInbound};
 
@@ -58,6 +59,18 @@ impl Batch {
         Ok(policy.operator.clone())
     }
 
+    /// Tells whoever proved to have written a mail that it waits, and how to do without waiting.
+    pub(super) async fn tell_review(&mut self, number: i64, to: &Person) -> Result<(), StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let epoch = incident.token_epoch_of(&to.address);
+        let token = self.engine.secret.incident_token(number, &to.address, epoch);
+        let letter = render_review(&self.policy, number, self.now);
+        let copies = vec![(to.address.clone(), Some(token))];
+        let to = (to.name.clone(), to.address.clone());
+        let outgoing = Outgoing { incident: Some(number), ..Outgoing::new(&letter, to, copies) };
+        self.store(outgoing).await.map(drop)
+    }
+
     /// Whether there is a report of this name and hour that stands for this one, too.
     async fn joins(&mut self, name: &str, inbound: i64) -> Result<bool, StoreError> {
         let first = self.write.claim_held_report(name, inbound, self.now).await?;
@@ -91,7 +104,7 @@ impl Batch {
         let found = self.find(mail, &clues).await?;
         let answers = found.answers_ours || clues.number().is_some() || clues.subject_number.is_some();
         Ok(match found.number {
-            Some(number) if found.by_subject_only => Waits::Names(number),
+            Some(number) if found.merely_named => Waits::Names(number),
             _ if !policy.roster.knows(&from.address) => Waits::Stranger,
             _ if answers => Waits::Nowhere,
             _ => Waits::TooMany,

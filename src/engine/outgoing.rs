@@ -81,12 +81,14 @@ impl Batch {
             let (persons, lists): (Vec<_>, Vec<_>) =
                 bundle.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
             if !persons.is_empty() {
-                let sent = self.send_to_persons(number, mailing, &bundle, &persons, message_id).await?;
-                message_id = Some(sent);
+                let given = message_id.clone();
+                let sent = self.send_to_persons(number, mailing, &bundle, &persons, given).await?;
+                message_id = sent.or(message_id);
             }
             for list in lists {
-                let sent = self.send_to_list(number, mailing, &bundle, list, message_id).await?;
-                message_id = Some(sent);
+                let given = message_id.clone();
+                let sent = self.send_to_list(number, mailing, &bundle, list, given).await?;
+                message_id = sent.or(message_id);
             }
         }
         Ok(())
@@ -99,8 +101,8 @@ impl Batch {
         bundle: &Bundle<'_>,
         persons: &[&Recipient],
         message_id: Option<String>,
-    ) -> Result<String, StoreError> {
-        let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+    ) -> Result<Option<String>, StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(None) };
         let timeline = &bundle.timeline;
         let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
         let copies = persons
@@ -135,8 +137,8 @@ impl Batch {
         bundle: &Bundle<'_>,
         list: &Recipient,
         message_id: Option<String>,
-    ) -> Result<String, StoreError> {
-        let Some(incident) = self.incident(number) else { return Ok(String::new()) };
+    ) -> Result<Option<String>, StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(None) };
         let timeline = &bundle.timeline;
         let letter = render::render_mailing(mailing, false, incident, &self.policy, timeline, self.now);
         let to = (String::new(), list.address().clone());
@@ -166,22 +168,28 @@ impl Batch {
     ) -> Result<(), StoreError> {
         let letter = render::render_held(&self.policy, held);
         let token = self.engine.secret.held_token(held.id, to);
-        self.store_single(&letter, to, Some(format!("held.{}", held.id)), Some(token)).await
+        self.store_single(&letter, to, Some(format!("held.{}", held.id)), Some(token)).await?;
+        Ok(())
     }
 
     pub(super) async fn send_guide(&mut self, to: &Person) -> Result<(), StoreError> {
         let letter = render::render_guide(&self.policy, self.now);
-        self.store_single(&letter, &to.address, None, None).await
+        self.store_single(&letter, &to.address, None, None).await?;
+        Ok(())
     }
 
     pub(super) async fn send_on_call(&mut self, to: &Person) -> Result<(), StoreError> {
         let letter = render::render_on_call(&self.policy, self.now);
-        self.store_single(&letter, &to.address, None, None).await
+        self.store_single(&letter, &to.address, None, None).await?;
+        Ok(())
     }
 
-    pub(super) async fn send_unread(&mut self, to: &Person, why: &str) -> Result<(), StoreError> {
+    /// Asks the sender of a message that belongs to no incident to send it again; whether they will
+    /// hear of it, or were sent so many answers that they will not.
+    pub(super) async fn send_unread(&mut self, to: &Person, why: &str) -> Result<bool, StoreError> {
         let letter = render::render_unread(&self.policy, why, self.now);
-        self.store_single(&letter, &to.address, None, None).await
+        let sent = self.store_single(&letter, &to.address, None, None).await?;
+        Ok(sent.is_some())
     }
 
     /// The digest of a period, unless it was sent.
@@ -234,23 +242,23 @@ impl Batch {
         next.map_or(period_at - TimeDelta::weeks(1), |next| period_at - (next - period_at))
     }
 
+    /// To one person; as [`Self::store`].
     pub(super) async fn store_single(
         &mut self,
         letter: &Letter,
         to: &Address,
         reply_tag: Option<String>,
         token: Option<String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         let name = self.policy.roster.person(to, "").name;
         let copies = vec![(to.clone(), token)];
         let to = (name, to.clone());
-        let outgoing = Outgoing { reply_tag, ..Outgoing::new(letter, to, copies) };
-        self.store(outgoing).await?;
-        Ok(())
+        self.store(Outgoing { reply_tag, ..Outgoing::new(letter, to, copies) }).await
     }
 
-    /// Finishes the octets and stores them with a row for each copy. Returns the Message-ID.
-    pub(super) async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<String, StoreError> {
+    /// Finishes the octets and stores them with a row for each copy. Returns the Message-ID; `None` when
+    /// its readers have had so many answers that nobody gets it.
+    pub(super) async fn store(&mut self, outgoing: Outgoing<'_>) -> Result<Option<String>, StoreError> {
         let id = self.engine.ids.next(self.now);
         let domain = self.domain().to_owned();
         let mut copies = Vec::with_capacity(outgoing.copies.len());
@@ -259,11 +267,11 @@ impl Batch {
                 copies.push((address, token));
             }
         }
+        if copies.is_empty() {
+            return Ok(None);
+        }
         let message_id =
             outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
-        if copies.is_empty() {
-            return Ok(message_id);
-        }
         let late = self.beyond_limit(&copies, outgoing.letter.purpose, outgoing.tells_from).await?;
         let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
@@ -321,7 +329,7 @@ impl Batch {
             purpose: Some(purpose),
         };
         self.write.save_known_id(&known, self.now).await?;
-        Ok(message_id)
+        Ok(Some(message_id))
     }
 
     /// Marks a row as refused whose recipient is no mailbox, so that it is shown and not sent.

@@ -124,7 +124,7 @@ impl Batch {
         let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),
-            by_subject_only: found.by_subject_only,
+            merely_named: found.merely_named,
             answering: found.answering,
             answers_ours: found.answers_ours,
             answers_another: other.as_deref(),
@@ -249,6 +249,13 @@ impl Batch {
                 self.hold(message, mail, waits).await?;
                 Ok((InboundState::Held, None))
             }
+            Meaning::Review { incident, tell } => {
+                self.hold(message, mail, Waits::Names(incident)).await?;
+                if let Some(to) = tell {
+                    self.tell_review(incident, &to).await?;
+                }
+                Ok((InboundState::Held, None))
+            }
             Meaning::AcceptHeld { id, by } => {
                 let number = self.accept_held(id, by).await?;
                 Ok((InboundState::Read, number))
@@ -365,13 +372,13 @@ impl Batch {
         found.answers_another = ours
             .filter(|number| clues.number().is_some_and(|here| here != *number))
             .filter(|number| clues.was_sent_to(*number));
-        for (number, by_subject_only) in
+        for (number, by_subject) in
             [(by_address, false), (by_thread, false), (clues.subject_number, true)]
         {
             let Some(number) = number else { continue };
             if self.load(number).await? {
                 found.number = Some(number);
-                found.by_subject_only = by_subject_only;
+                found.merely_named = by_subject && !self.takes_part(number, mail).await?;
                 break;
             }
         }
@@ -381,6 +388,19 @@ impl Batch {
         }
         found.entry_authors = self.authors_to_correct(&found, mail).await?;
         Ok(found)
+    }
+
+    /// Whether the sender of a mail takes part in an incident: has to do with it, hears of it as a
+    /// member of a list of ours, or wrote to it before.
+    async fn takes_part(&mut self, number: i64, mail: &InboundMail) -> Result<bool, StoreError> {
+        let (Some(from), Some(incident)) = (&mail.from, self.incident(number)) else { return Ok(false) };
+        let own = self.policy.roster.person(&from.address, "").address;
+        let hears = incident.wide_mail == WideMail::Sent
+            && self.policy.tells_by_list(&own, incident.severity_highest);
+        if hears || incident.concerns(&own) {
+            return Ok(true);
+        }
+        self.write.has_written(number, &own).await
     }
 
     /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
@@ -434,7 +454,7 @@ impl Done {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) number: Option<i64>,
-    pub(super) by_subject_only: bool,
+    pub(super) merely_named: bool,
     answering: Option<Purpose>,
     pub(super) answers_ours: bool,
     answers_another: Option<i64>,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::batch::Batch;
 use crate::incident::decision::Purpose;
-use crate::incident::event::{Event, Filed};
+use crate::incident::event::{Event, Fate, Filed};
 use crate::mail::Address;
 use crate::store::StoreError;
 use crate::store::rows::Undelivered;
@@ -67,7 +67,7 @@ impl Batch {
     /// of it is not told of again.
     pub(super) async fn tell_not_sent(&mut self) -> Result<(), StoreError> {
         while let Some(NotSent { incident, to, purpose, reason }) = self.not_sent.pop_front() {
-            let event = Event::Undeliverable { to, purpose, reason, was_sent: false };
+            let event = Event::Undeliverable { to, purpose, fate: Fate::Withheld, reason };
             self.step(incident, &event).await?;
         }
         Ok(())
@@ -84,21 +84,18 @@ impl Batch {
             return Ok(row.incident);
         }
         let Some(number) = row.incident else { return Ok(None) };
-        let reason = match why {
-            Undelivered::Refused(answer) => answer.clone(),
-            Undelivered::Uncertain => format!(
-                "the relay twice did not say whether it took it, so it may have arrived: {}",
-                row.last_answer
-            ),
-            Undelivered::Expired if row.last_answer.is_empty() => {
-                "the relay did not take it while it was of use".to_owned()
+        let (fate, reason) = match why {
+            Undelivered::Refused(answer) => (Fate::Refused, answer.clone()),
+            Undelivered::Uncertain => {
+                let reason = "the relay twice did not say whether it took it";
+                (Fate::Unknown, with_answer(reason, &row.last_answer))
             }
             Undelivered::Expired => {
-                format!("the relay did not take it while it was of use; it said: {}", row.last_answer)
+                let reason = "the relay did not take it while it was of use";
+                (Fate::Late, with_answer(reason, &row.last_answer))
             }
         };
-        let event =
-            Event::Undeliverable { to: row.recipient, purpose: row.purpose, reason, was_sent: true };
+        let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, fate, reason };
         self.step(number, &event).await?;
         Ok(Some(number))
     }
@@ -116,4 +113,8 @@ impl Batch {
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
     }
+}
+
+fn with_answer(reason: &str, last_answer: &str) -> String {
+    if last_answer.is_empty() { reason.to_owned() } else { format!("{reason}; it said: {last_answer}") }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::event::{LineResult, Source};
+use super::event::{Fate, LineResult, Source};
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -227,6 +227,7 @@ pub enum Says {
     Undeliverable {
         to: Address,
         purpose: Purpose,
+        fate: Fate,
         reason: String,
     },
 }

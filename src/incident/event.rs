@@ -24,9 +24,21 @@ pub enum Event {
     Passed(DeadlineKind),
     /// The operator makes all tokens void that somebody was given.
     TokensVoided { of: Person },
-    /// A mail of ours cannot reach somebody; it was sent, or it was not because the address is known to
-    /// be no mailbox.
-    Undeliverable { to: Address, purpose: Purpose, reason: String, was_sent: bool },
+    /// A mail of ours did not reach somebody, or perhaps did not; the reason is what is known of it.
+    Undeliverable { to: Address, purpose: Purpose, fate: Fate, reason: String },
+}
+
+/// What became of a mail that was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The relay, or a delivery report, says that it never arrives.
+    Refused,
+    /// It was not sent, because its address is known to be no mailbox.
+    Withheld,
+    /// The relay did not take it while it was of use; of the address that says nothing.
+    Late,
+    /// The relay did not say whether it took it.
+    Unknown,
 }
 
 /// How far we believe that somebody is who they say.
@@ -123,7 +135,7 @@ pub enum Waits {
     /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
     /// exist, and nothing proves who they are: they cannot be asked what they meant.
     Nowhere,
-    /// A stranger names an incident in the subject, where anybody could.
+    /// Somebody who takes no part in an incident names it in the subject, where anybody could.
     Names(i64),
 }
 

@@ -7,8 +7,8 @@ use super::Severity;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
-use crate::roster::Roster;
 use crate::roster::calendar::Calendar;
+use crate::roster::{ListKind, Roster};
 
 /// Everything a rule may depend on beside the incident, the event and the time.
 #[derive(Debug, Clone)]
@@ -162,6 +162,16 @@ impl Policy {
     /// The rules of one severity.
     pub fn severity(&self, severity: Severity) -> &SeverityPolicy {
         &self.severities[severity.index()]
+    }
+
+    /// Whether incidents of this severity are told to an address as a member of a list of ours. Who is
+    /// on a list of somebody else's nobody knows.
+    pub fn tells_by_list(&self, address: &Address, severity: Severity) -> bool {
+        self.severity(severity)
+            .notify
+            .iter()
+            .filter_map(|name| self.roster.list(name))
+            .any(|list| matches!(&list.kind, ListKind::Own(members) if members.contains(address)))
     }
 
     /// `span` after `from`, in the organisation's calendar.

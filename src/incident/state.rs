@@ -66,6 +66,9 @@ pub struct Incident {
     /// Whose mail did not arrive: others heard of it, and need not hear of every mail.
     #[serde(default)]
     pub unreachable: BTreeSet<Address>,
+    /// Who missed a mail because it was late, or may have: told of once, too.
+    #[serde(default)]
+    pub missed: BTreeSet<Address>,
     /// Raised to void every token handed out before.
     pub token_epoch: u32,
     /// The same for the tokens of one address, beyond those of all.
@@ -242,7 +245,7 @@ impl Incident {
 
     /// Whether somebody has to do with this incident: named in it, who reported it, who was asked to
     /// command, who owes its postmortem.
-    fn concerns(&self, address: &Address) -> bool {
+    pub fn concerns(&self, address: &Address) -> bool {
         let is = |person: &Person| person.address == *address;
         let asked = match &self.command {
             Command::Offered { to, .. } => to.iter().any(is),

@@ -189,14 +189,10 @@ impl<'a> Session<'a> {
                 if let Some(arrival) = self.finish_content(now) {
                     return Some(Wanted::Store(arrival));
                 }
-            } else {
-                let wanted = self.take_line(input, now);
-                if self.errors >= self.settings.limits.errors && !self.ended {
-                    self.end("421 4.7.0 Too many errors, closing the connection");
-                } else if wanted.is_some() {
-                    return wanted;
-                }
+            } else if let Some(wanted) = self.take_line(input, now) {
+                return Some(wanted);
             }
+            self.lose_patience();
         }
         None
     }
@@ -210,6 +206,7 @@ impl<'a> Session<'a> {
             },
             now,
         );
+        self.lose_patience();
     }
 
     /// Whose the password was that was to be checked.
@@ -223,6 +220,7 @@ impl<'a> Session<'a> {
         if self.logins_failed >= self.settings.limits.logins_failed {
             self.end("421 4.7.0 Too many failed logins, closing the connection");
         }
+        self.lose_patience();
     }
 
     /// Takes one line, or the part of it that is there.
@@ -562,6 +560,13 @@ impl<'a> Session<'a> {
     fn refuse(&mut self, line: &str) {
         self.errors += 1;
         self.reply(line);
+    }
+
+    /// After every answer, not before the next command: how a client cuts its octets changes nothing.
+    fn lose_patience(&mut self) {
+        if self.errors >= self.settings.limits.errors && !self.ended {
+            self.end("421 4.7.0 Too many errors, closing the connection");
+        }
     }
 
     fn end(&mut self, line: &str) {

@@ -250,6 +250,7 @@ mod tests {
             untold: Vec::new(),
             missing_chase: Climb::default(),
             unreachable: Default::default(),
+            missed: Default::default(),
             postmortem: None,
             unconfirmed: Vec::new(),
             token_epoch: 0,

@@ -8,6 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use super::header;
+
 /// The longest local part we take or make (RFC 5321 section 4.5.3.1.1).
 pub const LOCAL_PART_OCTETS_MAX: usize = 64;
 /// The longest path without its brackets (RFC 5321 section 4.5.3.1.3).
@@ -55,7 +57,7 @@ impl Address {
             && local.chars().all(|c| {
                 c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) || !c.is_ascii()
             })
-            && !local.chars().any(char::is_whitespace);
+            && !local.chars().any(|c| c.is_whitespace() || header::disturbs_line(c));
         let domain_ok = !domain.is_empty()
             && domain.split('.').all(|label| {
                 !label.is_empty()
@@ -335,6 +337,8 @@ mod tests {
             "a..b@x.example",
             "a@x.example>",
             "a\u{0}@x.example",
+            "a\u{9e}@x.example",
+            "\u{202e}anad@x.example",
         ] {
             assert!(Address::read(text).is_err(), "{text:?}");
         }

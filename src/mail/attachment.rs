@@ -131,7 +131,11 @@ pub(super) fn read_attachments(message: &Message<'_>, author: &str) -> Vec<Attac
             PartType::Text(text) | PartType::Html(text) => {
                 charset::transfer_decoded(message, part).unwrap_or(Cow::Borrowed(text.as_bytes()))
             }
-            PartType::Binary(octets) | PartType::InlineBinary(octets) => Cow::Borrowed(octets),
+            PartType::Binary(octets) | PartType::InlineBinary(octets) => {
+                let whole =
+                    charset::is_cut(message, part).then(|| charset::transfer_decoded(message, part));
+                whole.flatten().unwrap_or(Cow::Borrowed(octets))
+            }
             PartType::Multipart(_) => continue,
         };
         let dresses = forms.contains(id)

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, Message, MessagePart, MimeHeaders};
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 
 /// Labels that programmes write without looking.
 const UNRELIABLE: &[&str] = &[
@@ -68,7 +68,7 @@ pub(super) fn read_text<'a>(
     let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
     let is_alias = find(ALIASES, &label.to_ascii_lowercase()).is_some();
     let is_plain = decoded.is_ascii() && !decoded.contains(['\u{1b}', '\0']);
-    if is_plain && !is_alias && !part.is_encoding_problem {
+    if is_plain && !is_alias && !part.is_encoding_problem && !is_cut(message, part) {
         return Cow::Borrowed(decoded);
     }
     match transfer_decoded(message, part) {
@@ -82,8 +82,7 @@ pub(super) fn transfer_decoded<'a>(
     message: &'a Message<'_>,
     part: &MessagePart<'_>,
 ) -> Option<Cow<'a, [u8]>> {
-    let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
-    let raw = message.raw_message.get(start..end)?;
+    let raw = raw(message, part)?;
     let says_base64 =
         || part.content_transfer_encoding().is_some_and(|name| name.eq_ignore_ascii_case("base64"));
     match part.encoding {
@@ -92,8 +91,31 @@ pub(super) fn transfer_decoded<'a>(
         }
         Encoding::None => Some(Cow::Borrowed(raw)),
         Encoding::Base64 => base64_decode(raw).map(Cow::Owned),
-        Encoding::QuotedPrintable => quoted_printable_decode(raw).map(Cow::Owned),
+        Encoding::QuotedPrintable => {
+            quoted_printable_decode(raw).or_else(|| read_broken_quoted_printable(raw)).map(Cow::Owned)
+        }
     }
+}
+
+/// As far as it is quoted-printable; the parser is as lenient only to the only part of a message.
+fn read_broken_quoted_printable(raw: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: &[u8] = b"Content-Type: x/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+    let alone = [HEADER, raw].concat();
+    let message = MessageParser::default().parse(&alone)?;
+    message.part(0).map(|part| part.contents().to_vec())
+}
+
+fn raw<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<&'a [u8]> {
+    let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
+    message.raw_message.get(start..end)
+}
+
+/// Whether the parser took the last characters of a part for the line end before its boundary: it
+/// does where quoted-printable ends in a soft line break (RFC 2045 section 6.7), as it does by many a
+/// programme.
+pub(super) fn is_cut(message: &Message<'_>, part: &MessagePart<'_>) -> bool {
+    part.encoding == Encoding::QuotedPrintable
+        && raw(message, part).is_some_and(|raw| raw.trim_ascii_end().ends_with(b"="))
 }
 
 /// Base64 to which a gateway or a list has added lines of plain text, which stay as they are.
@@ -145,10 +167,10 @@ pub(super) fn read_octets(label: &str, octets: &[u8]) -> String {
         return text.to_owned();
     }
     if let Some(label) = own_label(octets).filter(|_| is_unreliable)
-        && !label.eq_ignore_ascii_case("utf-8")
+        && label != "utf-8"
         && charset_decoder(label.as_bytes()).is_some()
     {
-        return decode(label, octets);
+        return decode(&label, octets);
     }
     if may_be_utf_8 {
         // Cut in the middle it is UTF-8 nevertheless.
@@ -203,27 +225,47 @@ fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
 }
 
 /// What `<meta charset=…>` says.
-fn own_label(octets: &[u8]) -> Option<&str> {
-    const NAME: &[u8] = b"charset=";
-    let start = octets.get(..LABEL_WITHIN.min(octets.len()))?;
-    let at = start.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
-    let value = start.get(at + NAME.len()..)?;
+fn own_label(octets: &[u8]) -> Option<String> {
+    // Line ends must not decide what is near enough to the start.
+    let start = octets.iter().copied().filter(|octet| *octet != b'\r').take(LABEL_WITHIN);
+    let start = start.map(|octet| octet.to_ascii_lowercase()).collect::<Vec<_>>();
+    let meta = behind(&start, b"<meta")?;
+    let value = behind(meta, b"charset=")?;
     let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
     let end = value.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"-_".contains(octet));
     let label = value.get(..end.unwrap_or(value.len())).filter(|label| !label.is_empty())?;
-    std::str::from_utf8(label).ok()
+    String::from_utf8(label.to_vec()).ok()
+}
+
+fn behind<'a>(octets: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let at = octets.windows(name.len()).position(|window| window == name)?;
+    octets.get(at + name.len()..)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mail_parser::MessageParser;
-
     fn text(header: &str, octets: &[u8]) -> String {
         let mail = [header.as_bytes(), b"\r\n\r\n", octets].concat();
         let message = MessageParser::default().parse(&mail).expect("a message");
         let part = message.part(0).expect("a part");
         read_text(&message, part, part.text_contents().unwrap_or_default()).into_owned()
+    }
+
+    #[test]
+    fn a_soft_line_break_at_the_end_takes_nothing_with_it() {
+        for end in ["\n", "\r\n"] {
+            let mail = "Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\
+                        Content-Transfer-Encoding: quoted-printable\n\nIt is over=\n--m--\n";
+            let mail = mail.replace('\n', end);
+            let message = MessageParser::default().parse(mail.as_bytes()).expect("a message");
+            let part = message.part(1).expect("a part");
+            assert_eq!(read_text(&message, part, part.text_contents().expect("text")), "It is over");
+            let broken = mail.replace("is", "=is");
+            let message = MessageParser::default().parse(broken.as_bytes()).expect("a message");
+            let part = message.part(1).expect("a part");
+            assert_eq!(read_text(&message, part, part.text_contents().expect("text")), "It =is over");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 
-use super::{Address, OwnAddress};
+use super::{Address, OwnAddress, header};
 use crate::incident::decision::Purpose;
 
 /// Stands where a person's token goes; as long as a token, so that filling moves no octet.
@@ -244,11 +244,7 @@ fn system_time(at: DateTime<Utc>) -> SystemTime {
 
 /// The one way of a value into a header: one line, no controls, no direction overrides, not long.
 fn safe_line(text: &str, chars: usize) -> String {
-    let unsafe_in_header = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let clean: String = text.chars().map(|c| if unsafe_in_header(c) { ' ' } else { c }).collect();
+    let clean = text.replace(header::disturbs_line, " ");
     // An encoded word of somebody else's (RFC 2047) would be decoded by the reader into anything.
     let clean = clean.replace("=?", "= ?");
     clean.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(chars).collect()

@@ -83,13 +83,16 @@ pub(super) fn decode(value: &str) -> String {
     one_line(&words::read_words(value))
 }
 
+/// Whether a character would end the line that it stands in, be obeyed by a terminal, or change how
+/// the rest of the line is seen.
+pub(super) fn disturbs_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Control characters and those that turn the direction of writing become spaces; runs one.
 pub(super) fn one_line(text: &str) -> String {
-    let harmless = |c: char| {
-        let turns = matches!(c, '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }
-    };
-    let text: String = text.chars().map(harmless).collect();
+    let text = text.replace(disturbs_line, " ");
     text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

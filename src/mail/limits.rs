@@ -15,6 +15,8 @@ pub const PARTS_MAX: usize = 1_000;
 /// Postfix's `mime_nesting_limit`. The parser's values are dropped recursively, and a stack of
 /// 2 MiB ends at about 4,000 levels.
 pub const NESTING_MAX: usize = 100;
+/// Why the parser gets no message within which another is encoded.
+pub const ENCODED_MESSAGE: &str = "it holds an encoded message, which RFC 2046 section 5.2.1 forbids";
 /// Comparisons with a boundary; an ordinary log of rules in a mail of three parts needs a tenth.
 const COMPARISONS_MAX: usize = 10_000_000;
 /// Double hyphens that might be boundaries of a kind we failed to see.
@@ -70,7 +72,9 @@ fn read_containers(octets: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
             if message || find(line, b"multipart").is_some() {
                 containers += 1;
             }
-            block.holds_message |= find(line, b"rfc822").is_some() || find(line, b"global").is_some();
+            // The headers of a message (RFC 6522 section 4) are text.
+            let is_message = find(line, b"rfc822").is_some() && find(line, b"rfc822-headers").is_none();
+            block.holds_message |= is_message || find(line, b"global").is_some();
             has_digest |= find(line, b"digest").is_some();
         }
         // A parameter may stand on a line of its own.
@@ -88,7 +92,7 @@ fn read_containers(octets: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
         }
         // The encoding would hide what the message within is made of.
         if block.holds_message && block.is_encoded || has_digest && has_encoded {
-            return Err("it holds an encoded message, which RFC 2046 section 5.2.1 forbids");
+            return Err(ENCODED_MESSAGE);
         }
     }
     Ok(boundaries)

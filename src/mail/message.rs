@@ -4,15 +4,13 @@
 //! Reading never fails and never panics: what cannot be understood is absent from the value, and
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
-use chrono::{DateTime, Utc};
-use mail_parser::{Message, MessageParser};
-
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, body, limits, list, meeting, quote, wrapped};
+use super::{Address, Attachment, Origin, attachment, body, list, meeting, nested, quote, wrapped};
+use chrono::{DateTime, Utc};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -97,9 +95,9 @@ pub struct InboundMail {
 /// (RFC 5321 section 4.5.5).
 pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let fields = Fields::read(octets);
-    let parsed = parse(octets);
+    let parsed = nested::parse(octets);
     let opened = parsed.0.as_ref().and_then(wrapped::open);
-    let (message, unreadable) = opened.as_deref().map_or(parsed, parse);
+    let (message, unreadable) = opened.as_deref().map_or(parsed, nested::parse);
     let written_from = read_from(&fields);
     let author_of_post = written_from.as_ref().and_then(|from| list::read_author(&fields, from));
     let from_rewritten = author_of_post.is_some();
@@ -179,23 +177,15 @@ pub fn read_sole_author(octets: &[u8]) -> Option<Address> {
 /// The whole text of a message, quotations and all: of one of our own letters, the lines that
 /// are no commands when they come back.
 pub fn text_of(octets: &[u8]) -> String {
-    let parsed = parse(octets).0;
+    let parsed = nested::parse(octets).0;
     let opened = parsed.as_ref().and_then(wrapped::open);
-    let message = opened.as_deref().map_or(parsed, |opened| parse(opened).0);
+    let message = opened.as_deref().map_or(parsed, |opened| nested::parse(opened).0);
     message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.
 pub fn html_of(octets: &[u8]) -> Option<String> {
-    parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
-}
-
-/// What the parser makes of the octets, if they are harmless to it.
-fn parse(octets: &[u8]) -> (Option<Message<'_>>, Option<&'static str>) {
-    match limits::check(octets) {
-        Ok(()) => (MessageParser::default().parse(octets), None),
-        Err(why) => (None, Some(why)),
-    }
+    nested::parse(octets).0.and_then(|message| message.body_html(0).map(std::borrow::Cow::into_owned))
 }
 
 /// RFC 5322 section 3.6.2 allows a list of authors; of several none has a claim to be the one.
@@ -336,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_second_from_cannot_hide_behind_the_limits() {
-        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(limits::HEADER_OCTETS_MAX));
+        let padded = format!("X: {}\r\n{MAIL}", "y".repeat(crate::mail::limits::HEADER_OCTETS_MAX));
         assert_eq!(read_mail(padded.as_bytes(), false).from, None);
         let (head, body) = MAIL.split_once("\r\n\r\n").unwrap();
         let padded = format!("{head}\r\n{}\r\n{body}", "X: y\r\n".repeat(1_000));

@@ -21,6 +21,7 @@ pub mod mailto;
 mod masking;
 pub mod meeting;
 pub mod message;
+mod nested;
 pub mod origin;
 mod phrases;
 mod pictures;

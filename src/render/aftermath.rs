@@ -27,7 +27,7 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     };
     let mut paper = Paper::new(lead, context.about());
     let by = match due {
-        Some(at) => format!("It is due {}.", context.until(at)),
+        Some(at) => format!("It is due {}.", context.full(at)),
         None => "It has no date.".to_owned(),
     };
     let named = context.incident.postmortem.as_ref().is_none_or(|postmortem| postmortem.owner_named);
@@ -75,7 +75,7 @@ pub fn render_gaps(context: &Context<'_>, missing: &[String], wording: &[Wording
         several => format!("{several} sections are missing"),
     };
     let mut paper = Paper::new(lead, context.about());
-    let by = due(context).map_or_else(String::new, |at| format!(" by {}", context.until(at)));
+    let by = due(context).map_or_else(String::new, |at| format!(" by {}", context.full(at)));
     if missing.is_empty() {
         paper.prose(&format!(
             "Every required section is written. Publish it{by}, and it goes to everybody who got the \

@@ -268,9 +268,8 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
                 .to_owned(),
         ),
         Waits::Names(number) => (
-            format!("A stranger writes about INC-{number}; shall it be in the timeline?"),
-            "The sender is not known here and nothing proves who they are; anybody can write an \
-             incident's number into a subject."
+            format!("A mail names INC-{number}; shall it be in the timeline?"),
+            "Its sender takes no part in that incident, and anybody can write a number into a subject."
                 .to_owned(),
         ),
     };
@@ -278,8 +277,8 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
     let others = match (held.waits, held.together) {
         (Waits::TooMany, _) | (_, false) => "",
         (_, true) => {
-            " It is one of many: what comes after it in this hour is kept with it, and you are \
-                      told once."
+            " This is one of many: what comes after it in this hour is kept with it, and you are told \
+             once."
         }
     };
     let accepted = match held.waits {
@@ -293,10 +292,15 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
         (Waits::TooMany, _) | (_, true) => " What was kept with it is in its timeline then.",
         (_, false) => "",
     };
+    let unheard = match held.waits {
+        // Its sender knows that it waits, where they proved who they are.
+        Waits::Names(_) => "it stays on file",
+        _ => "it stays on file, and the sender hears nothing",
+    };
     paper.prose(&format!(
-        "Nobody else has seen this. {why}{others} {accepted}{kept_with_it} If not, do nothing; it stays \
-         on file and the sender hears nothing."
+        "{accepted}{kept_with_it} If not, do nothing: {unheard}. Nobody else has seen it.",
     ));
+    paper.prose(&format!("{why}{others}"));
     let to = policy.address.tagged(&format!("held.{}.{TOKEN_MARK}", held.id));
     paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
     let mut facts = vec![
@@ -308,6 +312,23 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
     paper.facts(facts);
     paper.words(held.text);
     letter(Purpose::Held, "Held report", &own_subject, &paper)
+}
+
+/// For somebody whose mail names an incident that they take no part in, and waits. Tells nothing of
+/// that incident, which may be private.
+pub fn render_review(policy: &Policy, number: i64, now: DateTime<Utc>) -> Letter {
+    let key = format!("INC-{number}");
+    let lead = format!("Your mail waits: you take no part in {key}");
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    paper.prose(&format!(
+        "To put your words into the timeline of {key} now, send them in a reply to this mail. You need \
+         not: the commander on call is asked whether they belong there. Nothing but the subject of your \
+         mail names {key}, and anybody can write a number into a subject. If it is something else, \
+         declare it: mail {}, without the number in the subject.",
+        policy.address.address()
+    ));
+    paper.facts(vec![fact("Received", when::full(now, policy))]);
+    letter(Purpose::Receipt, &policy.name, &format!("[{key}] Your mail waits"), &paper)
 }
 
 /// Who is on call.
@@ -358,60 +379,8 @@ pub fn render_unread(policy: &Policy, why: &str, now: DateTime<Utc>) -> Letter {
     letter(Purpose::Receipt, &policy.name, "Your mail could not be read", &paper)
 }
 
-/// For the operator: a message was stored and could not be read.
-pub fn render_unreadable(
-    policy: &Policy,
-    inbound_id: i64,
-    from: &str,
-    why: &str,
-    now: DateTime<Utc>,
-) -> Letter {
-    let mut paper = Paper::new("A message could not be read", one_line(&policy.name));
-    paper.prose(
-        "It is stored whole and nothing was done with it. Please look at it and tell its sender, \
-         who has heard nothing; if it reports an incident, declare it yourself.",
-    );
-    paper.facts(vec![
-        fact("Message", format!("number {inbound_id} of the inbound mail")),
-        fact("From", clipped(from, 200)),
-        fact("Noticed", when::full(now, policy)),
-        fact("Why", clipped(why, 400)),
-    ]);
-    letter(Purpose::Operator, "Firebell", "A message could not be read", &paper)
-}
-
-/// For the operator: mail does not move.
-pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: DateTime<Utc>) -> Letter {
-    let subject = "Mail does not move";
-    let mut paper = Paper::new(subject, one_line(&policy.name));
-    paper.prose(
-        "Please look at the relay: mail of ours waits for it, and people may not know what is asked of \
-         them. `firebell outbox list` names each mail and what the relay said, `firebell check` tries \
-         the relay, `firebell outbox retry --all` does not wait for the next try. You are told once a \
-         day.",
-    );
-    paper.facts(vec![
-        fact("Waiting", if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") }),
-        fact("Oldest", when::full(since, policy)),
-        fact("Noticed", when::full(now, policy)),
-    ]);
-    letter(Purpose::Operator, "Firebell", subject, &paper)
-}
-
-/// For the operator: something stored cannot be read any more, and was taken out of the way.
-pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
-    let subject = format!("{what} cannot be read");
-    let mut paper = Paper::new(subject.clone(), one_line(&policy.name));
-    paper.prose(&format!(
-        "Please look at the database: what is stored of {what} is damaged, or was written by a newer \
-         Firebell. Everything else goes on without it. Until it is mended nobody is reminded of it, \
-         and nothing of it is sent.",
-    ));
-    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
-    letter(Purpose::Operator, "Firebell", &subject, &paper)
-}
-
-fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {
+/// A letter about no incident.
+pub(super) fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {
     Letter {
         purpose,
         display_name: super::wrap::ascii(&clipped(display_name, 60)),

@@ -73,11 +73,6 @@ impl Context<'_> {
         when::brief(at, self.policy, self.now)
     }
 
-    /// The full date and how far it is.
-    pub fn until(&self, at: DateTime<Utc>) -> String {
-        format!("{} ({})", self.full(at), when::distance(at, self.now))
-    }
-
     /// When the next official update is owed.
     pub fn update_due(&self) -> Option<DateTime<Utc>> {
         deadlines::update_due(self.incident, self.policy)
@@ -227,8 +222,8 @@ impl Context<'_> {
 
     pub fn next_update_line(&self) -> String {
         match self.update_due() {
-            Some(at) if at <= self.now => format!("overdue since {}", self.until(at)),
-            Some(at) => self.until(at),
+            Some(at) if at <= self.now => format!("overdue since {}", self.full(at)),
+            Some(at) => self.full(at),
             None if self.incident.phase.is_active() => self.first_update_line(),
             None => format!("none owed, the incident is {}", self.incident.phase),
         }

@@ -9,6 +9,7 @@ use super::paper::{Paper, fact, facts};
 use super::wrap::{clipped, one_line};
 use crate::incident::Role;
 use crate::incident::decision::{OfferedBy, Purpose};
+use crate::incident::event::Fate;
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::compose::Letter;
@@ -30,7 +31,7 @@ pub fn render_take_command(
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&why_asked(context, asked, by));
     let answer = match answer_by {
-        Some(at) => format!("Please answer by {}.", context.until(at)),
+        Some(at) => format!("Please answer by {}.", context.full(at)),
         None => "Please answer as soon as you can.".to_owned(),
     };
     paper.prose(&format!("{answer}{}", otherwise(then, answer_by.is_some())));
@@ -57,9 +58,14 @@ fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Lette
     let declared = context.brief(context.incident.declared_at);
     let lead = format!("Nobody commands this {severity}, declared {declared}");
     let mut paper = Paper::new(lead, context.about());
-    let asked = if asked.is_empty() { "Nobody could be asked".to_owned() } else { asked_full(asked) };
+    let asked = if asked.is_empty() {
+        "nobody could be asked".to_owned()
+    } else {
+        format!("{} did not answer when asked", asked_full(asked))
+    };
     paper.prose(&format!(
-        "{asked} did not answer the question whether they take command. Please reach somebody who can, now, or offer it to somebody else. Without that, {}.",
+        "Please reach somebody who can command, now, or offer it to somebody else: {asked}. Without \
+         that, {}.",
         one_line(then),
     ));
     paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
@@ -183,22 +189,47 @@ pub fn render_undeliverable(
     context: &Context<'_>,
     to: &Address,
     purpose: Purpose,
+    fate: Fate,
     reason: &str,
 ) -> Letter {
     let person = context.policy.roster.person(to, "");
     let name = shown(&person);
-    let subject = context.duty_subject(&format!("Mail to {name} does not arrive"));
-    let mut paper = Paper::new(format!("{name} does not get our mail"), context.about());
-    paper.prose(&format!(
-        "{name} did not get {}: it could not be delivered. Please reach them another way now, or \
-         give what they have to do to somebody else. Until then {} does not know of it.",
-        purpose_words(purpose),
-        first_name(&person),
-    ));
+    let first = first_name(&person);
+    let what = purpose_words(purpose);
+    let reach = "Please reach them another way now, or give what they have to do to somebody else.";
+    let (subject, lead, prose) = match fate {
+        Fate::Refused | Fate::Withheld => (
+            format!("Mail to {name} does not arrive"),
+            format!("{name} does not get our mail"),
+            format!(
+                "{reach} {name} did not get {what}: it could not be delivered. Until then {first} does \
+                 not know of it."
+            ),
+        ),
+        Fate::Late => (
+            format!("{name} missed {what}"),
+            format!("{name} missed {what}"),
+            format!(
+                "{reach} It waited for the relay until it was of no use, and is not sent any more. \
+                 Other mail to {first} may arrive, late."
+            ),
+        ),
+        Fate::Unknown => (
+            format!("Did {name} get {what}?"),
+            format!("Nobody knows whether {name} got {what}"),
+            format!(
+                "Please ask {first} now. The connection to the relay broke twice before it answered: the \
+                 mail may have arrived twice, or not at all, and it is not sent again."
+            ),
+        ),
+    };
+    let subject = context.duty_subject(&subject);
+    let mut paper = Paper::new(lead, context.about());
+    paper.prose(&prose);
     paper.facts(vec![
         fact("Person", name),
         fact("Address", to.as_str()),
-        fact("What was sent", purpose_words(purpose)),
+        fact("Mail", what),
         fact("Reason", clipped(reason, 400)),
     ]);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)

@@ -9,6 +9,7 @@ mod context;
 mod digest;
 mod duty;
 mod news;
+mod operator;
 mod paper;
 mod quick;
 mod reminder;
@@ -19,11 +20,9 @@ mod wrap;
 
 use chrono::{DateTime, Utc};
 
-pub use answer::{
-    HeldReport, render_damaged, render_guide, render_held, render_on_call, render_stuck, render_unread,
-    render_unreadable,
-};
+pub use answer::{HeldReport, render_guide, render_held, render_on_call, render_review, render_unread};
 pub use digest::render_digest;
+pub use operator::{Unreadable, render_damaged, render_stuck, render_unreadable};
 pub use reminder::render_reminders;
 
 use crate::incident::state::Person;
@@ -75,8 +74,8 @@ pub fn render_mailing(
         Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
         Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
         Says::PostmortemPublished => aftermath::render_published(context, timeline),
-        Says::Undeliverable { to, purpose, reason } => {
-            duty::render_undeliverable(context, to, *purpose, reason)
+        Says::Undeliverable { to, purpose, fate, reason } => {
+            duty::render_undeliverable(context, to, *purpose, *fate, reason)
         }
     }
 }

@@ -138,10 +138,7 @@ fn missing_headline(fields: &[&'static str]) -> String {
 fn due_words(context: &Context<'_>, what: &str, due_at: Option<DateTime<Utc>>) -> String {
     match due_at {
         None => format!("{what} wanted"),
-        Some(at) if (at - context.now).num_seconds() > 59 => format!("{what} due {}", context.brief(at)),
-        Some(at) if (context.now - at).num_seconds() < 60 => {
-            format!("{what} due now, {}", context.brief(at))
-        }
+        Some(at) if (context.now - at).num_seconds() < 60 => format!("{what} due {}", context.brief(at)),
         Some(at) => format!("{what} overdue since {}", context.brief(at)),
     }
 }
@@ -171,19 +168,18 @@ fn add_update(
     let due = if late { "was due" } else { "is due" };
     if reminder.escalated {
         paper.prose(&format!(
-            "{owner} commands {} and owes everybody an update, which {due} {}. You get this \
-             because nobody has answered the reminders. Please reach {}. The deputy and the liaison \
-             can also send the update themselves, by a reply to this mail.",
+            "Please reach {owner}, who commands {} and owes everybody an update: it {due} {}, and the \
+             reminders were not answered. The deputy and the liaison can also send the update \
+             themselves, by a reply to this mail.",
             context.key(),
-            context.until(due_at),
-            first_name(&reminder.owed_by),
+            context.full(due_at),
         ));
     } else {
         paper.prose(&format!(
             "An update {due} {}. Reply with two or three sentences: what changed, \
              what you do next, how customers are affected. Your words go to everybody as they are. \
              \"We do not know yet\" is an update too.",
-            context.until(due_at),
+            context.full(due_at),
         ));
     }
     let consequences = consequences(context, due_at);
@@ -257,8 +253,8 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
 
 fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str], subject: &str) {
     paper.prose(
-        "You declared or command this incident, and everybody reads its facts. Reply with what you \
-         know, one line each; a guess can be corrected. What you leave out stays marked as not \
+        "Please reply with what you know, one line each; a guess can be corrected. You declared or \
+         command this incident, and everybody reads its facts. What you leave out stays marked as not \
          stated and is asked for again with the next reminder of an update.",
     );
     paper.items(&questions(context, fields));
@@ -330,15 +326,14 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
     let owner = &reminder.owed_by;
     let by = match reminder.due_at {
         None => String::new(),
-        Some(at) if at > context.now => format!(" by {}", context.until(at)),
+        Some(at) if at > context.now => format!(" by {}", context.full(at)),
         Some(at) if (context.now - at).num_seconds() < 60 => " now".to_owned(),
-        Some(at) => format!(" now; it was wanted {}", context.until(at)),
+        Some(at) => format!(" now; it was wanted {}", context.full(at)),
     };
     if reminder.escalated {
         paper.prose(&format!(
-            "{} commanded {} and has not named who writes its {name}. You get this because the \
-             reminders were not answered. Please agree on somebody{}.",
-            shown(owner),
+            "Please agree on somebody who writes the {name} of {}{}. {} commanded it and has not answered \
+             the reminders.",
             context.key(),
             match context.incident.commander() {
                 Some(commander) => format!(
@@ -348,6 +343,7 @@ fn add_owner(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, subj
                 ),
                 None => ", and reply with `Postmortem owner: name`".to_owned(),
             },
+            shown(owner),
         ));
     } else {
         paper.prose(&format!(
@@ -378,14 +374,13 @@ fn add_postmortem(
 ) {
     let name = postmortem_name(context);
     let due = match due_at {
-        Some(at) if at > context.now => format!("is due {}", context.until(at)),
-        Some(at) => format!("was due {}", context.until(at)),
+        Some(at) if at > context.now => format!("is due {}", context.full(at)),
+        Some(at) => format!("was due {}", context.full(at)),
         None => "has no date; this is the only reminder".to_owned(),
     };
     if reminder.escalated {
         paper.prose(&format!(
-            "{} owes the {name} of {}, which {due}. You get this because it is late. Please ask \
-             what is in the way.{}",
+            "Please ask {} what is in the way: the {name} of {} {due}.{}",
             shown(&reminder.owed_by),
             context.key(),
             match context.incident.commander() {

@@ -1,5 +1,7 @@
 //! Time as people read it: always with the zone, and with the full date wherever somebody is
 //! asked for something.
+//!
+//! Mail may be read long after it was written, so it says when, and never how far off that is.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -39,7 +41,7 @@ pub fn span(delta: TimeDelta) -> String {
     }
 }
 
-/// `in 5 min`, `now`, `25 min ago`.
+/// `in 5 min`, `now`, `25 min ago`: for a page, which is read when it is written.
 pub fn distance(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let delta = at - now;
     if delta.num_seconds().abs() < 60 {

@@ -12,6 +12,7 @@ use super::{Store, StoreError, Stored, Write};
 use crate::incident::Incident;
 use crate::incident::deadlines::Deadline;
 use crate::incident::decision::{Entry, NewEntry};
+use crate::mail::Address;
 
 statements! {
     NEXT_NUMBER = "
@@ -38,6 +39,9 @@ statements! {
     LOAD_TIMELINE = "
         select seq, at, recorded_at, author, author_name, verified, proof, kind, text, elided, message_id
         from entry where incident = $1 order by seq";
+    /// `lower` finds what somebody wrote under another spelling of their address.
+    HAS_WRITTEN = "
+        select seq from entry where incident = $1 and lower(author) = $2 and verified limit 1";
     LOAD_ATTACHMENTS = "
         select seq, name, size_octets, hash from attachment where incident = $1 order by seq, position";
     LOAD_DEADLINES = "
@@ -213,6 +217,14 @@ impl Write {
         let rows: Vec<EntryRow> = self.transaction.load(LOAD_TIMELINE, vec![number.into()]).await?;
         let files = self.transaction.load(LOAD_ATTACHMENTS, vec![number.into()]).await?;
         read_timeline(rows, files)
+    }
+
+    /// Whether somebody who was believed to be this address wrote to an incident before.
+    pub async fn has_written(&mut self, number: i64, author: &Address) -> Stored<bool> {
+        self.flush().await?;
+        let values = vec![number.into(), author.key().into()];
+        let found: Vec<(i64,)> = self.transaction.load(HAS_WRITTEN, values).await?;
+        Ok(!found.is_empty())
     }
 
     /// Appends to the timeline. [`StoreError::Conflict`] when a number is taken, at the commit at the

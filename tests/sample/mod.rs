@@ -188,6 +188,7 @@ pub fn declared() -> Incident {
         updates: Updates::default(),
         missing_chase: Climb::default(),
         unreachable: Default::default(),
+        missed: Default::default(),
         untold: Vec::new(),
         postmortem: None,
         unconfirmed: Vec::new(),

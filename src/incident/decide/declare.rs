@@ -94,6 +94,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         untold: Vec::new(),
         missing_chase: Climb::default(),
         unreachable: Default::default(),
+        missed: Default::default(),
         postmortem: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,

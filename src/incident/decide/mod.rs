@@ -54,8 +54,8 @@ pub fn decide(
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
                 Event::TokensVoided { of } => step.void_tokens(of),
-                Event::Undeliverable { to, purpose, reason, was_sent } => {
-                    step.undeliverable(to, *purpose, reason, *was_sent);
+                Event::Undeliverable { to, purpose, fate, reason } => {
+                    step.undeliverable(to, *purpose, *fate, reason);
                 }
                 Event::Declared(_) => {}
             }
@@ -231,6 +231,7 @@ impl<'a> Step<'a> {
         }
         // Who writes can be reached again, as far as we know.
         self.incident.unreachable.remove(&said.by.person.address);
+        self.incident.missed.remove(&said.by.person.address);
         // A copy of it that proved nothing may wait for a confirmation, which this one is.
         let typed = |lines: &[Line]| lines.iter().map(|line| line.typed.clone()).collect::<Vec<_>>();
         self.incident.unconfirmed.retain(|waiting| {

@@ -8,7 +8,7 @@ use super::lines::Applied;
 use super::{Step, kept};
 use crate::incident::deadlines::postmortem_due;
 use crate::incident::decision::{Change, EntryKind, Purpose, Says};
-use crate::incident::event::{Said, Source};
+use crate::incident::event::{Fate, Said, Source};
 use crate::incident::policy::PostmortemDuty;
 use crate::incident::state::{Climb, Command as InCommand, Postmortem, WideMail};
 use crate::incident::{Phase, Role};
@@ -385,13 +385,7 @@ impl Step<'_> {
 
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
     /// to the deputy and the next in the rotation.
-    pub(super) fn undeliverable(
-        &mut self,
-        to: &Address,
-        purpose: Purpose,
-        reason: &str,
-        was_sent: bool,
-    ) {
+    pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, fate: Fate, reason: &str) {
         // A pager's address is its owner's.
         let person = self.policy.roster.person(to, "").address;
         let asked = match &self.incident.command {
@@ -399,19 +393,29 @@ impl Step<'_> {
             InCommand::Held { .. } => false,
         };
         let known = asked || self.incident.names(&person) || self.is_list(to);
-        if !was_sent && (!known || self.incident.unreachable.contains(to)) {
+        if fate == Fate::Withheld && (!known || self.incident.unreachable.contains(to)) {
             // Nothing new: the outbox shows it.
             return;
         }
-        let what = if was_sent { "could not be delivered" } else { "is not sent" };
+        let what = match fate {
+            Fate::Refused => "could not be delivered",
+            Fate::Withheld => "is not sent",
+            Fate::Late => "was not sent in time",
+            Fate::Unknown => "may not have arrived",
+        };
         self.record_own(EntryKind::State, format!("Mail to {to} {what}: {reason}"));
         if !known || purpose == Purpose::Undeliverable || !self.incident.phase.is_open() {
             return;
         }
-        if !self.incident.unreachable.insert(to.clone()) {
+        // What an outage delayed says nothing of the address: a refusal after it is news.
+        let told = match fate {
+            Fate::Refused | Fate::Withheld => &mut self.incident.unreachable,
+            Fate::Late | Fate::Unknown => &mut self.incident.missed,
+        };
+        if !told.insert(to.clone()) {
             return;
         }
-        let says = Says::Undeliverable { to: to.clone(), purpose, reason: reason.to_owned() };
+        let says = Says::Undeliverable { to: to.clone(), purpose, fate, reason: reason.to_owned() };
         let mut tell: Vec<_> = self.incident.commander().cloned().into_iter().collect();
         if tell.is_empty() || tell.iter().any(|commander| commander.address == person) {
             tell = self.incident.holder(Role::Deputy).cloned().into_iter().collect();

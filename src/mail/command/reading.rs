@@ -12,12 +12,16 @@ use super::text::{Head, clean, is_blank, sentence};
 use super::values::read_value;
 use super::{Command, Grammar, Line, Misread, Written};
 use crate::mail::quote::labels::Label;
+use crate::mail::quote::sign_offs::{is_gratitude, is_sign_off};
 
 /// More lines that nearly are fields than this, and the writer needs the guide.
 const NEAR_MISSES_MAX: usize = 5;
 
 /// So many lines that were not read are named; whoever wrote more sees by these how it is done.
 const UNREAD_MAX: usize = 5;
+
+/// Nobody signs a mail to colleagues with more.
+const NAME_CHARS_MAX: usize = 40;
 
 /// More lines than anybody types in one mail; a longer one is a table that looks like fields.
 const LINES_MAX: usize = 200;
@@ -218,7 +222,8 @@ impl<'a> Reader<'a> {
             self.keep(at);
             at += 1;
         }
-        self.signed |= is_farewell_with_name(self.raw.get(start..at).unwrap_or_default());
+        let before = self.raw.iter().take(start).rev().find(|line| !is_blank(line)).copied();
+        self.signed |= is_signed_off(before, self.raw.get(start..at).unwrap_or_default());
         at
     }
 
@@ -530,49 +535,39 @@ fn is_greeting(line: &str) -> bool {
     (starts && (ends || words.len() <= 2)) || (cleaned.ends_with(',') && words.len() <= 2)
 }
 
-/// Whether the prose is a greeting and a farewell, with a name of up to three words below it.
+/// Whether the prose is a greeting and a sign-off, with a name below it.
 fn is_courtesy(prose: &[&str]) -> bool {
     let lines: Vec<&str> = prose.iter().copied().filter(|line| !line.is_empty()).collect();
     if lines.is_empty() || lines.len() > 4 {
         return false;
     }
-    let mut said_farewell = false;
+    let mut has_ended = false;
     lines.iter().enumerate().all(|(at, line)| {
-        let says_farewell = is_farewell(line);
-        let is_name = said_farewell && clean(line).split(' ').count() <= 3;
-        said_farewell |= says_farewell;
-        says_farewell || is_name || (at == 0 && is_greeting(line))
+        let ends = is_sign_off(line);
+        let is_signer = has_ended && is_name(line);
+        has_ended |= ends;
+        ends || is_signer || (at == 0 && is_greeting(line))
     })
 }
 
-/// Whether a paragraph ends in a farewell, the name of whoever says it, and up to two lines more.
-fn is_farewell_with_name(paragraph: &[&str]) -> bool {
+/// Whether a paragraph ends in a sign-off, the name of whoever says it, and up to two lines more; or is
+/// that name, where what was said before is a sign-off that can be nothing else.
+fn is_signed_off(before: Option<&str>, paragraph: &[&str]) -> bool {
     let end = paragraph.get(paragraph.len().saturating_sub(4)..).unwrap_or_default();
-    end.windows(2).any(|pair| {
-        let [farewell, name] = pair else { return false };
-        let name = clean(name);
-        is_farewell(farewell) && name.split(' ').count() <= 3 && Head::read(&name).is_none()
-    })
+    let signs = |name: &str| is_name(name) && Head::read(&clean(name)).is_none();
+    end.windows(2).any(|pair| matches!(pair, [sign_off, name] if is_sign_off(sign_off) && signs(name)))
+        || matches!((before, paragraph), (Some(sign_off), [name])
+            if is_sign_off(sign_off) && !is_gratitude(sign_off) && signs(name))
 }
 
-fn is_farewell(line: &str) -> bool {
-    let words = clean(line).to_lowercase();
-    matches!(
-        words.trim_end_matches([',', '!', '.']),
-        "thanks"
-            | "thank you"
-            | "thx"
-            | "cheers"
-            | "regards"
-            | "best regards"
-            | "kind regards"
-            | "best"
-            | "br"
-            | "many thanks"
-            | "best wishes"
-            | "gru\u{df}"
-            | "viele gr\u{fc}\u{df}e"
-    )
+/// Up to three words, and of three none that a name would not have.
+fn is_name(line: &str) -> bool {
+    let name = clean(line);
+    let words = name.split(' ').count();
+    words <= 3
+        && name.chars().count() <= NAME_CHARS_MAX
+        && !name.ends_with(['?', '!', '。', '！', '？'])
+        && (words < 3 || !name.split(' ').any(|word| word.starts_with(char::is_lowercase)))
 }
 
 #[cfg(test)]

@@ -191,6 +191,18 @@ fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
         ("Fine.\n\nThanks\n\nSeverity: 1", vec![severity()], "Fine.\n\nThanks"),
         // A signature may hold what looks like a field.
         ("Fine.\n\nRegards,\nAlice Ng\n\nChat: @ng", vec![], "Fine.\n\nRegards,\nAlice Ng\n\nChat: @ng"),
+        ("Hallo Bob,\nok\n\nViele Gr\u{fc}\u{df}e\n\nAlice", vec![Command::Ack], ""),
+        (
+            "ok\n\n\u{421} \u{443}\u{432}\u{430}\u{436}\u{435}\u{43d}\u{438}\u{435}\u{43c},\nAlice",
+            vec![Command::Ack],
+            "",
+        ),
+        ("ok\n\nMerci\npasse par Bob", vec![Command::Ack], "Merci\npasse par Bob"),
+        (
+            "Fine.\n\nVenlig hilsen\n\nAlice Ng\n\nChat: @ng",
+            vec![],
+            "Fine.\n\nVenlig hilsen\n\nAlice Ng\n\nChat: @ng",
+        ),
         (
             "Thanks\nAlice\nOn call\n\nLink: x.example",
             vec![],

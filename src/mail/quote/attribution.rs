@@ -80,8 +80,9 @@ impl Shape<'_> {
         let has_verb = self.behind_verb.is_some();
         let ends_with_address = self.stem.ends_with(['>', ')', ']']);
         // "On Monday the vendor wrote in the ticket:" goes on behind the verb.
-        let names_author = self.names_before_verb()
-            || (has_verb && (self.has_address && ends_with_address || self.names_behind_verb()));
+        let names_mailbox =
+            self.names_before_verb() || has_verb && self.has_address && ends_with_address;
+        let names_author = names_mailbox || has_verb && self.names_behind_verb();
         match () {
             () if self.starts && self.has_date && names_author && self.has_colon => {
                 Some(self.is_surely_written())
@@ -89,7 +90,7 @@ impl Shape<'_> {
             () if self.starts && self.has_date && self.ends_with_verb => {
                 Some(dashed || self.has_address && names_author)
             }
-            () if self.starts && self.has_date && self.has_address && names_author => Some(true),
+            () if self.starts && self.has_date && self.has_address && names_mailbox => Some(true),
             () if self.starts && self.has_date && self.has_address && ends_with_address => {
                 Some(self.has_colon && self.is_verbless())
             }

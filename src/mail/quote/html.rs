@@ -1,11 +1,13 @@
 //! HTML as lines with their depth of quotation, from the tokens alone.
 //!
 //! No tree is built: tree builders are quadratic on deep nesting, and mail closes its elements as it
-//! likes. Never runs, loads or shows anything. Start with [`read_lines`].
+//! likes. What nobody sees is passed over. Never runs, loads or shows anything. Start with [`read_lines`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::containers::{ATTRIBUTIONS, CITES, CUTS, HEADER_BOXES, QUOTES, SIGNATURES};
+use super::styles::Sight;
 use super::tags::{Tag, Token, is_raw, read_tokens};
 use super::{LINES_MAX, Line, Mark, push_line};
 
@@ -13,94 +15,6 @@ use super::{LINES_MAX, Line, Mark, push_line};
 const OPEN_MAX: usize = 10_000;
 /// Pictures whose place is looked for; more than any mail has.
 const PICTURES_MAX: usize = 1_000;
-
-/// Classes and ids of the element in which a client writes who wrote what is quoted.
-const ATTRIBUTIONS: &[&str] =
-    &["gmail_attr", "moz-cite-prefix", "moz-email-headers-table", "spark_quote_header", "airmail_on"];
-/// Of the element behind which there is nothing but the mail that is answered.
-const CUTS: &[&str] = &[
-    "divrplyfwdmsg",
-    "appendonsend",
-    "replyforwardheader",
-    "ms-outlook-mobile-reference-message",
-    "mail-editor-reference-message-container",
-    "__zwchr",
-    "zwchr",
-];
-/// Of the element that holds the quotation.
-const QUOTES: &[&str] = &[
-    "gmail_quote",
-    "gmail_quote_container",
-    "gmail_extra_quote",
-    "yahoo_quoted",
-    "protonmail_quote",
-    "zmail_extra",
-    "olk_src_body_section",
-    "mac_olk_src_body_section",
-    "isforwardcontent",
-    "tutanota_quote",
-    "moz-forward-container",
-    "quotedtext",
-    "wmquote",
-    "__plain_text_quote__",
-    "front-blockquote",
-    "airmail_ext_on",
-    "edo-original",
-    "reply-quote",
-    "js-helper_quote",
-    "sh-quoted-content",
-    "mailmateblockquote",
-    "originalmessage",
-    "original-message",
-    "ntes_quote",
-    "spark_quote",
-];
-/// Of the blockquote that a programme made.
-const CITES: &[&str] = &[
-    "gmail_quote",
-    "protonmail_quote",
-    "tutanota_quote",
-    "front-blockquote",
-    "clean_bq",
-    "spark_quote",
-    "zimbra_quote",
-    "iosymail",
-    "yahoo_quoted",
-    "gmail_extra_quote",
-];
-/// Of the element that holds the signature.
-const SIGNATURES: &[&str] = &[
-    "gmail_signature",
-    "moz-signature",
-    "ms-outlook-mobile-signature",
-    "protonmail_signature_block",
-    "signature",
-    "x_signature",
-    "yahoo-signature",
-    "yahoo_signature",
-    "ymail_android_signature",
-    "applemailsignature",
-    "linebreakatbeginningofsignature",
-    "front-signature",
-    "spark_signature",
-    "sh-signature",
-    "mail-signature",
-    "tutanota_signature",
-    "composer_signature",
-];
-/// Of the style of the box in which Outlook and Windows Mail name the author of what follows.
-const HEADER_BOXES: &[&str] = &[
-    "border-top:solid#e1e1e1",
-    "border-top:solid#b5c4df",
-    "border-top:solidrgb(225,225,225)",
-    "border-top:solidrgb(181,196,223)",
-    "border-top:1ptsolid",
-    "border-top:1px;border-top-style:solid",
-    "border-top:solidwindowtext1.0pt",
-    "border-top-width:1px;border-top-style:solid",
-    "border-style:solidnonenone",
-    "border-top-style:solid",
-];
 
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
@@ -145,8 +59,14 @@ enum Effect {
         quotes_before: usize,
     },
     Marked(Mark),
-    Hidden,
     Preformatted,
+}
+
+/// An element that was opened and not yet closed.
+struct Open {
+    name: String,
+    effect: Effect,
+    sight: Sight,
 }
 
 #[derive(Default)]
@@ -155,12 +75,11 @@ struct Writer {
     text: String,
     space: bool,
     depth: usize,
-    hidden: usize,
     /// Open elements of a programme that hold a quotation.
     quotes: usize,
     preformatted: usize,
     marks: Vec<Mark>,
-    open: Vec<(String, Effect)>,
+    open: Vec<Open>,
     open_by_name: HashMap<String, usize>,
     /// Where each blockquote began, by line.
     blockquotes: Vec<usize>,
@@ -170,7 +89,7 @@ struct Writer {
 
 impl Writer {
     fn write(&mut self, text: &str) {
-        if self.hidden > 0 {
+        if !self.sight().is_seen() {
             return;
         }
         for c in text.chars() {
@@ -190,21 +109,40 @@ impl Writer {
         }
     }
 
+    /// Whether text is seen where it would stand now.
+    fn sight(&self) -> Sight {
+        self.open.last().map(|open| open.sight).unwrap_or_default()
+    }
+
     fn open(&mut self, tag: Tag<'_>) {
         let name = tag.name;
+        // These end the one before, whose end tag may be left out (HTML, section 13.1.2.4).
+        let is_ended = |last: &Open| match last.name.as_str() {
+            "p" => is_block(name) && !is_part_of_table(name) || name == "hr",
+            "li" | "td" | "th" | "tr" => last.name == name,
+            _ => false,
+        };
+        if self.open.last().is_some_and(is_ended) {
+            self.close_down_to(self.open.len() - 1);
+        }
         match name {
-            _ if is_raw(name) => self.push(name, Effect::Hidden),
+            _ if is_raw(name) || matches!(name, "head" | "template" | "datalist") => {
+                self.push(name, Effect::Nothing, self.sight().gone());
+            }
             "br" => self.break_line(),
             "hr" => {
                 self.finish_line();
-                self.push_line(Line { mark: Some(Mark::Rule), ..Line::plain("", self.depth) });
+                if self.sight().is_seen() {
+                    self.push_line(Line { mark: Some(Mark::Rule), ..Line::plain("", self.depth) });
+                }
             }
-            "img" => self.mark_picture(tag),
+            "img" if self.sight().within(tag).is_seen() => self.mark_picture(tag),
+            _ if is_void(name) => {}
             "td" | "th" => {
                 if !self.text.is_empty() {
                     self.space = true;
                 }
-                self.push(name, effect_of(tag, self));
+                self.push(name, effect_of(tag, self), self.sight().within(tag));
             }
             _ if is_block(name) => {
                 self.finish_line();
@@ -212,8 +150,8 @@ impl Writer {
                     self.blank_line();
                 }
                 let effect = effect_of(tag, self);
-                self.push(name, effect);
-                if effect == Effect::Marked(Mark::Cut) {
+                self.push(name, effect, self.sight().within(tag));
+                if effect == Effect::Marked(Mark::Cut) && self.sight().is_seen() {
                     // An empty element may be all there is to mark it.
                     self.push_line(Line { mark: Some(Mark::Cut), ..Line::plain("", self.depth) });
                 }
@@ -221,12 +159,14 @@ impl Writer {
                     self.write("- ");
                 }
             }
-            // Where one of them matters, the end tags of those within it must find their own.
-            "span" | "a" | "font" | "b" | "u" | "i" => match effect_of(tag, self) {
-                Effect::Nothing if self.open_by_name.get(name).copied().unwrap_or(0) == 0 => {}
-                effect => self.push(name, effect),
-            },
-            _ => {}
+            _ => {
+                let (effect, sight) = (effect_of(tag, self), self.sight().within(tag));
+                // Where one of them matters, the end tags of those within it must find their own.
+                let matters = effect != Effect::Nothing || sight != self.sight();
+                if matters || self.open_by_name.get(name).copied().unwrap_or(0) > 0 {
+                    self.push(name, effect, sight);
+                }
+            }
         }
     }
 
@@ -245,7 +185,7 @@ impl Writer {
             self.finish_line();
         }
         if self.open_by_name.get(name).copied().unwrap_or(0) > 0
-            && let Some(at) = self.open.iter().rposition(|(open, _)| open == name)
+            && let Some(at) = self.open.iter().rposition(|open| open.name == name)
         {
             self.close_down_to(at);
         }
@@ -254,7 +194,7 @@ impl Writer {
         }
     }
 
-    fn push(&mut self, name: &str, effect: Effect) {
+    fn push(&mut self, name: &str, effect: Effect, sight: Sight) {
         if self.open.len() >= OPEN_MAX {
             return;
         }
@@ -266,24 +206,23 @@ impl Writer {
                     self.marks.push(Mark::Quoted);
                 }
             }
-            Effect::Hidden => self.hidden += 1,
             Effect::Preformatted => self.preformatted += 1,
             Effect::Marked(mark) => self.marks.push(mark),
             Effect::Quote { .. } => self.quotes += 1,
             Effect::Nothing => {}
         }
         *self.open_by_name.entry(name.to_owned()).or_default() += 1;
-        self.open.push((name.to_owned(), effect));
+        self.open.push(Open { name: name.to_owned(), effect, sight });
     }
 
     fn close_down_to(&mut self, length: usize) {
         while self.open.len() > length
-            && let Some((name, effect)) = self.open.pop()
+            && let Some(Open { name, effect, sight }) = self.open.pop()
         {
             if let Some(count) = self.open_by_name.get_mut(&name) {
                 *count = count.saturating_sub(1);
             }
-            if effect != Effect::Nothing {
+            if effect != Effect::Nothing && sight.is_seen() {
                 self.finish_line();
             }
             match effect {
@@ -292,7 +231,6 @@ impl Writer {
                     self.depth = self.depth.saturating_sub(1);
                     self.marks.pop();
                 }
-                Effect::Hidden => self.hidden = self.hidden.saturating_sub(1),
                 Effect::Preformatted => self.preformatted = self.preformatted.saturating_sub(1),
                 Effect::Marked(_) => {
                     self.marks.pop();
@@ -321,7 +259,7 @@ impl Writer {
     }
 
     fn break_line(&mut self) {
-        if self.hidden > 0 {
+        if !self.sight().is_seen() {
             return;
         }
         let text = std::mem::take(&mut self.text);
@@ -341,7 +279,7 @@ impl Writer {
         // The last line is no single one where there are too many.
         let last = self.lines.last().filter(|_| self.lines.len() <= LINES_MAX);
         let needs = last.is_some_and(|line| !line.text.is_empty() || line.depth != self.depth);
-        if needs && self.hidden == 0 {
+        if needs && self.sight().is_seen() {
             self.push_line(Line::plain("", self.depth));
         }
     }
@@ -365,9 +303,6 @@ fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
             "style" => {
                 let style: String = value.split_whitespace().collect();
                 let style = style.to_ascii_lowercase();
-                if style.contains("display:none") || style.contains("mso-hide:all") {
-                    return Effect::Hidden;
-                }
                 is_boxed |= HEADER_BOXES.iter().any(|part| style.contains(part));
             }
             "type" if name == "blockquote" => is_cited |= value.eq_ignore_ascii_case("cite"),
@@ -390,7 +325,6 @@ fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
         "blockquote" if is_cited => Effect::Cite,
         "blockquote" => Effect::Blockquote,
         "pre" => Effect::Preformatted,
-        "head" => Effect::Hidden,
         _ if is(CUTS) => Effect::Marked(Mark::Cut),
         _ if is(ATTRIBUTIONS) => Effect::Marked(Mark::Attribution),
         _ if is(SIGNATURES) => Effect::Marked(Mark::Signature),
@@ -399,6 +333,29 @@ fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
         "div" | "p" | "td" if is_boxed => Effect::Marked(Mark::Header),
         _ => Effect::Nothing,
     }
+}
+
+/// Elements that hold nothing (HTML, section 13.1.2).
+fn is_void(name: &str) -> bool {
+    matches!(
+        name,
+        "area"
+            | "base"
+            | "col"
+            | "embed"
+            | "img"
+            | "input"
+            | "link"
+            | "meta"
+            | "param"
+            | "source"
+            | "track"
+            | "wbr"
+    )
+}
+
+fn is_part_of_table(name: &str) -> bool {
+    matches!(name, "tbody" | "tr")
 }
 
 fn is_block(name: &str) -> bool {
@@ -456,6 +413,34 @@ mod tests {
             lines,
             [(0, "ab c".into()), (1, "q".into()), (2, "r".into()), (0, "d".into()), (0, "e".into())]
         );
+    }
+
+    #[test]
+    fn nothing_is_read_that_nobody_sees_and_all_that_somebody_sees() {
+        let text = |html: &str| {
+            let lines: Vec<String> = shown(html).into_iter().map(|(_, text)| text).collect();
+            lines.join("/")
+        };
+        for (html, seen) in [
+            ("<p hidden>no</p>yes", "yes"),
+            ("<p hidden>no<p>yes", "yes"),
+            ("<p>a <strong style='display:none'>no</strong>b", "a b"),
+            ("<p>a<o:p hidden>no</o:p>b", "ab"),
+            ("<template><p>no</template>yes", "yes"),
+            ("<noscript>yes</noscript>", "yes"),
+            ("<span aria-hidden=true>yes</span>", "yes"),
+            ("<div style='display:none'><div>no</div><div>no</div></div>yes", "yes"),
+            ("<div style='visibility:hidden'>no<b style='visibility:visible'>yes</b>no</div>", "yes"),
+            ("<td style='font-size:0'>no<div style='font-size:12px'>yes</div>no", "yes"),
+            ("<div style='font-size:0'>no<font size=2>yes</font><b style='font-size:1em'>no</b>", "yes"),
+            ("<div hidden>no<b style='visibility:visible;font-size:9px'>no</b></div>yes", "yes"),
+            ("<div style='display:none'><br>no<hr>no<input>no</div>yes", "yes"),
+            ("<ul><li hidden>no<li>yes</ul>", "- yes"),
+            ("<table><tr><td hidden>no<td>yes</table>", "yes"),
+            ("<div hidden><table><tr><td>no</table>no</div>yes", "yes"),
+        ] {
+            assert_eq!(text(html), seen, "{html}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod attribution;
 mod author;
+mod containers;
 mod devices;
 mod endings;
 pub(super) mod html;
@@ -15,7 +16,9 @@ mod languages;
 mod markers;
 mod notices;
 mod separators;
+pub(super) mod sign_offs;
 mod signature;
+mod styles;
 mod tagline;
 mod taglines;
 mod tags;
@@ -186,6 +189,8 @@ fn folded(text: &str) -> String {
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
             }
             '’' | '‘' | '´' | '`' => folded.push('\''),
+            // In lower case the rest of the world gives it a second dot.
+            'İ' => folded.push('i'),
             '\u{660}'..='\u{669}' => push_figure(&mut folded, c, '\u{660}'),
             '\u{6f0}'..='\u{6f9}' => push_figure(&mut folded, c, '\u{6f0}'),
             '\u{ff10}'..='\u{ff19}' => push_figure(&mut folded, c, '\u{ff10}'),

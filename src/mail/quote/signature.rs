@@ -9,12 +9,12 @@ use super::super::phrases::Phrases;
 use super::author::{Author, sorted_capitals};
 use super::endings::{self, CONTACT};
 use super::notices::{self, BANNER_WORDS};
+use super::sign_offs::{behind_sign_off, is_gratitude, is_sign_off};
 use super::tagline::is_tagline;
 use super::{Line, Mark, folded};
 
-static SIGN_OFFS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::SIGN_OFFS));
-static GRATITUDE: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::GRATITUDE));
 static LIST_FOOTERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::LIST_FOOTERS));
+static POSTSCRIPTS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(endings::POSTSCRIPTS));
 static DISCLAIMERS: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(notices::DISCLAIMERS));
 static SMALL_PRINT: LazyLock<[Phrases; 3]> =
     LazyLock::new(|| notices::SMALL_PRINT.map(|row| Phrases::of(&[row])));
@@ -32,6 +32,8 @@ const SMALL_PRINT_OCTETS_MIN: usize = 140;
 const SMALL_PRINT_OCTETS_MAX: usize = 4_000;
 /// The longest line of a list's footer, with its link.
 const FOOTER_OCTETS_MAX: usize = 600;
+/// So many words in lower case are none of a name, a title or a street.
+const SENTENCE_WORDS_MIN: usize = 5;
 /// Characters in a line of a name or an address.
 const SHORT_CHARS: usize = 60;
 
@@ -263,27 +265,11 @@ impl Tail<'_> {
         let range = self.near_end(SIGNATURE_LINES_MAX * 2);
         range.into_iter().find(|at| {
             let below = self.count_from(*at).saturating_sub(1);
-            self.is_sign_off(*at)
-                && (!self.is_gratitude(*at) || self.is_signed_gratitude(*at))
+            is_sign_off(self.text(*at))
+                && (!is_gratitude(self.text(*at)) || self.is_signed_gratitude(*at))
                 && (1..=SIGNATURE_LINES_MAX).contains(&below)
                 && ((*at + 1)..self.end).all(|at| self.is_signature_line(at))
         })
-    }
-
-    fn is_sign_off(&self, at: usize) -> bool {
-        let text = self.lower(at);
-        let text = text.trim_end_matches([',', '.', '!', ' ', ';', '-', '*', '，', '。']);
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.len() <= SHORT_CHARS * 2 && SIGN_OFFS.contains(&words)
-    }
-
-    /// "Thanks" may be what somebody has to say; it needs a name below that is surely theirs.
-    fn is_gratitude(&self, at: usize) -> bool {
-        let text = self.lower(at);
-        let is_plain = !["regard", "gru", "grü", "groet", "saludo", "salut", "hils"]
-            .iter()
-            .any(|word| text.contains(word));
-        is_plain && GRATITUDE.begin(&text)
     }
 
     /// A sentence of thanks must also stand apart from what is said above.
@@ -295,9 +281,7 @@ impl Tail<'_> {
     /// `Thanks, BT`: the sign-off and the sender's name in the last line.
     fn sign_off_on_one_line(&self) -> Option<usize> {
         let at = self.end.checked_sub(1).filter(|at| *at > self.start && self.starts_paragraph(*at))?;
-        let text = self.lower(at);
-        let phrase = SIGN_OFFS.starting(&text).max_by_key(|phrase| phrase.len())?;
-        let name = text.strip_prefix(phrase)?;
+        let name = &behind_sign_off(self.text(at))?;
         let is_apart = name.starts_with([',', '.', '!', ' ', '-', '，']);
         let last = self.text(at).rsplit([' ', ',', '\u{a0}']).next().unwrap_or_default();
         let is_short = name.split_whitespace().count() <= 2;
@@ -324,8 +308,10 @@ impl Tail<'_> {
 
     fn is_signature_line(&self, at: usize) -> bool {
         let text = self.text(at);
-        let is_sentence = text.ends_with(['.', '?', '!']) && text.split_whitespace().count() > 5;
-        text.chars().count() <= SHORT_CHARS * 2 && !is_sentence && !is_field(text)
+        text.chars().count() <= SHORT_CHARS * 2
+            && !is_sentence(text)
+            && !is_field(text)
+            && !is_postscript(text)
     }
 
     /// The sender's own name as the last line, or with contact lines below it.
@@ -407,6 +393,25 @@ impl Tail<'_> {
         let capital = |word: &&str| word.chars().next().is_some_and(char::is_uppercase);
         (2..=4).contains(&words.len()) && words.iter().all(capital) && !text.contains([':', '=', '.'])
     }
+}
+
+/// Ends as sentences do and has more words than a firm with its legal form; or words as no name and no
+/// title has them.
+fn is_sentence(text: &str) -> bool {
+    let words = text.split_whitespace().count();
+    let lower = text.split_whitespace().filter(|word| word.starts_with(char::is_lowercase)).count();
+    text.ends_with(['.', '?', '!']) && words > 5
+        || text.ends_with(['。', '？', '！'])
+        || lower >= SENTENCE_WORDS_MIN && lower * 4 >= words * 3
+}
+
+/// What somebody adds below their name is theirs.
+fn is_postscript(text: &str) -> bool {
+    let lower = folded(text);
+    POSTSCRIPTS.starting(&lower).any(|mark| {
+        let behind = lower.strip_prefix(mark).unwrap_or_default();
+        behind.starts_with([':', '.', ' ', ',', '-', '：', '、', '；']) || behind.is_empty()
+    })
 }
 
 /// What a capital pair says that is no name.

@@ -134,7 +134,6 @@ pub(super) const SENT_FROM: &[&str] = &[
     "siųsta iš ",
     "στάλθηκε από ",
     "εστάλη από ",
-    "i̇phone'umdan gönderildi",
     "iphone'umdan gönderildi",
     "נשלח מה",
     "נשלח מ",

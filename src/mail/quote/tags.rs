@@ -1,6 +1,7 @@
 //! HTML as its text, start tags and end tags (HTML Living Standard, section 13.2.5).
 //!
-//! Of a tag only those attributes are kept that say something of a quotation or a picture. A tokenizer that keeps
+//! Of a tag only those attributes are kept that say something of a quotation, a picture or of
+//! what is seen. A tokenizer that keeps
 //! all compares each with those before it, as duplicates do not count, and one tag of a million
 //! attributes would occupy it for an hour. Start with [`read_tokens`].
 
@@ -9,8 +10,18 @@ use std::convert::Infallible;
 use html5gum::{Emitter, Error, State, Tokenizer};
 
 /// Attributes that are kept.
-const KEPT: &[&str] =
-    &["class", "id", "style", "type", "src", "data-marker", "data-signatureblock", "data-smartmail"];
+const KEPT: &[&str] = &[
+    "class",
+    "id",
+    "style",
+    "type",
+    "src",
+    "hidden",
+    "size",
+    "data-marker",
+    "data-signatureblock",
+    "data-smartmail",
+];
 
 /// What HTML is made of, as far as it is looked at. Names are in lower case.
 pub(super) enum Token<'a> {
@@ -31,7 +42,7 @@ pub(super) struct Tag<'a> {
 
 /// Whether an element holds text that looks like tags and is none of the page's.
 pub(super) fn is_raw(name: &str) -> bool {
-    matches!(name, "style" | "script" | "title" | "noframes" | "textarea" | "xmp" | "iframe")
+    matches!(name, "style" | "script" | "title" | "noframes" | "textarea" | "xmp" | "iframe" | "noembed")
 }
 
 /// Gives the tokens one after the other. Comments and declarations are none.
