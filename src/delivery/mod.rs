@@ -3,7 +3,8 @@
 //! Never composes a mail and never decides what a failure means: a refusal goes to whoever gave us
 //! the channel. A row is leased, handed over, then marked; a process that dies in between lets the
 //! lease lapse, and the mail goes out again with the same octets and Message-ID. A process that
-//! stalls for longer than its leases sends nothing on them. Start with [`deliver`].
+//! stalls for longer than its leases sends nothing on them. A mail goes to the first relay that is there
+//! (`breaker`), signed when there is a key ([`dkim`]). Start with [`deliver`].
 
 pub mod backoff;
 mod breaker;
