@@ -63,7 +63,7 @@ impl App {
         let (store, outgoing) = (engine.store.clone(), engine.outgoing.clone());
         tasks.spawn(delivery::deliver(store, delivery, outgoing, failures, stopping));
         tasks.spawn(tell_failures(engine.clone(), refused));
-        tasks.spawn(watch_outbox(engine.clone(), shutdown.subscribe()));
+        tasks.spawn(watch_mail(engine.clone(), shutdown.subscribe()));
         Self { engine, inbox, shutdown, tasks }
     }
 
@@ -125,8 +125,8 @@ async fn tell_failures(engine: Engine, mut refused: mpsc::Receiver<Failure>) {
     }
 }
 
-/// Mail that does not move concerns the operator.
-async fn watch_outbox(engine: Engine, mut stopping: watch::Receiver<bool>) {
+/// Mail that does not move concerns the operator, on its way out and on its way in.
+async fn watch_mail(engine: Engine, mut stopping: watch::Receiver<bool>) {
     let mut looks = tokio::time::interval(WATCH_EVERY);
     loop {
         tokio::select! {
@@ -135,6 +135,9 @@ async fn watch_outbox(engine: Engine, mut stopping: watch::Receiver<bool>) {
         }
         if let Err(error) = engine.watch_outbox().await {
             error!(error = &error as &dyn std::error::Error, "the outbox could not be looked at");
+        }
+        if let Err(error) = engine.watch_mailbox().await {
+            error!(error = &error as &dyn std::error::Error, "nobody is told of the mailbox yet");
         }
     }
 }

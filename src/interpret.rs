@@ -31,6 +31,9 @@ pub use clues::{Clues, clues};
 const HOPS_MAX: usize = 51;
 const RUNS_IN_A_CIRCLE: &str = "It came through more than 50 servers and runs in a circle";
 
+const HIDDEN: &str = "It came in UTF-7, which hides what a mail says, so that no line of it counts; most \
+                      programmes call the right setting UTF-8.";
+
 /// A title beyond this is a text, which the timeline keeps.
 const TITLE_CHARS_MAX: usize = 500;
 
@@ -151,10 +154,12 @@ pub fn interpret(
     match (pointed.incident, &clues.tag) {
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
         (Some(_), _) if !pointed.merely_named => {
-            let mut written =
-                read_commands(&mail.new_text, &grammar(policy, pointed.answered_text), now);
+            let grammar = grammar(policy, pointed.answered_text);
+            let mut written = read_written(mail, &grammar, speaker.trust, now);
             if let Some(other) = pointed.answers_another {
-                written = counting_elsewhere(written, mail, other, speaker.trust);
+                let why =
+                    format!("It stands in an answer to a mail about {other} and counts there alone.");
+                written = without_effect(written, mail, &why, speaker.trust);
             }
             let own = policy.roster.person(&from.address, "").address;
             let mut said = source(mail);
@@ -202,13 +207,19 @@ fn answers_something(mail: &InboundMail, clues: &Clues, pointed: &Pointed<'_>) -
     pointed.answers_ours || (clues.subject_number.is_some() && answers)
 }
 
-/// What a mail to several incidents says to one whose mail it does not answer: its lines refer to the
-/// mail that is answered, and its words are for everybody whom it was sent to.
-fn counting_elsewhere(written: Written, mail: &InboundMail, other: &str, trust: Trust) -> Written {
-    let why = format!("It stands in an answer to a mail about {other} and counts there alone.");
+/// The lines and the words of a mail.
+fn read_written(mail: &InboundMail, grammar: &Grammar<'_>, trust: Trust, now: DateTime<Utc>) -> Written {
+    let written = read_commands(&mail.new_text, grammar, now);
+    if mail.for_reading_only { without_effect(written, mail, HIDDEN, trust) } else { written }
+}
+
+/// What a mail says whose lines do not count: all of it is words for everybody whom it was sent to.
+/// Such are a mail to several incidents where it does not answer a mail of theirs, since its lines refer
+/// to the mail that is answered; and a mail whose lines nobody sees who looks at its octets.
+fn without_effect(written: Written, mail: &InboundMail, why: &str, trust: Trust) -> Written {
     let misread = |line: Line| {
-        let instead = Some(line.typed.clone());
-        Line { typed: line.typed, meaning: Err(Misread { why: why.clone(), instead, field: None }) }
+        let (why, instead) = (why.to_owned(), Some(line.typed.clone()));
+        Line { typed: line.typed, meaning: Err(Misread { why, instead, field: None }) }
     };
     // Nobody else hears of them.
     let told = written.lines.into_iter().filter(|_| trust == Trust::Verified);
@@ -277,7 +288,7 @@ pub fn declaration(
     now: DateTime<Utc>,
 ) -> Declared {
     let (mut severity, mut title) = read_subject(&mail.subject);
-    let mut written = read_commands(&mail.new_text, &grammar(policy, None), now);
+    let mut written = read_written(mail, &grammar(policy, None), by.trust, now);
     if by.trust == Trust::Stranger {
         // A stranger's words are a report, kept whole; of what it asks for, only the facts are theirs
         // to state.
@@ -329,7 +340,7 @@ fn accept_held(
     if !proven || !speaker.known {
         return Meaning::Keep("an answer to a held report without its token");
     }
-    let written = read_commands(&mail.new_text, &grammar(policy, None), now);
+    let written = read_written(mail, &grammar(policy, None), speaker.trust, now);
     let accepts = written.lines.iter().any(|line: &Line| {
         matches!(line.meaning, Ok(Command::Confirm | Command::Ack | Command::TakeCommand))
     });

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Upper ends in milliseconds: from a commit of a quiet disk to an outage of hours.
 const ENDS_MILLIS: [u64; 14] =
@@ -21,18 +21,24 @@ pub struct Meters(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     accepted: AtomicU64,
+    sent: AtomicU64,
     /// By what became of the message.
     read: Mutex<BTreeMap<&'static str, u64>>,
     timeline: Spans,
     late: Spans,
-    relays: Mutex<BTreeMap<String, Passing>>,
+    /// Whether each answered when it was last asked.
+    relays: Mutex<BTreeMap<String, bool>>,
+    /// `None` where no mailbox is read.
+    mailbox: Mutex<Option<Mailbox>>,
 }
 
-/// What a relay did.
-#[derive(Debug, Default)]
-struct Passing {
-    is_away: bool,
-    accepted: u64,
+/// How the reading of the mailbox goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    /// When it was last looked through to its end.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Since when every try failed, and why the last did.
+    pub failing: Option<(DateTime<Utc>, String)>,
 }
 
 /// A histogram of spans.
@@ -47,6 +53,11 @@ impl Meters {
     /// A message was stored for its sender.
     pub fn accepted(&self) {
         self.0.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The relay took so many mails.
+    pub fn sent(&self, mails: usize) {
+        self.0.sent.fetch_add(u64::try_from(mails).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// A message was read, and this became of it.
@@ -66,34 +77,49 @@ impl Meters {
 
     /// Whether a relay answered when it was last asked.
     pub fn relay(&self, name: &str, is_there: bool) {
-        self.relays().entry(name.to_owned()).or_default().is_away = !is_there;
-    }
-
-    /// A relay took a mail.
-    pub fn accepted_by(&self, relay: &str) {
-        if let Some(passing) = self.relays().get_mut(relay) {
-            passing.accepted += 1;
-        }
+        self.relays().insert(name.to_owned(), is_there);
     }
 
     /// The relays that mail goes through now, as last told to [`Self::relay`].
     pub fn relays_there(&self) -> Vec<String> {
-        self.relays_where(false)
+        self.relays_where(true)
     }
 
     /// The others.
     pub fn relays_away(&self) -> Vec<String> {
-        self.relays_where(true)
+        self.relays_where(false)
     }
 
-    fn relays_where(&self, is_away: bool) -> Vec<String> {
+    fn relays_where(&self, is_there: bool) -> Vec<String> {
         let relays = self.relays();
-        let chosen = relays.iter().filter(|(_, passing)| passing.is_away == is_away);
+        let chosen = relays.iter().filter(|(_, there)| **there == is_there);
         chosen.map(|(name, _)| name.clone()).collect()
     }
 
-    fn relays(&self) -> MutexGuard<'_, BTreeMap<String, Passing>> {
+    fn relays(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
         self.0.relays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mailbox was looked through to its end.
+    pub fn mailbox_read(&self, now: DateTime<Utc>) {
+        *self.lock_mailbox() = Some(Mailbox { read_at: Some(now), failing: None });
+    }
+
+    /// The mailbox could not be read, and is tried again.
+    pub fn mailbox_failed(&self, now: DateTime<Utc>, why: &str) {
+        let mut mailbox = self.lock_mailbox();
+        let mailbox = mailbox.get_or_insert_default();
+        let since = mailbox.failing.take().map_or(now, |(since, _)| since);
+        mailbox.failing = Some((since, why.to_owned()));
+    }
+
+    /// `None` where no mailbox is read, and before the first look.
+    pub fn mailbox(&self) -> Option<Mailbox> {
+        self.lock_mailbox().clone()
+    }
+
+    fn lock_mailbox(&self) -> MutexGuard<'_, Option<Mailbox>> {
+        self.0.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All of it in Prometheus' text format, version 0.0.4.
@@ -106,15 +132,25 @@ impl Meters {
         for (outcome, count) in self.0.read.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = writeln!(text, "firebell_messages_read_total{{outcome=\"{outcome}\"}} {count}");
         }
+        let sent = self.0.sent.load(Ordering::Relaxed);
+        begin(&mut text, "mails_accepted_total", "counter", "Mails that the relay took.");
+        let _ = writeln!(text, "firebell_mails_accepted_total {sent}");
         begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
-        for (name, passing) in self.relays().iter() {
-            let is_there = u8::from(!passing.is_away);
+        for (name, is_there) in self.relays().iter() {
+            let is_there = u8::from(*is_there);
             let _ = writeln!(text, "firebell_relay_up{{relay=\"{name}\"}} {is_there}");
         }
-        begin(&mut text, "relay_accepted_total", "counter", "Mails that the relay took.");
-        for (name, passing) in self.relays().iter() {
-            let accepted = passing.accepted;
-            let _ = writeln!(text, "firebell_relay_accepted_total{{relay=\"{name}\"}} {accepted}");
+        if let Some(Mailbox { read_at, failing }) = self.mailbox() {
+            begin(
+                &mut text,
+                "mailbox_up",
+                "gauge",
+                "Whether the mailbox could be read at the last try.",
+            );
+            let _ = writeln!(text, "firebell_mailbox_up {}", u8::from(failing.is_none()));
+            begin(&mut text, "mailbox_read_seconds", "gauge", "When it was last read, since 1970.");
+            let read_at = read_at.map_or(0, |at| at.timestamp());
+            let _ = writeln!(text, "firebell_mailbox_read_seconds {read_at}");
         }
         begin(
             &mut text,

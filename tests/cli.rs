@@ -11,9 +11,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Connection;
 
+#[path = "cli/inbox.rs"]
+mod inbox;
 #[path = "cli/operations.rs"]
 mod operations;
+#[path = "cli/retention.rs"]
+mod retention;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
 /// How long a mail may take to become a state on a busy machine.
@@ -190,6 +195,15 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Changes the database behind the server's back.
+fn behind(place: &Place, statement: &'static str) {
+    let database = format!("sqlite:{}", place.path("state/firebell.db").display());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut behind = sqlx::SqliteConnection::connect(&database).await.unwrap();
+        sqlx::query(statement).execute(&mut behind).await.unwrap();
+    });
 }
 
 fn maildir_has(folder: &Path) -> bool {

@@ -11,7 +11,7 @@ use firebell::incident::decision::Purpose;
 use firebell::mail::Address;
 use firebell::mail::ids::Secret;
 use firebell::store::Store;
-use firebell::store::rows::{Client, InboundState, NewInbound, Route};
+use firebell::store::rows::{Client, InboundState, NewInbound, OutboxState, Route};
 
 const ALICE: &str = "alice@example.org";
 const OPERATOR: &str = "operator@example.org";
@@ -106,6 +106,13 @@ impl Server {
         to_them.map(|job| words(&job.octets)).collect()
     }
 
+    /// The subjects of what waits to be sent to somebody.
+    async fn waiting_for(&self, who: &str) -> Vec<String> {
+        let rows = self.engine.store.load_outbox(Some(OutboxState::Queued), 1_000).await.unwrap();
+        let to_them = rows.into_iter().filter(|row| row.recipient.as_str() == who);
+        to_them.map(|row| row.subject).collect()
+    }
+
     async fn told_to(&self, who: &str, purpose: Purpose) -> Vec<String> {
         let told = self.told().await.into_iter();
         told.filter(|told| told.0 == who && told.1 == purpose).map(|told| told.2).collect()
@@ -144,6 +151,12 @@ async fn a_message_that_the_database_will_not_take_is_set_aside_and_its_sender_t
     assert_eq!(server.told_to(ALICE, Purpose::Receipt).await, ["Your mail could not be read"]);
     let words = server.words_to(OPERATOR).await;
     assert!(words[0].contains("Its sender was asked to send the text again"), "{words:?}");
+    assert!(words[0].contains(&format!("firebell inbox read-again {bad} ")), "{words:?}");
+
+    server.sql("drop trigger picky").await;
+    assert!(server.engine.store.read_again(bad).await.unwrap());
+    server.read_all().await;
+    assert_eq!(server.state_of(bad).await, "read");
 }
 
 #[tokio::test]
@@ -223,19 +236,55 @@ async fn the_operator_is_told_once_a_day_that_mail_does_not_move() {
     server.read_all().await;
     server.engine.clock.advance(TimeDelta::minutes(15));
     server.engine.watch_outbox().await.unwrap();
-    assert!(server.told_to(OPERATOR, Purpose::Operator).await.is_empty());
+    assert!(server.told_to(OPERATOR, Purpose::Stuck).await.is_empty());
     server.engine.clock.advance(TimeDelta::minutes(1));
+    let first = "Mail did not move at Mon 2026-11-23 09:16 UTC";
     for _ in 0..2 {
         server.engine.watch_outbox().await.unwrap();
-        assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await, ["Mail does not move"]);
-    }
-    let now = server.engine.clock.now();
-    for job in server.engine.store.lease_outbox(100, now + TimeDelta::minutes(1), now).await.unwrap() {
-        server.engine.store.mark_accepted(&[(job.outbox, String::new())], now).await.unwrap();
+        assert_eq!(server.told_to(OPERATOR, Purpose::Stuck).await, [first]);
     }
     server.engine.clock.advance(TimeDelta::days(1));
     server.engine.watch_outbox().await.unwrap();
-    assert_eq!(server.told_to(OPERATOR, Purpose::Operator).await.len(), 1, "nothing waits");
+    let second = first.replace("Mon 2026-11-23", "Tue 2026-11-24");
+    assert_eq!(server.waiting_for(OPERATOR).await, [second], "one waits, however many days it were");
+
+    let now = server.engine.clock.now();
+    let store = &server.engine.store;
+    for job in store.lease_outbox(100, now, now).await.unwrap() {
+        if job.purpose != Purpose::Stuck {
+            store.mark_accepted(&[(job.outbox, String::new())], now).await.unwrap();
+        }
+    }
+    server.engine.watch_outbox().await.unwrap();
+    assert!(server.waiting_for(OPERATOR).await.is_empty(), "mail moves again");
+    server.engine.clock.advance(TimeDelta::days(1));
+    server.engine.watch_outbox().await.unwrap();
+    assert_eq!(server.told_to(OPERATOR, Purpose::Stuck).await.len(), 2, "nothing waits");
+}
+
+#[tokio::test]
+async fn the_operator_is_told_once_a_day_that_the_mailbox_cannot_be_read() {
+    let server = Server::with_operator().await;
+    let (meters, clock) = (&server.engine.meters, &server.engine.clock);
+    let told = async || {
+        server.engine.watch_mailbox().await.unwrap();
+        server.told_to(OPERATOR, Purpose::Operator).await.len()
+    };
+    meters.mailbox_read(clock.now());
+    meters.mailbox_failed(clock.now(), "token_command failed: invalid_grant");
+    clock.advance(TimeDelta::minutes(15));
+    assert_eq!(told().await, 0, "connections end now and then");
+    clock.advance(TimeDelta::minutes(1));
+    // Every try fails; since when, the first has said.
+    meters.mailbox_failed(clock.now(), "token_command failed: invalid_grant");
+    for _ in 0..2 {
+        assert_eq!(told().await, 1);
+    }
+    clock.advance(TimeDelta::days(1));
+    assert_eq!(told().await, 2);
+    clock.advance(TimeDelta::days(1));
+    meters.mailbox_read(clock.now());
+    assert_eq!(told().await, 2, "it is read again");
 }
 
 #[tokio::test]

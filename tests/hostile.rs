@@ -20,6 +20,10 @@ use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "hostile/sending.rs"]
+mod sending;
+#[path = "hostile/twice.rs"]
+mod twice;
 
 const ALICE: &str = "alice@example.org";
 const BOB: &str = "bob@example.org";
@@ -44,6 +48,7 @@ struct Server {
 struct Sent {
     to: String,
     purpose: Purpose,
+    octets: String,
     text: String,
     message_id: String,
     reply_to: String,
@@ -143,6 +148,7 @@ impl Server {
                 text: text_of(&octets),
                 message_id: field("Message-ID:"),
                 reply_to: field("Reply-To:"),
+                octets: head,
             });
         }
         sent

@@ -24,7 +24,8 @@ use firebell::mail::compose::{
 };
 use firebell::render::{
     HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
-    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unreadable,
+    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unread_mailbox,
+    render_unreadable,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -275,6 +276,15 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
         ("operator-unreadable", unreadable("x@y.example", false)),
         ("operator-unreadable-told", unreadable("alice@example.org", true)),
         ("operator-stuck", render_stuck(&policy(), at(13, 20), 12, at(13, 40))),
+        (
+            "operator-mailbox",
+            render_unread_mailbox(
+                &policy(),
+                at(13, 20),
+                "token_command failed (exit status: 3): invalid_grant",
+                at(13, 40),
+            ),
+        ),
         ("operator-damaged", render_damaged(&policy(), "INC-42", at(13, 40))),
         ("operator-damaged-mail", render_damaged(&policy(), "mail 9 of the outbox", at(13, 40))),
     ]

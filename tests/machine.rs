@@ -4,22 +4,14 @@
 //! `FIREBELL_REWRITE=1 cargo test --test machine` writes the texts anew. `FIREBELL_BOUNCES` may name a folder
 //! with `cases.jsonl` and `mails`, which are then counted as well.
 
+mod beside;
+
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use firebell::mail::Origin;
 use firebell::mail::dsn::Outcome;
 use firebell::mail::message::read_mail;
-
-fn mails() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails/machine");
-    let entries = std::fs::read_dir(folder).expect("the folder of mails");
-    let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
-    mails.sort();
-    assert!(!mails.is_empty());
-    mails
-}
 
 /// The origin, then a line for each recipient of a report.
 fn reading(octets: &[u8]) -> String {
@@ -37,19 +29,7 @@ fn reading(octets: &[u8]) -> String {
 
 #[test]
 fn every_machines_mail_reads_as_the_text_beside_it() {
-    let mut wrong = Vec::new();
-    for path in mails() {
-        let found = reading(&std::fs::read(&path).expect("a mail"));
-        let beside = path.with_extension("txt");
-        if std::env::var_os("FIREBELL_REWRITE").is_some() {
-            std::fs::write(&beside, &found).expect("a text");
-        }
-        let wanted = std::fs::read_to_string(&beside).unwrap_or_default();
-        if found != wanted {
-            wrong.push(format!("{}\n--- wanted\n{wanted}\n--- found\n{found}", path.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    beside::check("mails/machine", reading);
 }
 
 /// One line of `cases.jsonl`.

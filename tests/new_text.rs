@@ -4,21 +4,11 @@
 //!
 //! `FIREBELL_REWRITE=1 cargo test --test new_text` writes the texts anew. Read the difference before you commit.
 
-use std::path::{Path, PathBuf};
+mod beside;
 
 use firebell::mail::message::read_mail;
 use firebell::mail::quote::new_text;
 use proptest::prelude::*;
-
-fn mails() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
-    let entries = std::fs::read_dir(folder).expect("the folder of mails");
-    let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
-    mails.sort();
-    assert!(mails.len() >= 25, "{} mails", mails.len());
-    mails
-}
 
 /// The origin in the first line, what it says of a meeting, why it is not read, the files that came
 /// with it; then the new text.
@@ -36,19 +26,7 @@ fn reading(octets: &[u8]) -> String {
 
 #[test]
 fn every_mail_reads_as_the_text_beside_it() {
-    let mut wrong = Vec::new();
-    for path in mails() {
-        let found = reading(&std::fs::read(&path).expect("a mail"));
-        let beside = path.with_extension("txt");
-        if std::env::var_os("FIREBELL_REWRITE").is_some() {
-            std::fs::write(&beside, &found).expect("a text");
-        }
-        let wanted = std::fs::read_to_string(&beside).unwrap_or_default();
-        if found != wanted {
-            wrong.push(format!("{}\n--- wanted\n{wanted}\n--- found\n{found}", path.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    beside::check("mails", reading);
 }
 
 /// Attributions and header blocks as programmes write them in their languages, one a line; `⏎` is a
@@ -86,7 +64,7 @@ fn what_stands_around_a_quotation_of_any_client_comes_back_exactly() {
 
 #[test]
 fn carriage_returns_make_no_difference() {
-    for path in mails() {
+    for path in beside::mails("mails") {
         let mail = std::fs::read(&path).expect("a mail");
         let mail: Vec<u8> = mail.into_iter().filter(|octet| *octet != b'\r').collect();
         let lines = mail.split_inclusive(|octet| *octet == b'\n');

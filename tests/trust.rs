@@ -142,8 +142,11 @@ struct Sender {
     /// The token in the address that it is sent to, for those mails that go to an incident.
     token: Token,
     reverse_path: &'static str,
-    prove: fn(&World, String) -> String,
+    prove: Prove,
 }
+
+/// Adds to a mail what proves it.
+type Prove = Box<dyn Fn(&World, String) -> String>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Token {
@@ -154,10 +157,6 @@ enum Token {
     Void,
 }
 
-fn plain(_: &World, mail: String) -> String {
-    mail
-}
-
 fn sender(name: &'static str, from: &'static str) -> Sender {
     Sender {
         name,
@@ -166,7 +165,7 @@ fn sender(name: &'static str, from: &'static str) -> Sender {
         client: Client::default(),
         token: Token::None,
         reverse_path: from,
-        prove: plain,
+        prove: Box::new(|_, mail| mail),
     }
 }
 
@@ -179,16 +178,29 @@ fn login(address: &str) -> Client {
     Client { login: Some(Address::read(address).unwrap()), ..Client::default() }
 }
 
+const PASS: &str = "dmarc=pass header.from=example.org";
+
 fn results(value: &str, mail: &str) -> String {
     format!("Authentication-Results: {value}\r\n{mail}")
 }
 
+/// Signed by DKIM.
+fn signed(domain: &'static str) -> Prove {
+    Box::new(move |world, mail| world.sign(domain, &mail))
+}
+
+/// Sealed by ARC.
+fn sealed(domain: &'static str) -> Prove {
+    Box::new(move |world, mail| world.seal(domain, &mail))
+}
+
+/// With the results that a server wrote down.
+fn passed(server: &'static str) -> Prove {
+    Box::new(move |_, mail| results(&format!("{server}; {PASS}"), &mail))
+}
+
 /// Every proof of the table, right and wrong.
 fn senders() -> Vec<Sender> {
-    const PASS: &str = "dmarc=pass header.from=example.org";
-    let signed =
-        |_: ()| -> fn(&World, String) -> String { |world, mail| world.sign("example.org", &mail) };
-    let signed = signed(());
     let smtp = |sender: Sender| Sender { route: Route::Smtp, ..sender };
     vec![
         sender("known, nothing", ALICE),
@@ -203,26 +215,27 @@ fn senders() -> Vec<Sender> {
         smtp(Sender { client: login(ALICE), ..sender("known, login", ALICE) }),
         smtp(Sender { client: login(BOB), ..sender("known, login of another", ALICE) }),
         smtp(Sender { client: Client::of_trusted_network(), ..sender("known, trusted network", ALICE) }),
-        smtp(Sender { prove: signed, ..sender("known, DKIM by SMTP", ALICE) }),
-        Sender { prove: signed, ..sender("known, DKIM by LMTP", ALICE) },
-        Sender { route: Route::Imap, prove: signed, ..sender("known, DKIM by IMAP", ALICE) },
+        smtp(Sender { prove: signed("example.org"), ..sender("known, DKIM by SMTP", ALICE) }),
+        Sender { prove: signed("example.org"), ..sender("known, DKIM by LMTP", ALICE) },
+        Sender {
+            route: Route::Imap,
+            prove: signed("example.org"),
+            ..sender("known, DKIM by IMAP", ALICE)
+        },
         Sender {
             route: Route::Ingest,
-            prove: |world, mail| world.sign("example.org", &mail).replace("\r\n", "\n"),
+            prove: Box::new(|world, mail| world.sign("example.org", &mail).replace("\r\n", "\n")),
             ..sender("known, DKIM by pipe, no CR", ALICE)
         },
         Sender {
-            prove: |world, mail| world.sign_with_rsa(&mail),
+            prove: Box::new(|world, mail| world.sign_with_rsa(&mail)),
             ..sender("known, DKIM with RSA", ALICE)
         },
         Sender {
-            prove: |world, mail| world.sign("example.org", &mail).replace("slow", "sloW"),
+            prove: Box::new(|world, mail| world.sign("example.org", &mail).replace("slow", "sloW")),
             ..sender("known, DKIM, text changed", ALICE)
         },
-        Sender {
-            prove: |world, mail| world.sign("evil.example", &mail),
-            ..sender("known, DKIM of another domain", ALICE)
-        },
+        Sender { prove: signed("evil.example"), ..sender("known, DKIM of another domain", ALICE) },
         smtp(Sender { client: host(ITS_HOST), ..sender("known, SPF as MX", ALICE) }),
         smtp(Sender { client: host(OTHER_HOST), ..sender("known, SPF fails as MX", ALICE) }),
         smtp(Sender {
@@ -231,56 +244,35 @@ fn senders() -> Vec<Sender> {
             ..sender("known, SPF of another domain", ALICE)
         }),
         smtp(sender("known, not the MX", ALICE)),
+        Sender { prove: passed("mx.example.org"), ..sender("known, results of our server", ALICE) },
+        Sender { prove: passed("mx.evil.example"), ..sender("known, results of another", ALICE) },
         Sender {
-            prove: |_, mail| results(&format!("mx.example.org; {PASS}"), &mail),
-            ..sender("known, results of our server", ALICE)
-        },
-        Sender {
-            prove: |_, mail| results(&format!("mx.evil.example; {PASS}"), &mail),
-            ..sender("known, results of another", ALICE)
-        },
-        Sender {
-            prove: |_, mail| {
+            prove: Box::new(|_, mail| {
                 let forged = results(&format!("mx.example.org; {PASS}"), &mail);
                 results("mx.example.org; dmarc=none header.from=example.org", &forged)
-            },
+            }),
             ..sender("known, results forged below", ALICE)
         },
         smtp(Sender {
             client: host(OTHER_HOST),
-            prove: |_, mail| results(&format!("mx.example.org; {PASS}"), &mail),
+            prove: passed("mx.example.org"),
             ..sender("known, results by the stranger", ALICE)
         }),
+        Sender { prove: sealed("lists.example.net"), ..sender("known, ARC of our list", ALICE) },
+        Sender { prove: sealed("other.example"), ..sender("known, ARC of another list", ALICE) },
+        Sender { prove: signed("slow.example"), ..sender("known, DNS is silent", SLOW) },
+        Sender { prove: signed("broken.example"), ..sender("known, DNS fails", BROKEN) },
         Sender {
-            prove: |world, mail| world.seal("lists.example.net", &mail),
-            ..sender("known, ARC of our list", ALICE)
-        },
-        Sender {
-            prove: |world, mail| world.seal("other.example", &mail),
-            ..sender("known, ARC of another list", ALICE)
-        },
-        Sender {
-            prove: |world, mail| world.sign("slow.example", &mail),
-            ..sender("known, DNS is silent", SLOW)
-        },
-        Sender {
-            prove: |world, mail| world.sign("broken.example", &mail),
-            ..sender("known, DNS fails", BROKEN)
-        },
-        Sender {
-            prove: |world, mail| world.sign("example.org", &format!("From: {EVE}\r\n{mail}")),
+            prove: Box::new(|world, mail| world.sign("example.org", &format!("From: {EVE}\r\n{mail}"))),
             ..sender("two From, DKIM", ALICE)
         },
         Sender {
             client: Client::of_trusted_network(),
-            prove: |_, mail| format!("From: {EVE}\r\n{mail}"),
+            prove: Box::new(|_, mail| format!("From: {EVE}\r\n{mail}")),
             ..sender("two From, trusted network", ALICE)
         },
         sender("stranger, nothing", EVE),
-        Sender {
-            prove: |world, mail| world.sign("evil.example", &mail),
-            ..sender("stranger, DKIM", EVE)
-        },
+        Sender { prove: signed("evil.example"), ..sender("stranger, DKIM", EVE) },
         smtp(Sender { client: host(OTHER_HOST), ..sender("stranger, SPF as MX", EVE) }),
         Sender { token: Token::OfBob, ..sender("stranger, forwarded token", EVE) },
     ]
@@ -532,11 +524,11 @@ async fn a_token_is_in_nothing_that_is_kept_shown_or_sent_on() {
     let alice = Sender {
         client: Client::of_trusted_network(),
         token: Token::Own,
-        prove: |_, mail| {
+        prove: Box::new(|_, mail| {
             let to = mail.lines().find_map(|line| line.strip_prefix("To: ")).unwrap().to_owned();
             let name = format!("From: \"Alice via {to}\" <");
             mail.replacen("From: ", &name, 1).replacen("\r\nTo: ", ">\r\nTo: ", 1)
-        },
+        }),
         ..sender("", ALICE)
     };
     let subject = format!("Re: [INC-1] {address}");

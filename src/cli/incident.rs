@@ -145,6 +145,14 @@ async fn export(
         Format::Json => print_json(&incident_exported(incident, &timeline, policy)),
         Format::Mbox => {
             let mut octets = Vec::new();
+            let gone = store.count_forgotten(incident.number).await?;
+            if gone > 0 {
+                eprintln!(
+                    "{gone} messages of {} are not among them: what they were made of is deleted, after \
+                     the time that `keep_raw` says; their text is in the timeline",
+                    incident.key(),
+                );
+            }
             for message in store.load_messages(incident.number).await? {
                 write_mbox(&mut octets, &message);
             }

@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod demo;
 mod failure;
+mod inbox;
 mod incident;
 mod ingest;
 mod init;
@@ -66,6 +67,9 @@ enum Command {
     /// Look at incidents
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Look at mail that is held, was set aside or could not be read, and have it read again
+    #[command(subcommand)]
+    Inbox(inbox::Command),
     /// Say who was believed and why, and what was refused
     Audit(audit::Arguments),
     /// Make the reply addresses void that somebody was given, and give them new ones
@@ -131,6 +135,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => in_runtime(serve::serve(open::read(named)?)),
         Command::Ingest(given) => in_runtime(ingest::ingest(named, given)),
         Command::Incident(command) => in_runtime(incident::incident(open::read(named)?, command)),
+        Command::Inbox(command) => in_runtime(inbox::inbox(open::read(named)?, command)),
         Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
         Command::NewToken(given) => in_runtime(tokens::new_token(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),

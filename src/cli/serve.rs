@@ -99,6 +99,8 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
             store: engine.store.clone(),
             ids: engine.ids.clone(),
             clock: engine.clock.clone(),
+            patience: imap::Patience::default(),
+            meters: engine.meters.clone(),
             arrivals: app.inbox.arrivals(),
         };
         app.spawn(imap::run(settings, app.stopping()));

@@ -244,6 +244,7 @@ impl Marker {
                 }
             }
             mark_accepted(&self.store, &self.settings.clock, &accepted).await;
+            self.settings.meters.sent(accepted.len());
             if accepted.len() < done.len() {
                 self.waiting.notify_one();
             }

@@ -177,9 +177,6 @@ impl Worker {
                     if !matches!(outcome, Outcome::Uncertain(_) | Outcome::Returned { .. }) {
                         self.breakers.answered(relay);
                     }
-                    if matches!(outcome, Outcome::Accepted(_)) {
-                        settings.meters.accepted_by(self.breakers.name(relay));
-                    }
                     return outcome;
                 }
                 Err(not_there) => failure = Some(not_there),

@@ -1,7 +1,8 @@
 //! What is kept of the files that come with a message: what an incident has room for, once, and
 //! without the tokens of our addresses.
 //!
-//! Nothing here looks into a file beyond that. Start with [`Batch::settle_attachments`].
+//! Nothing here looks into a file beyond that. Start with
+//! [`Batch::settle_attachments`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,6 +30,32 @@ impl Batch {
             settle(&mut mail.to_mut().attachments, kept, INCIDENT_OCTETS_MAX);
         }
         Ok(mail)
+    }
+
+    /// Adds the files of a second copy to the entry that the first one made: lists take files off. Who
+    /// is not `proven` adds nothing to the words of somebody who is.
+    pub(super) async fn add_files_of_copy(
+        &mut self,
+        mail: &InboundMail,
+        number: i64,
+        proven: bool,
+    ) -> Result<(), StoreError> {
+        let timeline = self.write.load_timeline(number).await?;
+        // The words stand in the last entry of a mail, and its files with them.
+        let entry = timeline.iter().rev().find(|entry| {
+            entry.message_id.is_some()
+                && entry.message_id == mail.message_id
+                && (proven || !entry.verified)
+        });
+        let Some(entry) = entry else { return Ok(()) };
+        let mut mail = self.settle_attachments(mail, Some(number)).await?;
+        let files = &mut mail.to_mut().attachments;
+        files.retain(|file| !entry.attachments.iter().any(|known| known.name == file.name));
+        if !files.is_empty() {
+            self.write.add_files(number, entry.seq, entry.attachments.len(), files);
+            self.became.push(format!("its files added to #{}", entry.seq));
+        }
+        Ok(())
     }
 }
 

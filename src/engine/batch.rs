@@ -41,6 +41,8 @@ pub(super) struct Batch {
     pub(super) fates: Vec<(InboundState, DateTime<Utc>)>,
     /// What became of the message at hand, for the audit.
     pub(super) became: Vec<String>,
+    /// Why somebody may have to look at it.
+    pub(super) look: Option<String>,
 }
 
 /// An incident as this transaction sees it.
@@ -70,6 +72,7 @@ impl Batch {
             unproven: false,
             fates: Vec::new(),
             became: Vec::new(),
+            look: None,
         })
     }
 
@@ -123,6 +126,7 @@ impl Batch {
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
+            Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }

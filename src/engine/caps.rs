@@ -11,8 +11,8 @@ use super::batch::Batch;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Trust};
 use crate::incident::state::{Incident, Person};
-use crate::mail::Address;
 use crate::mail::attachment::Content;
+use crate::mail::{Address, MESSAGE_OCTETS_MAX};
 use crate::store::StoreError;
 
 /// Automatic answers a day to one address: more than a person needs, and few for a machine.
@@ -135,6 +135,22 @@ impl Batch {
             "Your mail could not be read. Its text is kept as it came, because {why}; nobody got it, and \
              none of its lines was applied. Please send the text again, as plain text and without what is \
              attached.",
+        );
+        self.send_hint(number, to, hint).await
+    }
+
+    /// Tells somebody known, once a day, that their mail was too large to be kept whole.
+    pub(super) async fn tell_cut(&mut self, number: Option<i64>, to: &Person) -> Result<(), StoreError> {
+        let told = format!("cut:{}", to.address.key());
+        let Some(number) = number else { return Ok(()) };
+        if self.write.count_use_of_day(&told, self.now).await? > 1 {
+            return Ok(());
+        }
+        let hint = format!(
+            "Your mail was too large to be kept whole. The limit is {} million octets; its text was read, \
+             and files of it are missing or broken. Please send them once more, each in a mail of its \
+             own, or write where they are, in a line such as `Link: https://files.example.org/dump`",
+            MESSAGE_OCTETS_MAX as f64 / 1e6,
         );
         self.send_hint(number, to, hint).await
     }

@@ -25,7 +25,8 @@ impl Batch {
         inbound: i64,
         reverse_path: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.write.mark_inbound(inbound, InboundState::SetAside, None, self.now).await?;
+        let why = "the server failed each time while reading it; its log says how";
+        self.write.mark_inbound(inbound, InboundState::SetAside, None, Some(why), self.now).await?;
         self.fates.push((InboundState::SetAside, self.now));
         // Nothing but the envelope can be believed of it, and a machine sends with an empty one.
         let sender = reverse_path.and_then(|path| Address::read(path).ok());
@@ -37,12 +38,8 @@ impl Batch {
             None => false,
         };
         let Some(to) = self.caretaker() else { return Ok(()) };
-        let message = Unreadable {
-            id: inbound,
-            from: reverse_path.unwrap_or_default(),
-            sender_told,
-            why: "the server failed each time while reading it; its log says how",
-        };
+        let message =
+            Unreadable { id: inbound, from: reverse_path.unwrap_or_default(), sender_told, why };
         let letter = render::render_unreadable(&self.policy, &message, self.now);
         self.store_single(&letter, &to, None, None).await?;
         Ok(())
@@ -76,8 +73,25 @@ impl Batch {
         if self.write.count_use_of_day("stuck", self.now).await? > 1 {
             return Ok(false);
         }
+        // One notice is enough, however many days it waits.
+        self.write.settle_stuck().await?;
         let letter = render::render_stuck(&self.policy, since, count, self.now);
         self.store_single(&letter, &to, None, None).await?;
         Ok(true)
+    }
+
+    /// Tells the caretaker, once a day, that the mailbox cannot be read.
+    pub(super) async fn tell_unread_mailbox(
+        &mut self,
+        since: DateTime<Utc>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        if self.write.count_use_of_day("mailbox", self.now).await? > 1 {
+            return Ok(());
+        }
+        let letter = render::render_unread_mailbox(&self.policy, since, why, self.now);
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(())
     }
 }

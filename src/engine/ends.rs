@@ -28,7 +28,7 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,
         // What does not move is told every day.
-        Purpose::Operator => ASKED,
+        Purpose::Operator | Purpose::Stuck => ASKED,
         Purpose::Declaration | Purpose::Note | Purpose::Status => STOOD,
         // Of the updates that pile up only the last one is left, and it has the words of all.
         Purpose::FollowUp | Purpose::Resolution => STAYS,
@@ -48,7 +48,9 @@ mod tests {
         use Purpose::*;
         let hours = |purpose| useful_within(purpose).num_hours();
         assert_eq!(useful_within(Page), TimeDelta::minutes(15));
-        for purpose in [TakeCommand, RoleOffer, ReminderUpdate, ReminderMissing, Reminders, Operator] {
+        for purpose in
+            [TakeCommand, RoleOffer, ReminderUpdate, ReminderMissing, Reminders, Operator, Stuck]
+        {
             assert_eq!(hours(purpose), 24, "{purpose:?}");
         }
         for purpose in [Declaration, Note, Status] {

@@ -28,7 +28,7 @@ impl Batch {
         mail: &InboundMail,
         waits: Waits,
     ) -> Result<(), StoreError> {
-        self.became.push("held for somebody known to accept".to_owned());
+        self.leave_to_look(format!("held for somebody known to accept: {}", why_waits(waits)));
         if waits == Waits::TooMany {
             let sender = mail.from.as_ref().map(|from| from.address.key()).unwrap_or_default();
             if self.joins(&format!("held:{sender}"), message.id).await? {
@@ -183,12 +183,23 @@ impl Batch {
     }
 
     async fn settle_held(&mut self, id: i64, mail: &InboundMail, number: i64) -> Result<(), StoreError> {
-        self.write.mark_inbound(id, InboundState::Read, Some(number), self.now).await?;
+        self.write.mark_inbound(id, InboundState::Read, Some(number), None, self.now).await?;
         if let Some(message_id) = mail.message_id.clone() {
             let known = KnownId { message_id, incident: Some(number), letter: None, purpose: None };
             self.write.save_known_id(&known, self.now).await?;
         }
         Ok(())
+    }
+}
+
+/// For those who look after it.
+fn why_waits(waits: Waits) -> String {
+    match waits {
+        Waits::Stranger => "a stranger's report".to_owned(),
+        Waits::Unsigned => "not from exactly one sender".to_owned(),
+        Waits::TooMany => "too many reports from one sender".to_owned(),
+        Waits::Nowhere => "it belongs to no incident".to_owned(),
+        Waits::Names(number) => format!("a stranger writes about INC-{number}"),
     }
 }
 

@@ -285,7 +285,7 @@ impl Engine {
     }
 
     /// Tells the operator, once a day, when mail does not move: when the oldest that waits is older
-    /// than the configured limit, or one cannot be read.
+    /// than the configured limit, or one cannot be read. Once it moves, what was not told yet is not.
     ///
     /// # Errors
     ///
@@ -294,14 +294,40 @@ impl Engine {
         for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
             self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
         }
-        let Some((since, count)) = self.store.waiting_outbox(self.clock.now()).await? else {
+        let Some((since, count)) = self.stuck_mail().await? else {
+            if self.store.settle_stuck().await? > 0 {
+                info!("mail moves again");
+            }
             return Ok(());
         };
+        warn!(count, "{count} mails wait for the relay, the oldest longer than it should");
+        self.perform(Work::Stuck { since, count }).await.map(drop)
+    }
+
+    /// Since when the oldest mail waits, and how many do, when that is longer than the configured limit.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn stuck_mail(&self) -> Result<Option<(DateTime<Utc>, i64)>, StoreError> {
+        let now = self.clock.now();
+        let waiting = self.store.waiting_outbox(now).await?;
+        Ok(waiting.filter(|(since, _)| now - *since > self.policy().stuck_after))
+    }
+
+    /// Tells the operator, once a day, when the mailbox cannot be read for longer than the configured
+    /// limit: nothing that is written to it is known, and nobody who writes learns of that.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_mailbox(&self) -> Result<(), StoreError> {
+        let failing = self.meters.mailbox().and_then(|mailbox| mailbox.failing);
+        let Some((since, why)) = failing else { return Ok(()) };
         if self.clock.now() - since <= self.policy().stuck_after {
             return Ok(());
         }
-        warn!(count, "{count} mails wait for the relay, the oldest longer than it should");
-        self.perform(Work::Stuck { since, count }).await.map(drop)
+        self.perform(Work::Unread { since, why }).await.map(drop)
     }
 
     /// Runs a transaction, again when another writer was faster; whether it did anything.
@@ -348,6 +374,11 @@ enum Work {
     Stuck {
         since: DateTime<Utc>,
         count: i64,
+    },
+    /// The mailbox cannot be read.
+    Unread {
+        since: DateTime<Utc>,
+        why: String,
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),

@@ -21,9 +21,9 @@ use crate::mail::command::{Command, Line, Written};
 use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::mail::{Address, Origin};
+use crate::mail::{Address, MESSAGE_OCTETS_MAX, Origin};
 use crate::store::StoreError;
-use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound};
+use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound, Route};
 
 /// Declarations an hour: of one sender, and of all together (design: mail bombs end here).
 const DECLARATIONS_A_SENDER: i64 = 5;
@@ -61,7 +61,8 @@ impl Batch {
         let message = &inbound.message;
         if self.must_ask(inbound) {
             self.unproven = true;
-            return self.write.mark_inbound(message.id, InboundState::Unproven, None, self.now).await;
+            let state = InboundState::Unproven;
+            return self.write.mark_inbound(message.id, state, None, None, self.now).await;
         }
         let mail = self.read_stored(message);
         let said = self.authentication(inbound, &mail);
@@ -88,7 +89,11 @@ impl Batch {
         }
         let (state, incident) = done.fate();
         self.fates.push((state, message.received_at));
-        self.write.mark_inbound(message.id, state, incident, self.now).await?;
+        let look = self.look.take().filter(|_| incident.is_none());
+        let unread = mail.unreadable.map(|why| format!("could not be read, because {why}"));
+        let reason: Vec<String> = unread.into_iter().chain(look).collect();
+        let reason = (!reason.is_empty()).then(|| reason.join("; "));
+        self.write.mark_inbound(message.id, state, incident, reason.as_deref(), self.now).await?;
         if let (Done::So(..), Some(message_id)) = (done, &mail.message_id) {
             let known =
                 KnownId { message_id: message_id.clone(), incident, letter: None, purpose: None };
@@ -96,6 +101,12 @@ impl Batch {
         }
         info!(inbound.id = message.id, incident, "mail {} read as {state:?}", message.id);
         Ok(())
+    }
+
+    /// What became of a message, which lies in the inbox for somebody to look at.
+    pub(super) fn leave_to_look(&mut self, became: String) {
+        self.became.push(became.clone());
+        self.look = Some(became);
     }
 
     /// Does what a message asks for at one of the places that it was sent to, unless another copy of
@@ -110,9 +121,12 @@ impl Batch {
     ) -> Result<Done, StoreError> {
         self.became.clear();
         let claim = self.write.claim_content_key(key, message.id).await?;
-        if let Claim::Settled { first } = claim {
-            let fate = self.write.load_fate(first).await?;
-            let of = fate.and_then(|(_, incident)| incident);
+        let settled = match claim {
+            Claim::Settled { first } => Some(self.write.load_fate(first).await?),
+            _ => None,
+        };
+        let of = settled.flatten().and_then(|(_, incident)| incident);
+        if settled.is_some() && (of.is_none() || mail.attachments.is_empty()) {
             self.became.push("a second copy, without effect".to_owned());
             self.audit_mail(message, mail, None, of).await?;
             return Ok(Done::Copy { of });
@@ -140,6 +154,12 @@ impl Batch {
         };
         let by = speaker(mail, clues, &pointed, proof, &policy);
         let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
+        if let (Some(_), Some(number)) = (settled, of) {
+            self.became.push("a second copy".to_owned());
+            self.add_files_of_copy(mail, number, proven).await?;
+            self.audit_mail(message, mail, by.as_ref(), of).await?;
+            return Ok(Done::Copy { of });
+        }
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
         let number = found.number;
         if let Claim::Unproven { first } = claim {
@@ -153,6 +173,7 @@ impl Batch {
             if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
                 self.write.save_content_key(key, message.id, false).await?;
                 self.confirm_report(declared, by.clone()).await?;
+                self.add_files_of_copy(mail, declared, proven).await?;
                 self.audit_mail(message, mail, Some(by), Some(declared)).await?;
                 return Ok(Done::So(InboundState::Read, Some(declared)));
             }
@@ -160,12 +181,15 @@ impl Batch {
         let declares = matches!(meaning, Meaning::Declare(_));
         let (state, incident) = self.act(message, mail, meaning, number).await?;
         self.audit_mail(message, mail, by.as_ref(), incident).await?;
-        if let (Some(why), Some(by), false) = (mail.unreadable, by, declares)
-            && by.known
+        if let Some(by) = by.filter(|by| by.known)
             && !mail.through_list
             && mail.origin == Origin::Person
         {
-            self.tell_unread(incident, &by.person, why).await?;
+            match mail.unreadable {
+                Some(why) if !declares => self.tell_unread(incident, &by.person, why).await?,
+                None if is_cut(message) => self.tell_cut(incident, &by.person).await?,
+                _ => {}
+            }
         }
         let may_do_more = !proven && (declares || state != InboundState::Read);
         self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
@@ -185,7 +209,7 @@ impl Batch {
         if let Claim::Unproven { first } = claim {
             // A report that was held is not accepted a second time.
             if let Some((InboundState::Held, _)) = self.write.load_fate(first).await? {
-                self.write.mark_inbound(first, InboundState::Filed, None, self.now).await?;
+                self.write.mark_inbound(first, InboundState::Filed, None, None, self.now).await?;
             }
             return self.write.save_content_key(key, id, false).await;
         }
@@ -242,7 +266,7 @@ impl Batch {
                 Ok((InboundState::Filed, number))
             }
             Meaning::Keep(why) => {
-                self.became.push(format!("kept without effect: {why}"));
+                self.leave_to_look(format!("kept without effect: {why}"));
                 Ok((InboundState::Filed, None))
             }
             Meaning::Hold(waits) => {
@@ -265,7 +289,7 @@ impl Batch {
                 Ok((InboundState::Filed, None))
             }
             Meaning::Guide(to) => {
-                self.became.push("sent the guide".to_owned());
+                self.leave_to_look("sent the guide".to_owned());
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
@@ -424,6 +448,12 @@ impl Batch {
         let timeline = self.write.load_timeline(number).await?;
         Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
     }
+}
+
+/// Whether a message was larger than what is taken: a mailbox cannot refuse it, as SMTP does, so that as
+/// much of it was fetched as may be.
+fn is_cut(message: &NewInbound) -> bool {
+    message.route == Route::Imap && message.octets.len() >= MESSAGE_OCTETS_MAX
 }
 
 /// What was done with a message at one of the places that it was sent to.

@@ -157,6 +157,8 @@ pub enum Purpose {
     Undeliverable,
     Digest,
     Operator,
+    /// Mail does not move: to the operator, and of no use once it moves.
+    Stuck,
 }
 
 /// What a mail says. The incident it speaks of is the one the decision returns.

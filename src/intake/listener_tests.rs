@@ -167,6 +167,31 @@ async fn nothing_is_acknowledged_when_the_store_is_gone() {
     expect(&mut stream, "451 4.3.0").await;
 }
 
+#[tokio::test]
+async fn mail_that_comes_while_the_database_is_locked_is_to_be_tried_again() {
+    let house = House::new().await;
+    let (port, _) = house.listen(&loopback(), Protocol::Lmtp, Limits::default()).await;
+    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    expect(&mut stream, "220").await;
+    say(&mut stream, "LHLO c.example\r\n").await;
+    expect(&mut stream, "250").await;
+    // Another process writes for longer than anybody waits for it.
+    let url = format!("sqlite:{}", house.folder.path().join("firebell.db").display());
+    let other = Store::open(&url).await.unwrap();
+    let mut writing = Some(other.begin_write().await.unwrap());
+    for (place, code) in [("locked", "451 4.3.0"), ("free", "250 2.0.0")] {
+        let wire = "MAIL FROM:<dana@ops.example>\r\nRCPT TO:<incidents@example.org>\r\nDATA\r\n";
+        say(&mut stream, wire).await;
+        for code in ["250", "250", "354"] {
+            expect(&mut stream, code).await;
+        }
+        say(&mut stream, &format!("Subject: {place}\r\n\r\nx\r\n.\r\n")).await;
+        expect(&mut stream, code).await;
+        let stored = i64::from(writing.take().is_none());
+        assert_eq!(house.store.count_waiting_inbound().await.unwrap(), stored);
+    }
+}
+
 fn certificates() -> Certificates {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates");
     let tls = crate::config::Tls {

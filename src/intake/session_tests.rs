@@ -162,6 +162,36 @@ async fn nothing_smuggled_becomes_a_second_message() {
 }
 
 #[tokio::test]
+async fn a_dot_beside_a_nul_ends_nothing() {
+    for end in ["\r\n\0.\r\n", "\r\n.\0\r\n", "\0\r\n..\r\n"] {
+        let forged = "MAIL FROM:<ceo@example.org>\r\nRCPT TO:<incidents@example.org>\r\nDATA\r\nforged";
+        let wire = format!("{BEGIN}Subject: x\r\n\r\nbody{end}{forged}\r\n.\r\nQUIT\r\n");
+        for cut in 0..wire.len() {
+            let (first, second) = wire.as_bytes().split_at(cut);
+            let talk = talk_with(settings(), Protocol::Smtp, &[first, second]).await;
+            assert_eq!(talk.codes(), "220 250 250 250 354 250 221", "{end:?} cut at {cut}");
+            assert_eq!(talk.messages.len(), 1, "{end:?} cut at {cut}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_may_have_as_many_octets_as_the_limit_and_no_more() {
+    for (octets, code) in [(99, "250"), (100, "250"), (101, "552")] {
+        let mut small = settings();
+        small.limits.message_octets = 100;
+        let wire = format!("{BEGIN}{}\r\n.\r\nQUIT\r\n", "x".repeat(octets - "\r\n".len()));
+        let talk = talk_with(small, Protocol::Smtp, &[wire.as_bytes()]).await;
+        assert_eq!(talk.codes(), format!("220 250 250 250 354 {code} 221"), "{octets} octets");
+        let announced = format!("EHLO c.example\r\nMAIL FROM:<a@b.example> SIZE={octets}\r\nQUIT\r\n");
+        let mut small = settings();
+        small.limits.message_octets = 100;
+        let talk = talk_with(small, Protocol::Smtp, &[announced.as_bytes()]).await;
+        assert_eq!(talk.codes(), format!("220 250 {code} 221"), "{octets} octets announced");
+    }
+}
+
+#[tokio::test]
 async fn a_first_line_of_dots_and_an_empty_message_end_where_they_should() {
     let talk = smtp(&format!("{BEGIN}..\r\n.\r\nQUIT\r\n")).await;
     assert_eq!(without_trace(&talk.messages[0]), ".\r\n");

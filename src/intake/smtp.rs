@@ -26,7 +26,7 @@ use super::tls::Certificates;
 use super::watched::Watched;
 use crate::clock::Clock;
 use crate::config::{Listen, Network};
-use crate::mail::OwnAddress;
+use crate::mail::{MESSAGE_OCTETS_MAX, OwnAddress};
 
 /// Which of the two protocols a listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message_octets: 10_240_000,
+            message_octets: MESSAGE_OCTETS_MAX,
             recipients: 1_000,
             connections: 1_000,
             connections_per_client: 50,

@@ -7,8 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// As much as a message may have that comes by SMTP.
-pub const MESSAGE_OCTETS_MAX: usize = 10_240_000;
+use crate::mail::MESSAGE_OCTETS_MAX;
 
 /// Where messages are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -277,22 +277,25 @@ fn read_tag(tag: &str) -> Tag {
         ("oncall", None, None) => Tag::OnCall,
         ("help", None, None) => Tag::Help,
         ("held", Some(id), Some(token)) => {
-            id.parse().map_or_else(|_| unknown(), |id| Tag::Held { id, token: token.to_owned() })
+            read_id(id).map_or_else(unknown, |id| Tag::Held { id, token: token.to_owned() })
         }
         ("digest", Some(id), Some(token)) => {
-            id.parse().map_or_else(|_| unknown(), |id| Tag::Digest { id, token: token.to_owned() })
+            read_id(id).map_or_else(unknown, |id| Tag::Digest { id, token: token.to_owned() })
         }
         ("bounce", Some(id), Some(mac)) => {
-            id.parse().map_or_else(|_| unknown(), |outbox| Tag::Bounce { outbox, mac: mac.to_owned() })
+            read_id(id).map_or_else(unknown, |outbox| Tag::Bounce { outbox, mac: mac.to_owned() })
         }
-        (number, token, None) => match number.parse::<i64>() {
-            Ok(number) if number > 0 && number.to_string() == first => {
-                Tag::Incident { number, token: token.map(str::to_owned) }
-            }
-            _ => unknown(),
+        (number, token, None) => match read_id(number) {
+            Some(number) => Tag::Incident { number, token: token.map(str::to_owned) },
+            None => unknown(),
         },
         _ => unknown(),
     }
+}
+
+/// A number as we write it: another spelling of it is somebody's own.
+fn read_id(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == text)
 }
 
 #[cfg(test)]
@@ -362,6 +365,48 @@ mod tests {
         assert_eq!(tag("incidents+-1@example.org"), Some(Tag::Unknown("-1".into())));
         assert_eq!(tag("incidentsx@example.org"), None);
         assert_eq!(tag("incidents@elsewhere.example"), None);
+    }
+
+    #[test]
+    fn a_damaged_return_address_is_no_other_return_address() {
+        let secret = crate::mail::ids::Secret::new(&[7; 32]);
+        let id = i64::MAX;
+        let mac = secret.bounce_mac(id);
+        let is_ours = |text: &str| match Address::read(text).ok().and_then(|path| own('+').tag_of(&path))
+        {
+            Some(Tag::Bounce { outbox, mac }) => {
+                crate::mail::ids::same(&mac, &secret.bounce_mac(outbox)).then_some(outbox)
+            }
+            _ => None,
+        };
+        let whole = format!("incidents+bounce.{id}.{mac}@example.org");
+        let local = whole.split('@').next().unwrap();
+        assert!(local.len() <= 64, "RFC 5321 section 4.5.3.1.1: {}", local.len());
+        assert_eq!(is_ours(&whole), Some(id));
+        assert_eq!(is_ours(&whole.to_uppercase()), Some(id), "hosts fold the case of local parts");
+        for cut in 1..local.len() {
+            assert_eq!(is_ours(&format!("{}@example.org", &local[..cut])), None, "cut to {cut}");
+        }
+        for at in local.len() - mac.len()..local.len() {
+            let other = if local.as_bytes()[at] == b'a' { "b" } else { "a" };
+            let changed = format!("{}{other}{}@example.org", &local[..at], &local[at + 1..]);
+            assert_eq!(is_ours(&changed), None, "{changed}");
+        }
+        for hacked in [
+            format!("incidents%bounce.{id}.{mac}@example.org"),
+            format!("incidents+bounce.{id}.{mac}%elsewhere.example@example.org"),
+            format!("elsewhere.example!incidents+bounce.{id}.{mac}@example.org"),
+            format!("incidents+bounce.{}.{mac}@example.org", id - 1),
+            format!("incidents+bounce.0{id}.{mac}@example.org"),
+            format!("incidents+bounce.+{id}.{mac}@example.org"),
+            format!("incidents+bounce.{id}0.{mac}@example.org"),
+            format!("incidents+bounce.-{id}.{mac}@example.org"),
+            format!("incidents+bounce.{id}.{mac}{}@example.org", "a".repeat(64 - local.len())),
+            format!("incidents+bounce.{id}.{mac}.{mac}@example.org"),
+            format!("incidents+bounce.{id}.{mac}@elsewhere.example"),
+        ] {
+            assert_eq!(is_ours(&hacked), None, "{hacked}");
+        }
     }
 
     #[test]

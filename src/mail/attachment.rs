@@ -12,7 +12,8 @@ use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 use ring::digest::{SHA256, digest};
 
 use super::header::{self, one_line};
-use super::{body, charset, meeting, pictures};
+use super::pictures::Pictures;
+use super::{body, charset, meeting};
 
 /// More files than this nobody sends in one mail; of further ones only the names are kept.
 const KEPT_MAX: usize = 100;
@@ -109,13 +110,12 @@ impl fmt::Debug for Content {
     }
 }
 
-/// The files that came with a message; `author` is its author's display name. What only dresses the
+/// The files that came with a message; `pictures` are those that its HTML shows. What only dresses the
 /// text is none: its other forms, calendars that its words speak of, pictures of a signature or a
 /// quotation, and what proves who wrote it.
-pub(super) fn read_attachments(message: &Message<'_>, author: &str) -> Vec<Attachment> {
+pub(super) fn read_attachments(message: &Message<'_>, pictures: &Pictures) -> Vec<Attachment> {
     let mut attachments: Vec<Attachment> = Vec::new();
     let mut room = KEPT_OCTETS_IN_ALL;
-    let pictures = pictures::read_pictures(message, author);
     let texts = body::read_text_ids(message);
     let forms = alternatives(message);
     let is_meeting = meeting::is_meeting(message);

@@ -122,6 +122,56 @@ fn a_text_file_stays_in_its_own_charset() {
 }
 
 #[test]
+fn what_is_empty_locked_or_called_like_another_is_kept_as_it_came() {
+    // The first octets of an archive whose one file is encrypted (bit 0 of its flags).
+    let locked = "UEsDBBQAAQAIAAAAIQAAAAAAAAAAAAAAAAABAAAAYQ==";
+    let files = [
+        ("empty.log", "", ""),
+        ("locked.zip", "base64", locked),
+        ("same.log", "", "one"),
+        ("same.log", "", "two"),
+    ];
+    let mut mail =
+        "From: dana@ops.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
+    for (name, encoding, content) in files {
+        mail.push_str(&format!(
+            "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: {encoding}\r\n\
+             Content-Disposition: attachment; filename={name}\r\n\r\n{content}\r\n"
+        ));
+    }
+    let attachments = read_mail(format!("{mail}--b--\r\n").as_bytes(), false).attachments;
+    let kept: Vec<(&str, usize)> = attachments
+        .iter()
+        .map(|file| (file.name.as_str(), file.content.as_ref().unwrap().octets().len()))
+        .collect();
+    assert_eq!(kept, [("empty.log", 0), ("locked.zip", 31), ("same.log", 3), ("same.log", 3)]);
+    assert_ne!(
+        attachments[2].content.as_ref().unwrap().hash(),
+        attachments[3].content.as_ref().unwrap().hash()
+    );
+}
+
+#[test]
+fn a_hundred_logos_are_no_files() {
+    let logo = |number| {
+        format!(
+            "--b\r\nContent-Type: image/png; name=logo{number}.png\r\nContent-ID: <logo{number}@x>\r\n\
+             Content-Disposition: inline; filename=logo{number}.png\r\n\r\npng{number}\r\n"
+        )
+    };
+    let shown: String = (0..100).map(|number| format!("<img src=\"cid:logo{number}@x\">")).collect();
+    let logos: String = (0..100).map(logo).collect();
+    let mail = format!(
+        "From: dana@ops.example\r\nContent-Type: multipart/related; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/html\r\n\r\n<p>It is back.</p><p>-- <br>Dana Fox<br>{shown}</p>\r\n\
+         {logos}--b--\r\n"
+    );
+    let mail = read_mail(mail.as_bytes(), false);
+    assert_eq!(mail.new_text.trim(), "It is back.");
+    assert!(mail.attachments.is_empty(), "{:?}", mail.attachments);
+}
+
+#[test]
 fn beyond_the_limits_only_the_name_is_kept() {
     let mut mail =
         "From: dana@ops.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();

@@ -4,8 +4,9 @@
 
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
-use super::quote::{Line, html, push_line, text};
-use super::{charset, enriched};
+use super::quote::html::{self, Page};
+use super::quote::{Line, push_line, text};
+use super::{charset, enriched, pictures};
 
 /// A plain part shorter than this that the HTML outweighs twenty times stands for "see HTML".
 const STUB_OCTETS_MAX: usize = 200;
@@ -80,16 +81,27 @@ const STUBS: &[&str] = &[
 /// Other texts than `text/plain` that are one to read.
 const READABLE: &[&str] = &["enriched", "richtext", "markdown", "x-markdown"];
 
-/// The lines of the body that people see, with their depth of quotation.
-pub(super) fn read_body(message: &Message<'_>) -> Vec<Line> {
-    let plain = read_parts(message, &read_text_ids(message));
+/// What a message says.
+#[derive(Default)]
+pub(super) struct Body {
+    /// The lines that people see, with their depth of quotation.
+    pub lines: Vec<Line>,
+    /// The HTML that shows pictures of the message, whether its lines are the text or not.
+    pub pages: Vec<Page>,
+}
+
+/// Reads the body as people see it. No part is read twice.
+pub(super) fn read_body(message: &Message<'_>) -> Body {
+    let mut pages = Vec::new();
+    let plain = read_parts(message, &read_text_ids(message), &mut pages);
     let has_html = message.html_body.iter().any(|id| is_html(message, *id));
     let plain_is_html = message.text_body.iter().any(|id| is_html(message, *id));
     if !has_html || plain_is_html {
-        return plain;
+        return Body { lines: plain, pages };
     }
-    let html = read_parts(message, &message.html_body);
-    if is_stub(&plain, &html) { html } else { plain }
+    let html = read_parts(message, &message.html_body, &mut pages);
+    let lines = if is_stub(&plain, &html) { html } else { plain };
+    Body { lines, pages }
 }
 
 /// The parts that are the text of the message, in their order: those that the parser takes for it,
@@ -117,15 +129,32 @@ pub(super) fn read_text_ids(message: &Message<'_>) -> Vec<u32> {
     ids
 }
 
+/// Whether the text is for reading only, because it is in a charset that hides what it says.
+pub(super) fn is_for_reading_only(message: &Message<'_>) -> bool {
+    let ids = read_text_ids(message).into_iter().chain(message.html_body.iter().copied());
+    ids.filter_map(|id| message.part(id)).any(charset::is_utf_7)
+}
+
 fn is_html(message: &Message<'_>, id: u32) -> bool {
     message.part(id).is_some_and(|part| matches!(part.body, PartType::Html(_)))
 }
 
-fn read_parts(message: &Message<'_>, ids: &[u32]) -> Vec<Line> {
+/// The lines of parts; such of HTML with pictures go to `pages` as well.
+fn read_parts(message: &Message<'_>, ids: &[u32], pages: &mut Vec<Page>) -> Vec<Line> {
     let mut lines = Vec::new();
+    let marks_pictures = pictures::may_be_shown(message);
     for part in ids.iter().filter_map(|id| message.part(*id)) {
         let read = match &part.body {
-            PartType::Html(html) => html::read_lines(&charset::read_text(message, part, html)),
+            PartType::Html(html) => {
+                let page = html::read_page(&charset::read_text(message, part, html), marks_pictures);
+                if page.pictures.is_empty() {
+                    page.lines
+                } else {
+                    let lines = page.unmarked_lines();
+                    pages.push(page);
+                    lines
+                }
+            }
             PartType::Text(plain) if has_subtype(part, &["enriched", "richtext"]) => {
                 let plain = charset::read_text(message, part, plain);
                 text::read_lines(&enriched::read_text(&plain), None)

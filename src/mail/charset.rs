@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
+use mail_parser::{Encoding, Message, MessagePart, MimeHeaders};
+
+use super::words;
 
 /// Labels that programmes write without looking.
 const UNRELIABLE: &[&str] = &[
@@ -43,6 +45,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("unicode-1-1-utf-7", UTF_7),
     ("unicode-2-0-utf-7", UTF_7),
 ];
+/// What the names of charsets have in which an octet of a line end may be part of a character.
+const WIDE: &[&str] = &["16", "2022", "ucs", "unicode", "utf-7", "utf7", "utf-32", "utf32"];
 /// RFC 2152. The parser's own reading of it loses characters, see [`with_ends_of_shifts`].
 const UTF_7: &str = "utf-7";
 /// What Windows sends under the name of an ISO charset, which has no signs at 0x80 to 0x9f.
@@ -56,6 +60,8 @@ const WINDOWS: &[(&str, &str)] = &[
 ];
 /// Where in an HTML part its own label stands, if anywhere (HTML 13.2.3.2 looks at 1,024 octets).
 const LABEL_WITHIN: usize = 1_024;
+/// Where the first charset of a message stands, behind a header of an ordinary length.
+const DECLARED_WITHIN: usize = 32 * 1024;
 /// Base64 in mail has 76 columns; shorter than this, a line of letters may be a word of a footer.
 const BASE64_LINE_MIN: usize = 40;
 
@@ -68,13 +74,48 @@ pub(super) fn read_text<'a>(
     let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
     let is_alias = find(ALIASES, &label.to_ascii_lowercase()).is_some();
     let is_plain = decoded.is_ascii() && !decoded.contains(['\u{1b}', '\0']);
-    if is_plain && !is_alias && !part.is_encoding_problem && !is_cut(message, part) {
+    let is_plain = is_plain && !is_alias && !is_wide(label);
+    if is_plain && !part.is_encoding_problem && !is_cut(message, part) {
         return Cow::Borrowed(decoded);
     }
     match transfer_decoded(message, part) {
-        Some(octets) => Cow::Owned(read_octets(label, &octets)),
+        // Base64 holds the line ends of its author.
+        Some(octets) if matches!(part.encoding, Encoding::Base64) => {
+            Cow::Owned(read_octets(label, &octets))
+        }
+        Some(octets) => Cow::Owned(read_octets(label, &with_bare_line_ends(&octets))),
         None => Cow::Borrowed(decoded),
     }
+}
+
+/// Whether an octet of a line end may be part of a character: in 16 bits, in the two octets of
+/// ISO 2022, in the Base64 of UTF-7.
+fn is_wide(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    WIDE.iter().any(|part| label.contains(part))
+}
+
+/// As the message was before a server gave it the line ends of its own (RFC 5321 section 2.3.8), so
+/// that a charset which reads a line end as part of a character reads the same whichever they are.
+fn with_bare_line_ends(octets: &[u8]) -> Vec<u8> {
+    let mut bare = Vec::with_capacity(octets.len());
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => {
+                bare.extend_from_slice(line);
+                bare.push(b'\n');
+            }
+            None => bare.extend_from_slice(line),
+        }
+    }
+    bare
+}
+
+/// Whether a part says that it is in UTF-7, in which a plain line can be written so that nobody who
+/// looks at the octets sees it.
+pub(super) fn is_utf_7(part: &MessagePart<'_>) -> bool {
+    let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
+    find(ALIASES, &label.trim().to_ascii_lowercase()) == Some(UTF_7)
 }
 
 /// The octets of a part without their transfer encoding.
@@ -92,17 +133,9 @@ pub(super) fn transfer_decoded<'a>(
         Encoding::None => Some(Cow::Borrowed(raw)),
         Encoding::Base64 => base64_decode(raw).map(Cow::Owned),
         Encoding::QuotedPrintable => {
-            quoted_printable_decode(raw).or_else(|| read_broken_quoted_printable(raw)).map(Cow::Owned)
+            Some(Cow::Owned(quoted_printable_decode(raw).unwrap_or_else(|| read_broken_quoted(raw))))
         }
     }
-}
-
-/// As far as it is quoted-printable; the parser is as lenient only to the only part of a message.
-fn read_broken_quoted_printable(raw: &[u8]) -> Option<Vec<u8>> {
-    const HEADER: &[u8] = b"Content-Type: x/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-    let alone = [HEADER, raw].concat();
-    let message = MessageParser::default().parse(&alone)?;
-    message.part(0).map(|part| part.contents().to_vec())
 }
 
 fn raw<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<&'a [u8]> {
@@ -116,6 +149,23 @@ fn raw<'a>(message: &'a Message<'_>, part: &MessagePart<'_>) -> Option<&'a [u8]>
 pub(super) fn is_cut(message: &Message<'_>, part: &MessagePart<'_>) -> bool {
     part.encoding == Encoding::QuotedPrintable
         && raw(message, part).is_some_and(|raw| raw.trim_ascii_end().ends_with(b"="))
+}
+
+/// Quoted-printable in which an `=` that begins no octet stands for itself (RFC 2045 section 6.7).
+fn read_broken_quoted(raw: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(raw.len());
+    for line in raw.split_inclusive(|octet| *octet == b'\n') {
+        let text = line.trim_ascii_end();
+        match text.strip_suffix(b"=") {
+            // A line end of the transport only.
+            Some(text) => octets.extend(words::read_q(text, b'_')),
+            None => {
+                octets.extend(words::read_q(text, b'_'));
+                octets.extend_from_slice(if line.ends_with(b"\n") { b"\n" } else { b"" });
+            }
+        }
+    }
+    octets
 }
 
 /// Base64 to which a gateway or a list has added lines of plain text, which stay as they are.
@@ -226,24 +276,38 @@ fn with_ends_of_shifts(octets: &[u8]) -> Vec<u8> {
 
 /// What `<meta charset=…>` says.
 fn own_label(octets: &[u8]) -> Option<String> {
+    const META: &[u8] = b"<meta";
     // Line ends must not decide what is near enough to the start.
     let start = octets.iter().copied().filter(|octet| *octet != b'\r').take(LABEL_WITHIN);
     let start = start.map(|octet| octet.to_ascii_lowercase()).collect::<Vec<_>>();
-    let meta = behind(&start, b"<meta")?;
-    let value = behind(meta, b"charset=")?;
+    let at = start.windows(META.len()).position(|window| window == META)?;
+    first_label(start.get(at..)?).map(str::to_owned)
+}
+
+/// The first charset that a message declares, in its header or that of its first part with one: what
+/// its programme writes in, also where it encodes nothing. `None` where that tells nothing.
+pub(super) fn declared_label(message: &[u8]) -> Option<&str> {
+    let label = first_label(message.get(..DECLARED_WITHIN.min(message.len()))?)?;
+    let lower = label.to_ascii_lowercase();
+    let is_known = charset_decoder(find(ALIASES, &lower).unwrap_or(&lower).as_bytes()).is_some();
+    (is_known && !UNRELIABLE.contains(&lower.as_str()) && !is_wide(&lower)).then_some(label)
+}
+
+/// The value behind the first `charset=`.
+fn first_label(start: &[u8]) -> Option<&str> {
+    const NAME: &[u8] = b"charset=";
+    let at = start.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
+    let value = start.get(at + NAME.len()..)?;
     let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
     let end = value.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"-_".contains(octet));
     let label = value.get(..end.unwrap_or(value.len())).filter(|label| !label.is_empty())?;
-    String::from_utf8(label.to_vec()).ok()
-}
-
-fn behind<'a>(octets: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let at = octets.windows(name.len()).position(|window| window == name)?;
-    octets.get(at + name.len()..)
+    std::str::from_utf8(label).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use mail_parser::MessageParser;
+
     use super::*;
     fn text(header: &str, octets: &[u8]) -> String {
         let mail = [header.as_bytes(), b"\r\n\r\n", octets].concat();
@@ -284,9 +348,29 @@ mod tests {
             ("caf+AOk-is", "caféis"),
             ("caf+AOk", "café"),
             ("1 +- 1 + 1", "1 + 1 + 1"),
-            ("+AOk-+AOk.\r\n", "éé.\r\n"),
+            ("+AOk-+AOk.\r\n", "éé.\n"),
         ] {
             assert_eq!(text("Content-Type: text/plain; charset=UTF-7", octets.as_bytes()), shown);
+        }
+    }
+
+    #[test]
+    fn line_ends_change_no_character_in_any_charset() {
+        for (label, octets) in [
+            ("utf-7", &b"caf+AOk\r\nis +A\r\nOk-"[..]),
+            ("utf-16le", b"c\0a\0\r\n\0b\0"),
+            ("utf-16", b"\0c\0a\0\r\n\0b"),
+            ("iso-2022-jp", b"\x1b$B7h:\r\nQ\x1b(B a\r\n"),
+            ("utf-8", b"\x1b$B7h\r\n:Q\r\n"),
+            ("us-ascii", b"\xff\xfec\0\r\n\0a\0"),
+        ] {
+            let bare: Vec<u8> = octets.iter().copied().filter(|octet| *octet != b'\r').collect();
+            for encoding in ["8bit", "quoted-printable"] {
+                let header = format!(
+                    "Content-Type: text/plain; charset={label}\r\nContent-Transfer-Encoding: {encoding}"
+                );
+                assert_eq!(text(&header, octets), text(&header, &bare), "{label} in {encoding}");
+            }
         }
     }
 
@@ -330,7 +414,7 @@ mod tests {
         let encoded = "VGhlIGNhZsOpIGlzIGNsb3NlZCB0b2RheSwgc2F5cyB0aGUgcGFnZS4NClNlY29uZCBsaW5lLg0K";
         let added = format!("CAUTION: from outside.\r\n\r\n{encoded}\r\n\r\n____\r\nlist footer\r\n");
         let text = text(header, added.as_bytes());
-        assert!(text.contains("The café is closed today, says the page.\r\nSecond line."), "{text}");
+        assert!(text.contains("The café is closed today, says the page.\nSecond line."), "{text}");
         assert!(text.starts_with("CAUTION") && text.trim_end().ends_with("list footer"), "{text}");
     }
 }

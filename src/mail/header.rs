@@ -26,6 +26,12 @@ pub(super) fn header_end(octets: &[u8]) -> usize {
     at
 }
 
+/// The header as it was written, for people; not more of it than the limits allow.
+pub fn header_text(octets: &[u8]) -> String {
+    let end = header_end(octets).min(HEADER_OCTETS_MAX);
+    charset::read_octets("", octets.get(..end).unwrap_or_default())
+}
+
 /// The fields of a header in their order, unfolded; not more than the limits allow.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -35,13 +41,28 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Reads the header at the start of a message.
+    ///
+    /// Octets that nobody encoded are what undeclared text is; where they cannot be, what the body is.
     pub(super) fn read(octets: &[u8]) -> Self {
-        let end = header_end(octets).min(HEADER_OCTETS_MAX);
-        let mut is_whole = end == header_end(octets);
+        let header = octets.get(..header_end(octets)).unwrap_or_default();
+        let fields = Self::read_as("", header);
+        if std::str::from_utf8(header).is_ok() {
+            return fields;
+        }
+        match charset::declared_label(octets) {
+            Some(label) => fields.worded_as(Self::read_as(label, header)),
+            None => fields,
+        }
+    }
+
+    fn read_as(label: &str, header: &[u8]) -> Self {
+        let end = header.len().min(HEADER_OCTETS_MAX);
+        let mut is_whole = end == header.len();
         let mut fields: Vec<(String, String)> = Vec::new();
-        for line in octets.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
-            // Octets that nobody encoded are what undeclared text is.
-            let line = charset::read_octets("", line.strip_suffix(b"\r").unwrap_or(line));
+        for line in header.get(..end).unwrap_or_default().split(|octet| *octet == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let label = if std::str::from_utf8(line).is_ok() { "" } else { label };
+            let line = charset::read_octets(label, line);
             if line.starts_with([' ', '\t']) {
                 if let Some((_, value)) = fields.last_mut() {
                     value.push_str(&line);
@@ -55,6 +76,29 @@ impl Fields {
             }
         }
         Self { all: fields, is_whole }
+    }
+
+    /// With the words of a reading in another charset, where these name the same addresses: an octet
+    /// that is half of a character there may be a quotation mark to whoever checked the message.
+    fn worded_as(mut self, other: Self) -> Self {
+        if self.all.len() != other.all.len() {
+            return self;
+        }
+        for ((name, value), (other_name, worded)) in self.all.iter_mut().zip(other.all) {
+            let addresses = |value: &str| -> Vec<Option<String>> {
+                let mailboxes = read_mailboxes(value).into_iter();
+                mailboxes.map(|mailbox| mailbox.map(|mailbox| mailbox.address.to_string())).collect()
+            };
+            let is_same = || match name.as_str() {
+                "subject" => true,
+                "from" | "sender" | "reply-to" | "to" | "cc" => addresses(value) == addresses(&worded),
+                _ => false,
+            };
+            if *value != worded && *name == other_name && is_same() {
+                *value = worded;
+            }
+        }
+        self
     }
 
     /// Whether this is the whole header: beyond the limits there might be a second From.
@@ -264,6 +308,66 @@ mod tests {
             "a\u{0}@x.example",
         ] {
             assert_eq!(author(nobody), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn octets_of_a_header_are_read_in_the_charset_of_the_body() {
+        for (label, from, subject, name, words) in [
+            (
+                "gbk",
+                &b"\xc0\xee\xc3\xf7"[..],
+                &b"Re: \xb7\xfe\xce\xf1\xc6\xf7"[..],
+                "李明",
+                "Re: 服务器",
+            ),
+            ("Shift_JIS", b"\x93c\x92\x86", b"\x83T\x81[\x83o", "田中", "サーバ"),
+            ("windows-1251", b"\xc8\xe2\xe0\xed", b"\xd1\xe5\xf0\xe2\xe5\xf0", "Иван", "Сервер"),
+            ("koi8-r", b"\xe9\xd7\xc1\xce", b"\xf3\xc5\xd2\xd7\xc5\xd2", "Иван", "Сервер"),
+            ("iso-8859-1", b"J\xf6rg", b"Ausf\xe4lle", "Jörg", "Ausfälle"),
+            ("utf-8", b"J\xf6rg", b"Ausf\xe4lle", "Jörg", "Ausfälle"),
+            ("gbk", b"J\xc3\xb6rg", b"Ausf\xc3\xa4lle", "Jörg", "Ausfälle"),
+        ] {
+            for multipart in ["", "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"] {
+                let kind = format!("Content-Type: text/plain; charset=\"{label}\"\r\n\r\n");
+                let mail = [
+                    b"From: ",
+                    from,
+                    b" <a@x.example>\r\nSubject: ",
+                    subject,
+                    b"\r\n",
+                    multipart.as_bytes(),
+                    kind.as_bytes(),
+                ];
+                let fields = Fields::read(&mail.concat());
+                let from = fields.first("from").and_then(read_author).expect("an author");
+                assert_eq!(
+                    (from.name.as_str(), from.address.as_str()),
+                    (name, "a@x.example"),
+                    "{label}"
+                );
+                assert_eq!(fields.first("subject"), Some(words), "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_charset_of_the_body_changes_an_address() {
+        for from in [
+            &b"\"a\x81\\\" <e@evil.example>, \" <a@x.example>"[..],
+            b"\"a\x81\" <a@x.example>",
+            b"a\x81@x.example",
+            b"\x81(a) <a@x.example>, b@x.example",
+        ] {
+            let read = |label: &str| {
+                let kind = format!("\r\nContent-Type: text/plain; charset={label}\r\n\r\n");
+                let fields = Fields::read(&[b"From: ", from, kind.as_bytes()].concat());
+                let mailboxes = fields.all("from").flat_map(read_mailboxes);
+                mailboxes.map(|found| found.map(|found| found.address)).collect::<Vec<_>>()
+            };
+            for label in ["gbk", "shift_jis", "big5", "euc-kr", "iso-2022-jp", "koi8-r", "utf-16"] {
+                assert_eq!(read(label), read("x-unknown"), "{from:?} in {label}");
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! The key by which a second copy of the same message is known, whichever way it came.
 //!
 //! A route adds fields, changes line ends and wraps lines; a list puts its name into the subject, its
-//! footer below the text and its address into From. None of that makes another message. The same
-//! Message-ID with other content does: senders use one for several mails. Start with
+//! footer below the text and its address into From, and takes files off. None of that makes another
+//! message. The same Message-ID with other words does: senders use one for several mails. Start with
 //! [`content_key`].
 
 use ring::digest::{Context, SHA256};
@@ -55,14 +55,14 @@ pub(super) fn content_key(content: &Content<'_>) -> [u8; 32] {
         for name in ENVELOPE_FIELDS {
             add(&fields.all(name).map(single_spaced).collect::<Vec<_>>().join("\n"));
         }
+        for attachment in content.attachments {
+            // Its size depends on the line ends of the route.
+            add(&attachment.name);
+        }
     }
     match content.text {
         Text::Read(text) => add(&single_spaced(text)),
         Text::Raw(octets) => add(&single_spaced(&String::from_utf8_lossy(octets))),
-    }
-    for attachment in content.attachments {
-        // Its size depends on the line ends of the route.
-        add(&attachment.name);
     }
     let digest = context.finish();
     let mut key = [0; 32];

@@ -6,6 +6,8 @@
 
 use super::header::header_end;
 
+/// Postfix's `message_size_limit`: the largest message that is taken by any way.
+pub const MESSAGE_OCTETS_MAX: usize = 10_240_000;
 /// Postfix's `header_size_limit`; beyond it nobody's client reads on either.
 pub const HEADER_OCTETS_MAX: usize = 102_400;
 /// Ten times what the longest routes leave behind.
@@ -156,6 +158,30 @@ mod tests {
             let mut mail = b"Content-Type: multipart/mixed; boundary=b\n\n".to_vec();
             mail.extend(separator.repeat(1_000_000).bytes());
             assert!(check(&mail).is_err());
+        }
+    }
+
+    #[test]
+    fn each_limit_begins_behind_its_number() {
+        let multipart = |parts: usize| {
+            let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+            format!("{head}{}", "--b\r\n\r\nx\r\n".repeat(parts)).into_bytes()
+        };
+        let header = |octets: usize| {
+            let frame = "X: \r\n".len();
+            format!("X: {}\r\n\r\nbody", "y".repeat(octets - frame)).into_bytes()
+        };
+        let fields = |fields: usize| b"X: y\r\n".repeat(fields);
+        type Made = Box<dyn Fn(usize) -> Vec<u8>>;
+        let table: [(&str, Made, usize); 4] = [
+            ("parts", Box::new(multipart), PARTS_MAX),
+            ("octets of the header", Box::new(header), HEADER_OCTETS_MAX),
+            ("fields", Box::new(fields), HEADER_FIELDS_MAX),
+            ("containers", Box::new(nested), NESTING_MAX),
+        ];
+        for (what, made, most) in table {
+            let passes = [most - 1, most, most + 1].map(|number| check(&made(number)).is_ok());
+            assert_eq!(passes, [true, true, false], "{what}");
         }
     }
 

@@ -112,13 +112,15 @@ fn method(part: &MessagePart<'_>) -> Option<(&'static str, &'static str, bool)> 
     let known = |method: &str| {
         METHODS.iter().find(|(name, ..)| method.trim().eq_ignore_ascii_case(name)).copied()
     };
-    let in_type = part.content_type().and_then(|kind| kind.attribute("method")).and_then(known);
-    let in_text = || {
-        let text = String::from_utf8_lossy(part.contents());
-        let mut lines = text.lines().take(METHOD_WITHIN_LINES);
-        lines.find_map(|line| line.trim().strip_prefix("METHOD:").and_then(known))
+    let in_type = part.content_type().and_then(|kind| kind.attribute("method"));
+    let text = String::from_utf8_lossy(part.contents());
+    let in_text =
+        text.lines().take(METHOD_WITHIN_LINES).find_map(|line| line.trim().strip_prefix("METHOD:"));
+    // Where the two differ it is made by hand, or broken (RFC 6047 section 2.4).
+    let method = match (in_type, in_text) {
+        (Some(one), Some(other)) if !one.trim().eq_ignore_ascii_case(other.trim()) => return None,
+        (stated, in_text) => stated.or(in_text).and_then(known)?,
     };
-    let method = in_type.or_else(in_text)?;
     let is_attached = part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
     (method.2 || !is_attached).then_some(method)
 }
@@ -252,6 +254,8 @@ mod tests {
         assert_eq!(meeting("", &["SUMMARY:x"]), None);
         let attached = "; method=REQUEST\r\nContent-Disposition: attachment; filename=x.ics";
         assert_eq!(meeting(attached, &["SUMMARY:x"]), None);
+        let other = meeting("; method=REPLY", &["END:VEVENT", "METHOD:REQUEST", "BEGIN:VEVENT"]);
+        assert_eq!(other, None, "it says two things");
         assert!(
             meeting("; method=CANCEL", &[]).is_some_and(|what| what.ends_with("cancelled a meeting"))
         );

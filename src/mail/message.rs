@@ -4,13 +4,15 @@
 //! Reading never fails and never panics: what cannot be understood is absent from the value, and
 //! the octets are kept elsewhere. Nothing here decides what a message does.
 
+use chrono::{DateTime, Utc};
+
+use super::body::{self, Body};
 use super::dsn::{self, Report};
 use super::header::{self, Fields};
 use super::key::{Content, Text, content_key, raw_body};
 use super::meeting::Meeting;
 use super::origin::{self, Signs};
-use super::{Address, Attachment, Origin, attachment, body, list, meeting, nested, quote, wrapped};
-use chrono::{DateTime, Utc};
+use super::{Address, Attachment, Origin, attachment, list, meeting, nested, pictures, quote, wrapped};
 
 /// Ancestors that are kept of a message, as many as GitHub's longest threads name.
 const ANCESTORS_MAX: usize = 500;
@@ -85,6 +87,8 @@ pub struct InboundMail {
     pub meeting: Option<Meeting>,
     /// Servers that it came through, as far as its header tells (RFC 5321 section 4.4).
     pub hops: usize,
+    /// Its text is in UTF-7, which hides what it says: for people to read, never for commands.
+    pub for_reading_only: bool,
     /// Why the body was not read; what the header alone tells is there nevertheless.
     pub unreadable: Option<&'static str>,
 }
@@ -103,7 +107,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
     let from_rewritten = author_of_post.is_some();
     let from = author_of_post.or_else(|| written_from.clone());
     let subject = fields.first("subject").map(header::decode).unwrap_or_default();
-    let lines = message.as_ref().map(body::read_body).unwrap_or_default();
+    let Body { lines, pages } = message.as_ref().map(body::read_body).unwrap_or_default();
     let origin = {
         let text = quote::beginning(&lines, origin::TEXT_OCTETS);
         let (message, from) = (message.as_ref(), written_from.as_ref());
@@ -134,7 +138,10 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         elided.insert_str(0, &std::mem::take(&mut new_text));
     }
     let message_id = read_message_id(&fields);
-    let attachments = message.as_ref().map(|message| attachment::read_attachments(message, &author));
+    let attachments = message.as_ref().map(|message| {
+        let pictures = pictures::read_pictures(pages, &author);
+        attachment::read_attachments(message, &pictures)
+    });
     let attachments = attachments.unwrap_or_default();
     let content_key = content_key(&Content {
         fields: &fields,
@@ -165,6 +172,7 @@ pub fn read_mail(octets: &[u8], null_reverse_path: bool) -> InboundMail {
         report,
         meeting,
         hops: fields.all("received").count(),
+        for_reading_only: message.as_ref().is_some_and(body::is_for_reading_only),
         unreadable,
     }
 }
@@ -180,7 +188,7 @@ pub fn text_of(octets: &[u8]) -> String {
     let parsed = nested::parse(octets).0;
     let opened = parsed.as_ref().and_then(wrapped::open);
     let message = opened.as_deref().map_or(parsed, |opened| nested::parse(opened).0);
-    message.map(|message| quote::whole_text(&body::read_body(&message))).unwrap_or_default()
+    message.map(|message| quote::whole_text(&body::read_body(&message).lines)).unwrap_or_default()
 }
 
 /// The HTML part of a message, as it was written.

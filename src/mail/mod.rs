@@ -32,5 +32,7 @@ mod wrapped;
 
 pub use address::{Address, OwnAddress, Tag};
 pub use attachment::Attachment;
+pub use header::header_text;
+pub use limits::MESSAGE_OCTETS_MAX;
 pub use message::{InboundMail, Mailbox};
 pub use origin::Origin;

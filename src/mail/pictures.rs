@@ -3,10 +3,10 @@
 //! The place decides where the HTML shows a picture; in doubt it is something that the author sent.
 //! Start with [`read_pictures`].
 
-use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Message, MessagePart, MimeHeaders};
 
-use super::charset;
-use super::quote::{self, html};
+use super::quote;
+use super::quote::html::{self, Page};
 
 /// Logos, icons and photographs of signatures are smaller; a screenshot below a signature is larger.
 const LOGO_OCTETS_MAX: usize = 32 * 1024;
@@ -28,24 +28,21 @@ impl Place {
 }
 
 /// The pictures that the HTML of a message shows, by their Content-IDs.
+#[derive(Default)]
 pub(super) struct Pictures(Vec<(String, Place)>);
 
+/// Whether the HTML of a message can show a picture that came with it (RFC 2392).
+pub(super) fn may_be_shown(message: &Message<'_>) -> bool {
+    let mut parts = message.attachments.iter().filter_map(|id| message.part(*id));
+    parts.any(|part| part.content_id().is_some())
+}
+
 /// Finds where the pictures of a message stand; `author` is its author's display name.
-pub(super) fn read_pictures(message: &Message<'_>, author: &str) -> Pictures {
+pub(super) fn read_pictures(pages: Vec<Page>, author: &str) -> Pictures {
     let mut places = Vec::new();
-    if !message
-        .attachments
-        .iter()
-        .filter_map(|id| message.part(*id))
-        .any(|part| part.content_id().is_some())
-    {
-        return Pictures(places);
-    }
-    for part in &message.parts {
-        let PartType::Html(text) = &part.body else { continue };
-        let (lines, ids) = html::read_lines_with_pictures(&charset::read_text(message, part, text));
-        let new_text = if ids.is_empty() { String::new() } else { quote::split(lines, author).new_text };
-        places.extend(ids.into_iter().enumerate().map(|(number, id)| {
+    for Page { lines, pictures } in pages {
+        let new_text = quote::split(lines, author).new_text;
+        places.extend(pictures.into_iter().enumerate().map(|(number, id)| {
             let is_new = new_text.contains(&html::picture_mark(number));
             (id, if is_new { Place::Words } else { Place::Elsewhere })
         }));

@@ -68,7 +68,7 @@ fn read_word(from: &str) -> Option<(Word<'_>, &str)> {
         return None;
     }
     let octets = match encoding {
-        "q" | "Q" => read_q(encoded),
+        "q" | "Q" => read_q(encoded.as_bytes(), b' '),
         "b" | "B" => read_b(encoded)?,
         _ => return None,
     };
@@ -76,10 +76,11 @@ fn read_word(from: &str) -> Option<(Word<'_>, &str)> {
     Some((Word { charset, octets }, behind))
 }
 
-/// An `=` that begins no octet stands for itself.
-fn read_q(encoded: &str) -> Vec<u8> {
+/// Octets of which some are written as `=` and two digits. An `=` that begins no octet stands for
+/// itself, and an underscore for what it is given to mean.
+pub(super) fn read_q(encoded: &[u8], underscore: u8) -> Vec<u8> {
     let mut octets = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
+    let mut rest = encoded;
     while let Some((first, behind)) = rest.split_first() {
         rest = behind;
         let pair = behind.get(..2).filter(|_| *first == b'=').and_then(read_hex);
@@ -88,7 +89,7 @@ fn read_q(encoded: &str) -> Vec<u8> {
                 octets.push(octet);
                 rest = behind.get(2..).unwrap_or_default();
             }
-            (b'_', None) => octets.push(b' '),
+            (b'_', None) => octets.push(underscore),
             (other, None) => octets.push(*other),
         }
     }

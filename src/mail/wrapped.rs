@@ -21,6 +21,10 @@ const WITHIN_MAX: usize = 4;
 /// How a text begins that its sender encrypted themselves (RFC 9580 section 6.2).
 const ARMOUR: &str = "-----BEGIN PGP MESSAGE-----";
 
+/// What a `winmail.dat` is called that was read as far as it goes. By its own name it would be opened
+/// again.
+const DAMAGED_TNEF: &str = "winmail, damaged.dat";
+
 /// A file that was within a wrapping.
 struct Unpacked {
     name: String,
@@ -101,7 +105,11 @@ fn read_entity(
         };
     }
     if is_tnef(part) {
-        let tnef = tnef::read(part.contents())?;
+        let mut tnef = tnef::read(part.contents())?;
+        if !tnef.is_whole {
+            let octets = part.contents().to_vec();
+            tnef.files.push(Unpacked { name: DAMAGED_TNEF.to_owned(), content_id: None, octets });
+        }
         // Beside a text of its own, what Outlook wraps is the same once more.
         let body = tnef.body.filter(|_| !has_text);
         return Some(write_entity(

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::Attachment;
 use crate::mail::message::{InboundMail, read_mail};
 
 /// A `winmail.dat` in the making.
@@ -113,6 +114,38 @@ fn what_only_looks_like_a_wrapping_is_a_file() {
     assert_eq!(names(&mail("x", TNEF, b"something else")), ["winmail.dat"]);
     let smime = "Content-Type: application/pkcs7-mime; name=smime.p7m";
     assert_eq!(names(&mail("x", smime, b"something else")), ["smime.p7m"]);
+}
+
+#[test]
+fn what_is_left_of_a_damaged_wrapping_is_read_and_the_whole_is_kept() {
+    let whole = winmail();
+    let mut ends = vec![6];
+    while let Some(length) = ends.last().and_then(|end| whole.get(end + 5..end + 9)) {
+        let length = u32::from_le_bytes(length.try_into().unwrap());
+        ends.push(ends.last().unwrap() + 9 + usize::try_from(length).unwrap() + 2);
+    }
+    assert_eq!(ends.last(), Some(&whole.len()));
+    let is_kept = |read: &InboundMail, octets: &[u8]| {
+        let content =
+            |file: &Attachment| file.content.as_ref().is_some_and(|kept| kept.octets() == octets);
+        read.attachments.iter().any(|file| file.name.starts_with("winmail") && content(file))
+    };
+    // What is cut between two attributes is as good as whole.
+    for cut in (0..whole.len()).filter(|cut| !ends.contains(cut)) {
+        let octets = &whole[..cut];
+        assert!(is_kept(&mail("", TNEF, octets), octets), "cut to {cut} octets");
+    }
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let read = mail("", TNEF, &damaged);
+    assert_eq!(read.new_text, "The vendor replaces the card.\n");
+    assert_eq!(names(&read), ["Cards – all.xlsx", "Re cards.txt", "winmail, damaged.dat"]);
+    assert!(is_kept(&read, &damaged));
+    assert_eq!(
+        names(&mail("", TNEF, &[&whole[..], b"\r\n"].concat())).len(),
+        2,
+        "a line end is no damage"
+    );
 }
 
 #[test]

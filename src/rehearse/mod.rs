@@ -19,7 +19,8 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::mail::Address;
 use crate::mail::ids::Secret;
-use crate::store::rows::{Client, NewInbound, Route, Undelivered};
+use crate::render::inbox::{InboxLine, render_inbox};
+use crate::store::rows::{Client, InboxRow, NewInbound, Route, Undelivered};
 use crate::store::{Store, StoreError};
 use mailbox::{Mailboxes, Reply, Sent};
 use script::{Act, Part, Script, ScriptError, Step};
@@ -105,6 +106,18 @@ fn indented(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A row of the inbox as a line of its list.
+pub fn inbox_line(row: &InboxRow) -> InboxLine<'_> {
+    InboxLine {
+        id: row.id,
+        state: row.state.name(),
+        received_at: row.received_at,
+        from: &row.from,
+        incident: row.incident,
+        reason: &row.reason,
+    }
+}
+
 struct Rehearsal {
     engine: Engine,
     mailboxes: Mailboxes,
@@ -159,9 +172,13 @@ impl Rehearsal {
         if !step.body.is_empty() {
             text = format!("{text}\n{}", indented(&step.body));
         }
-        if let Act::Show(key) = &step.act {
-            let shown = self.show(key, step.line).await?;
-            text = format!("{text}\n{}", indented(&shown));
+        let printed = match &step.act {
+            Act::Show(key) => Some(self.show(key, step.line).await?),
+            Act::InboxList => Some(self.inbox().await?),
+            _ => None,
+        };
+        if let Some(printed) = printed {
+            text = format!("{text}\n{}", indented(&printed));
         }
         self.block(&text);
         self.act(step).await?;
@@ -212,7 +229,12 @@ impl Rehearsal {
             Act::RelayRefuses(address) => {
                 self.refused.push(Address::read(address).map_err(|problem| error(problem.to_string()))?);
             }
-            Act::Wait | Act::Show(_) => {}
+            Act::ReadAgain(id) => {
+                if !self.engine.store.read_again(*id).await? {
+                    return Err(error(format!("message {id} does not lie in the inbox")));
+                }
+            }
+            Act::Wait | Act::Show(_) | Act::InboxList => {}
         }
         Ok(())
     }
@@ -329,6 +351,12 @@ impl Rehearsal {
         let format = if local.format("%S").to_string() == "00" { "%H:%M" } else { "%H:%M:%S" };
         let _ = write!(text, "{}", local.format(format));
         text
+    }
+
+    async fn inbox(&self) -> Result<String, RehearsalError> {
+        let rows = self.engine.store.load_inbox(false, ROWS_AT_ONCE).await?;
+        let lines: Vec<_> = rows.iter().map(inbox_line).collect();
+        Ok(render_inbox(&lines, &self.engine.policy()))
     }
 
     async fn show(&self, key: &str, line: usize) -> Result<String, RehearsalError> {

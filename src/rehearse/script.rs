@@ -93,6 +93,17 @@ pub enum Act {
     RelayRefuses(String),
     /// Prints the state of an incident.
     Show(String),
+    /// Prints what lies in the inbox, as `firebell inbox list` does.
+    InboxList,
+    /// The operator has a message read again, as `firebell inbox read-again ID` does.
+    ReadAgain(i64),
+}
+
+impl Act {
+    /// Whether what stands below the step is what the server prints.
+    fn prints(&self) -> bool {
+        matches!(self, Self::Show(_) | Self::InboxList)
+    }
 }
 
 /// Why a script cannot be played.
@@ -142,7 +153,7 @@ pub fn read_script(text: &str) -> Result<Script, ScriptError> {
         let at = heading.instant(clock).map_err(error)?;
         clock = Some(at);
         let act = read_act(heading.rest).map_err(error)?;
-        let body = if matches!(act, Act::Show(_)) { String::new() } else { body };
+        let body = if act.prints() { String::new() } else { body };
         parts.push(Part::Step(Step { at, act, heading: line.to_owned(), body, line: line_number }));
     }
     flush(&mut words, &mut parts);
@@ -226,8 +237,12 @@ fn read_act(text: &str) -> Result<Act, String> {
         ["relay", "up"] => Ok(Act::RelayUp),
         ["relay", "refuses", address] => Ok(Act::RelayRefuses((*address).to_owned())),
         ["show", key] => Ok(Act::Show((*key).to_owned())),
+        ["inbox", "list"] => Ok(Act::InboxList),
+        ["inbox", "read-again", id] => {
+            id.parse().map(Act::ReadAgain).map_err(|_| format!("`{id}` is no message's number"))
+        }
         _ => Err(format!(
-            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show …"
+            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show, inbox …"
         )),
     }
 }

@@ -301,6 +301,13 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
         "{accepted}{kept_with_it} If not, do nothing: {unheard}. Nobody else has seen it.",
     ));
     paper.prose(&format!("{why}{others}"));
+    if held.unread.is_some() {
+        paper.prose(&format!(
+            "Its text could not be read; whoever looks after the server prints it with \
+             `firebell inbox show {}`.",
+            held.id,
+        ));
+    }
     let to = policy.address.tagged(&format!("held.{}.{TOKEN_MARK}", held.id));
     paper.actions(vec![action("To accept it", "confirm", &to, &own_subject)]);
     let mut facts = vec![

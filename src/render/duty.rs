@@ -43,6 +43,11 @@ pub fn render_take_command(
         "To command is to coordinate, not to fix: name who does what, keep the severity right, and \
          see that an update goes out on time. You can hand over at any moment.",
     );
+    for_commander(context, subject, paper)
+}
+
+/// With what whoever commands has to know.
+fn for_commander(context: &Context<'_>, subject: String, mut paper: Paper) -> Letter {
     let mut rows = context.summary_facts();
     rows.push(facts("Involved", context.involved_lines()));
     rows.push(facts("Customer impact", context.impact_lines()));
@@ -70,12 +75,7 @@ fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Lette
     ));
     paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
     paper.actions(vec![context.action("To take command yourself", "I have command", &subject)]);
-    let mut rows = context.summary_facts();
-    rows.push(facts("Involved", context.involved_lines()));
-    rows.push(facts("Customer impact", context.impact_lines()));
-    rows.extend(context.times());
-    paper.facts(rows);
-    context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
+    for_commander(context, subject, paper)
 }
 
 fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String {
@@ -259,6 +259,6 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemPublished => "the postmortem",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
-        Purpose::Operator => "a notice to the operator",
+        Purpose::Operator | Purpose::Stuck => "a notice to the operator",
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod context;
 mod digest;
 mod duty;
+pub mod inbox;
 mod news;
 mod operator;
 mod paper;
@@ -22,7 +23,7 @@ use chrono::{DateTime, Utc};
 
 pub use answer::{HeldReport, render_guide, render_held, render_on_call, render_review, render_unread};
 pub use digest::render_digest;
-pub use operator::{Unreadable, render_damaged, render_stuck, render_unreadable};
+pub use operator::{Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable};
 pub use reminder::render_reminders;
 
 use crate::incident::state::Person;

@@ -32,13 +32,15 @@ pub fn render_unreadable(policy: &Policy, message: &Unreadable<'_>, now: DateTim
     } else {
         "Its sender has heard nothing: please tell them."
     };
+    let id = message.id;
     paper.prose(&format!(
-        "Please look at it, and if it reports an incident, declare it yourself: nothing was done with \
-         it. {sender} It is stored whole.",
+        "Please look at it with `firebell inbox show {id}`, and if it reports an incident, declare it \
+         yourself: nothing was done with it. {sender} It is stored whole; when what broke it is mended, \
+         `firebell inbox read-again {id}` has the server read it once more.",
     ));
     paper.facts(vec![
-        fact("Message", format!("number {} of the inbound mail", message.id)),
-        fact("From", clipped(message.from, 200)),
+        fact("Message", id.to_string()),
+        fact("From", clipped(if message.from.is_empty() { "nobody" } else { message.from }, 200)),
         fact("Noticed", when::full(now, policy)),
         fact("Why", clipped(message.why, 400)),
     ]);
@@ -46,21 +48,31 @@ pub fn render_unreadable(policy: &Policy, message: &Unreadable<'_>, now: DateTim
 }
 
 /// For the operator: mail does not move.
+///
+/// It takes the way of the mail that waits, so it may come when all is over: what it says of a time is
+/// true whenever it is read.
 pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: DateTime<Utc>) -> Letter {
-    let subject = "Mail does not move";
-    let mut paper = Paper::new(subject, one_line(&policy.name));
+    let noticed = when::full(now, policy);
+    let mails = if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") };
+    let subject = format!("Mail did not move at {noticed}");
+    let mut paper =
+        Paper::new(format!("{mails} waited for the relay at {noticed}"), one_line(&policy.name));
     paper.prose(
-        "Please look at the relay: mail of ours waits for it, and people may not know what is asked of \
-         them. `firebell outbox list` names each mail and what the relay said, `firebell check` tries \
-         the relay, `firebell outbox retry --all` does not wait for the next try. You are told once a \
-         day.",
+        "Please look now whether mail moves again: `firebell outbox list` names what still waits, and what the \
+         relay said. When it names nothing, all is sent, and nothing is wanted of you.",
+    );
+    paper.prose(
+        "When mail still waits, people do not know what is asked of them. `firebell check` tries the \
+         relay, and `firebell outbox retry --all` does not wait for the next try. You are told again \
+         after a day.",
     );
     paper.facts(vec![
-        fact("Waiting", if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") }),
+        fact("Waiting", mails),
         fact("Oldest", when::full(since, policy)),
-        fact("Noticed", when::full(now, policy)),
+        fact("Noticed", noticed),
     ]);
-    letter(Purpose::Operator, "Firebell", subject, &paper)
+    paper.foot("This notice went the same way: where it comes late, the relay takes mail again.");
+    letter(Purpose::Stuck, "Firebell", &subject, &paper)
 }
 
 /// For the operator: something stored cannot be read any more, and was taken out of the way.
@@ -74,4 +86,26 @@ pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter
     ));
     paper.facts(vec![fact("Noticed", when::full(now, policy))]);
     letter(Purpose::Operator, "Firebell", &subject, &paper)
+}
+
+/// For the operator: the mailbox cannot be read.
+pub fn render_unread_mailbox(
+    policy: &Policy,
+    since: DateTime<Utc>,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Letter {
+    let subject = "The mailbox cannot be read";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please mend it: whatever is written to it is not known here, and nobody who writes learns of \
+         that. `firebell check` tries it and names what is wrong. It is tried again all the time, and \
+         nothing in it is lost. You are told once a day.",
+    );
+    paper.facts(vec![
+        fact("Why", clipped(why, 400)),
+        fact("Since", when::full(since, policy)),
+        fact("Noticed", when::full(now, policy)),
+    ]);
+    letter(Purpose::Operator, "Firebell", subject, &paper)
 }

@@ -209,7 +209,8 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether a character would do something to a terminal or a line rather than stand in it.
+pub fn is_unsafe(c: char) -> bool {
     c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

@@ -9,6 +9,7 @@ use super::engines::{Value, statements};
 use super::octets::unpack;
 use super::{Store, Stored, Write};
 use crate::incident::decision::{Attached, Entry};
+use crate::mail::Attachment;
 
 statements! {
     LOAD_HASHES = "select hash, size_octets from attachment where incident = $1 and hash is not null";
@@ -48,6 +49,11 @@ impl Store {
 }
 
 impl Write {
+    /// Gives an entry of the timeline further files, behind the `before` that it has.
+    pub fn add_files(&mut self, incident: i64, seq: i64, before: usize, files: &[Attachment]) {
+        self.pending.add_attachments(incident, seq, before, files);
+    }
+
     /// The hashes and sizes in octets of all files that an incident keeps.
     pub async fn load_file_sizes(&mut self, incident: i64) -> Stored<BTreeMap<String, i64>> {
         self.flush().await?;

@@ -22,6 +22,9 @@ statements! {
     LOAD_OF_BOTH = "
         select id, at, incident, inbound, who, proof, outcome from audit
         where incident = $1 and who = $2 order by id desc limit $3";
+    LOAD_OF_INBOUND = "
+        select id, at, incident, inbound, who, proof, outcome from audit
+        where inbound = $1 order by id";
     /// What became of no incident goes with the message itself.
     FORGET = "delete from audit where incident is null and at < $1";
 }
@@ -48,6 +51,12 @@ impl Store {
         };
         values.push(limit.into());
         let rows: Vec<Columns> = self.engine.load(statement, values).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// What was decided of one message, the oldest first.
+    pub async fn load_audit_of(&self, inbound: i64) -> Stored<Vec<AuditRow>> {
+        let rows: Vec<Columns> = self.engine.load(LOAD_OF_INBOUND, vec![inbound.into()]).await?;
         rows.into_iter().map(read).collect()
     }
 

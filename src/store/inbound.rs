@@ -65,6 +65,7 @@ statements! {
         select id, received_at, reverse_path, recipients, network_trusted, login, client, hello, route,
                octets, state, attempts, authentication
         from inbound where incident = $1 and octets is not null order by received_at, id";
+    COUNT_FORGOTTEN = "select count(*) from inbound where incident = $1 and octets is null";
     /// Whoever dies over it lets the lease lapse, and it is asked about again.
     LEASE_UNPROVEN = "
         update inbound set leased_until = $2
@@ -97,9 +98,10 @@ statements! {
     HOLD_WITH = "update inbound set held_with = $2 where id = $1";
     LOAD_HELD_WITH = "
         select id from inbound where held_with = $1 and state = 'held' order by id limit $2";
-    /// Never of a message that waits to be read.
+    /// Never of a message that waits to be read. What is forgotten leaves the inbox: nobody can do
+    /// anything with it.
     FORGET_RAW = "
-        update inbound set octets = null
+        update inbound set octets = null, reason = null
         where id in (select id from inbound where octets is not null and received_at < $1
                      and state not in ('waiting', 'unproven') order by received_at limit $2)";
 }
@@ -216,11 +218,23 @@ impl Store {
         Ok(counts.first().map_or(0, |(count,)| *count))
     }
 
+    /// A message as it came; `None` also when its octets were forgotten.
+    pub async fn load_message(&self, id: i64) -> Stored<Option<Inbound>> {
+        let rows: Vec<InboundRow> = self.engine.load(LOAD_ONE, vec![id.into()]).await?;
+        rows.into_iter().next().map(|row| Ok(row.read()?.0)).transpose()
+    }
+
     /// The raw messages of an incident, oldest first, without those that were forgotten: for the
     /// mbox export.
     pub async fn load_messages(&self, number: i64) -> Stored<Vec<NewInbound>> {
         let rows: Vec<InboundRow> = self.engine.load(LOAD_OF_INCIDENT, vec![number.into()]).await?;
         rows.into_iter().map(|row| Ok(row.read()?.0.message)).collect()
+    }
+
+    /// How many messages of an incident were forgotten.
+    pub async fn count_forgotten(&self, number: i64) -> Stored<i64> {
+        let counts: Vec<(i64,)> = self.engine.load(COUNT_FORGOTTEN, vec![number.into()]).await?;
+        Ok(counts.first().map_or(0, |(count,)| *count))
     }
 
     /// Deletes raw octets of messages received before `before`, keeping their rows. Messages that
@@ -311,15 +325,17 @@ impl Write {
         Ok(Some((read_variant(&state, &InboundState::NAMES, "message's state")?, incident)))
     }
 
-    /// Keeps what became of a message.
+    /// Keeps what became of a message. `reason` is why it lies in the inbox; `None` when it does not.
     pub async fn mark_inbound(
         &mut self,
         id: i64,
         state: InboundState,
         incident: Option<i64>,
+        reason: Option<&str>,
         now: DateTime<Utc>,
     ) -> Stored<()> {
-        self.pending.marks.insert(id, (state.name(), incident, micros(now)));
+        let reason = reason.map(plain);
+        self.pending.marks.insert(id, (state.name(), incident, micros(now), reason));
         self.flush_much().await
     }
 

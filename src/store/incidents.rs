@@ -237,7 +237,7 @@ impl Write {
     ) -> Stored<()> {
         let recorded_at = micros(recorded_at);
         for entry in entries {
-            self.pending.add_attachments(number, entry.seq, &entry.source.attachments);
+            self.pending.add_attachments(number, entry.seq, 0, &entry.source.attachments);
         }
         self.pending.entries.extend(entries.iter().map(|entry| {
             let author = entry.author.as_ref();

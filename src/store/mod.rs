@@ -17,6 +17,7 @@ mod dead;
 mod engines;
 mod forgetting;
 mod inbound;
+mod inbox;
 mod incidents;
 mod ledgers;
 mod mailboxes;
@@ -94,6 +95,7 @@ impl Store {
             dead::ALL,
             forgetting::ALL,
             inbound::ALL,
+            inbox::ALL,
             mailboxes::ALL,
             incidents::ALL,
             audit::ALL,

@@ -124,10 +124,14 @@ statements! {
         select min(case when o.attempts = 0 then o.due_at else l.created_at end), count(*)
         from outbox o join letter l on l.id = o.letter
         where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
-        and (o.attempts > 0 or o.due_at <= $2) and l.purpose <> 'operator'";
-    COUNT_WAITING = "
-        select state, count(*) from outbox
-        where state in ('queued', 'deferred', 'uncertain') group by state";
+        and (o.attempts > 0 or o.due_at <= $2) and l.purpose not in ('operator', 'stuck')";
+    SETTLE_STUCK = "
+        update outbox set state = 'superseded'
+        where state in ('queued', 'deferred', 'uncertain')
+        and exists (select 1 from letter l where l.id = outbox.letter and l.purpose = 'stuck')";
+    /// What was accepted is nearly all, and nobody counts it for a figure.
+    COUNT_UNSENT = "
+        select state, count(*) from outbox where state <> 'accepted' group by state";
     SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
     LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
     CANCEL = "
@@ -343,9 +347,14 @@ impl Store {
         Ok(Some((read_instant(since)?, count)))
     }
 
-    /// How many mails wait in each state; none where none does.
-    pub async fn count_waiting_outbox(&self) -> Stored<Vec<(OutboxState, i64)>> {
-        let rows: Vec<(String, i64)> = self.engine.load(COUNT_WAITING, vec![]).await?;
+    /// Takes notices that mail does not move out of the queue; returns how many.
+    pub async fn settle_stuck(&self) -> Stored<u64> {
+        self.engine.execute(SETTLE_STUCK, vec![]).await
+    }
+
+    /// How many mails are in each state but that of having been accepted; none where none is.
+    pub async fn count_unsent_outbox(&self) -> Stored<Vec<(OutboxState, i64)>> {
+        let rows: Vec<(String, i64)> = self.engine.load(COUNT_UNSENT, vec![]).await?;
         let read = |(state, count): (String, i64)| {
             Ok((read_variant(&state, &OutboxState::NAMES, "mail's state")?, count))
         };
@@ -504,6 +513,11 @@ impl Write {
     pub async fn settle(&mut self, incident: i64, purposes: &[Purpose]) -> Stored<u64> {
         let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
         self.transaction.execute(SETTLE, vec![incident.into(), rows(&purposes)]).await
+    }
+
+    /// As [`Store::settle_stuck`].
+    pub async fn settle_stuck(&mut self) -> Stored<u64> {
+        self.transaction.execute(SETTLE_STUCK, vec![]).await
     }
 
     pub async fn load_letter(&mut self, letter: i64) -> Stored<Option<NewLetter>> {

@@ -71,7 +71,7 @@ statements! {
         select cast(value->>0 as bigint), value->>1, cast(value->>2 as bigint) from json_each($1)";
     MARK_INBOUND = "
         update inbound set state = value->>1, incident = cast(value->>2 as bigint),
-               read_at = cast(value->>3 as bigint)
+               read_at = cast(value->>3 as bigint), reason = value->>4
         from json_each($1) where inbound.id = cast(value->>0 as bigint)";
 }
 
@@ -91,8 +91,8 @@ pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, 
 pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>, i64);
 /// Kind, when to wake.
 type DeadlineColumns = (String, i64);
-/// State, incident, read at.
-pub(super) type MarkColumns = (&'static str, Option<i64>, i64);
+/// State, incident, read at, reason.
+pub(super) type MarkColumns = (&'static str, Option<i64>, i64, Option<String>);
 
 /// What waits.
 #[derive(Default)]
@@ -134,8 +134,15 @@ impl Pending {
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
 
-    pub(super) fn add_attachments(&mut self, incident: i64, seq: i64, attachments: &[Attachment]) {
-        for (position, attachment) in attachments.iter().enumerate() {
+    /// Files of an entry, behind the `before` that it has.
+    pub(super) fn add_attachments(
+        &mut self,
+        incident: i64,
+        seq: i64,
+        before: usize,
+        attachments: &[Attachment],
+    ) {
+        for (position, attachment) in (before..).zip(attachments) {
             let hash = attachment.content.as_ref().map(Content::hash);
             let name = plain(&attachment.name);
             let size_octets = attachment.size_octets;
@@ -203,7 +210,7 @@ impl Write {
         if !pending.marks.is_empty() {
             let marks: Vec<_> = std::mem::take(&mut pending.marks)
                 .into_iter()
-                .map(|(id, (state, incident, read_at))| (id, state, incident, read_at))
+                .map(|(id, (state, incident, read_at, reason))| (id, state, incident, read_at, reason))
                 .collect();
             due.push((MARK_INBOUND, vec![rows(&marks)]));
         }

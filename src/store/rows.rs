@@ -144,6 +144,19 @@ pub enum InboundState {
     SetAside,
 }
 
+/// A received message, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxRow {
+    pub id: i64,
+    pub received_at: DateTime<Utc>,
+    /// Whom it claims to be from, else its reverse-path; empty where it names nobody.
+    pub from: String,
+    pub state: InboundState,
+    pub incident: Option<i64>,
+    /// Why it lies in the inbox; empty where it does not.
+    pub reason: String,
+}
+
 /// An incident with the guard of its row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredIncident {

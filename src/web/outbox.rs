@@ -21,7 +21,7 @@ pub struct Movement {
     /// The oldest has waited for longer than the configured limit.
     pub stuck: Option<String>,
     pub away: Vec<String>,
-    /// How many wait, by state.
+    /// How many wait, failed or are held, by state.
     pub waiting: Vec<(&'static str, i64)>,
 }
 
@@ -54,17 +54,16 @@ pub struct OutboxLine {
 impl Movement {
     async fn load(engine: &Engine) -> Result<Self, StoreError> {
         let (policy, now) = (engine.policy(), engine.clock.now());
-        let oldest = engine.store.waiting_outbox(now).await?;
-        let stuck = oldest.filter(|(since, _)| now - *since > policy.stuck_after);
-        let stuck = stuck.map(|(since, count)| {
+        let stuck = engine.stuck_mail().await?.map(|(since, count)| {
             let since = when::brief(since, &policy, now);
             let limit = when::span(policy.stuck_after);
             let mails =
                 if count == 1 { "1 mail waits".to_owned() } else { format!("{count} mails wait") };
             format!("Mail does not move: {mails}, since {since}, longer than {limit}.")
         });
-        let waiting = engine.store.count_waiting_outbox().await?;
-        let waiting = waiting.into_iter().map(|(state, count)| (state.name(), count)).collect();
+        let waiting = engine.store.count_unsent_outbox().await?.into_iter();
+        let unsettled = waiting.filter(|(state, _)| OutboxState::UNSETTLED.contains(state));
+        let waiting = unsettled.map(|(state, count)| (state.name(), count)).collect();
         Ok(Self { stuck, away: engine.meters.relays_away(), waiting })
     }
 }

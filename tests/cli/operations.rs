@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sqlx::Connection;
 
-use super::{Place, REPORT, STATE_WITHIN, Server};
+use super::{Place, REPORT, STATE_WITHIN, Server, behind};
 
 #[test]
 fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
@@ -66,30 +66,50 @@ fn metrics_count_what_goes_through_and_name_nobody() {
     let away = "From: bob@example.org\nTo: incidents@example.org\nSubject: Away\n\
                 Message-ID: <away@example.org>\nAuto-Submitted: auto-replied\n\nI am away.\n";
     deliver(&place.path("lmtp"), "bob@example.org", away);
+    let strangers = "From: eve@elsewhere.example\nTo: incidents@example.org\nSubject: Down?\n\
+                     Message-ID: <eve@elsewhere.example>\n\nNobody can pay.\n";
+    deliver(&place.path("lmtp"), "eve@elsewhere.example", strangers);
     let end = Instant::now() + STATE_WITHIN;
     let metrics = loop {
         let metrics = server.page("/metrics");
         let passed = !metrics.contains("firebell_deadline_late_seconds_count 0\n");
         if passed
             && metrics.contains("{outcome=\"filed\"} 1\n")
-            && metrics.contains("_oldest_seconds 0\n")
+            && metrics.contains("{outcome=\"held\"} 1\n")
+            && !metrics.contains("firebell_mails_accepted_total 0\n")
+            && metrics.contains("firebell_outbox_oldest_seconds 0\n")
         {
             break metrics;
         }
         assert!(Instant::now() < end, "waited in vain; last came\n{metrics}");
     };
     for line in [
-        "firebell_messages_accepted_total 2",
+        "firebell_messages_accepted_total 3",
         "firebell_messages_read_total{outcome=\"read\"} 1",
         "firebell_messages_waiting 0",
         "firebell_relay_up{relay=\"maildir\"} 1",
         "firebell_timeline_seconds_count 1",
-        "firebell_outbox_mails{state=\"deferred\"} 0",
+        "firebell_inbox_messages{state=\"held\"} 1",
+        "firebell_inbox_messages{state=\"set-aside\"} 0",
+        "firebell_inbox_messages{state=\"filed\"} 1",
     ] {
         assert!(metrics.lines().any(|shown| shown == line), "{line} is not in\n{metrics}");
     }
-    for secret in ["example.org", "checkout", "Bob"] {
+    for secret in ["example.org", "elsewhere", "checkout", "Bob"] {
         assert!(!metrics.contains(secret), "{metrics}");
+    }
+    // As when delivery reports say that they do not arrive.
+    behind(&place, "update outbox set state = 'refused' where state = 'accepted'");
+    let metrics = server.page("/metrics");
+    let figure = |name: &str| -> u64 {
+        let mut figures = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        let figure = figures.next().unwrap_or_else(|| panic!("{name} is not in\n{metrics}"));
+        figure.trim().parse().unwrap()
+    };
+    assert!(figure("firebell_mails_accepted_total") > 0, "{metrics}");
+    assert!(figure("firebell_outbox_mails{state=\"refused\"}") > 0, "{metrics}");
+    for state in ["queued", "deferred", "uncertain", "held", "expired", "superseded", "cancelled"] {
+        figure(&format!("firebell_outbox_mails{{state=\"{state}\"}}"));
     }
 }
 

@@ -6,14 +6,17 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use async_imap::imap_proto::{
     AttributeValue, Capability, MailboxDatum, RequestId, Response, ResponseCode, Status,
 };
 use async_imap::{Client, Session};
-use tokio::io::{AsyncRead, AsyncWrite, BufWriter};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -32,10 +35,23 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
 /// Every command that carries no message. A server that needs longer is not there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// A batch of messages over a bad line.
-const FETCH_WITHIN: Duration = Duration::from_secs(300);
 /// Untagged answers to one command: two for each of the messages that a mailbox can sensibly hold.
 const RESPONSES_MAX: usize = 1_000_000;
+
+/// How long a batch of messages may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Without a single octet: a slow disk needs minutes, a dead connection says nothing for ever.
+    pub silence: Duration,
+    /// In all, over a bad line.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(150), whole: Duration::from_secs(3600) }
+    }
+}
 
 /// Why a mailbox cannot be read, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +85,50 @@ pub enum ImapError {
 /// The socket, with TLS or without.
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Wire for T {}
+
+/// The socket, and how much was heard on it: a message that comes slowly comes nevertheless.
+#[derive(Debug)]
+struct Line {
+    wire: Box<dyn Wire>,
+    heard: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = room.filled().len();
+        let read = Pin::new(&mut self.wire).poll_read(context, room);
+        self.heard.fetch_add((room.filled().len() - before) as u64, Ordering::Relaxed);
+        read
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        octets: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(context, octets)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(context)
+    }
+}
 
 /// What the server said to a command.
 pub(super) struct Answer {
@@ -115,7 +175,9 @@ pub struct Abilities {
 
 /// A connection on which we are logged in.
 pub(super) struct Connection {
-    session: Session<Box<dyn Wire>>,
+    session: Session<Line>,
+    heard: Arc<AtomicU64>,
+    patience: Patience,
     pub(super) abilities: Abilities,
     /// How many messages there are. Servers repeat it, so that only another number is news.
     exists: u32,
@@ -129,18 +191,20 @@ impl Connection {
     /// # Errors
     ///
     /// [`ImapError`]: which step failed, and what to do.
-    pub(super) async fn open(mailbox: &Mailbox) -> Result<Self, ImapError> {
+    pub(super) async fn open(mailbox: &Mailbox, patience: Patience) -> Result<Self, ImapError> {
         let secret = credential::read(&mailbox.credential).await.map_err(ImapError::Credential)?;
-        let wire = connect(mailbox).await?;
+        let heard = Arc::<AtomicU64>::default();
+        let line = Line { wire: connect(mailbox).await?, heard: heard.clone() };
         let place = place(mailbox);
-        let client = timeout(CONNECT_WITHIN, greet(Client::new(wire)))
+        let client = timeout(CONNECT_WITHIN, greet(Client::new(line)))
             .await
             .unwrap_or_else(|_| Err("it did not greet us in time".to_owned()))
             .map_err(|why| ImapError::Unreachable(place, why))?;
         let session = timeout(LOGIN_WITHIN, log_in(client, &mailbox.login, secret))
             .await
             .unwrap_or_else(|_| Err(ImapError::Broken("no answer to the login".to_owned())))?;
-        let mut connection = Self { session, abilities: Abilities::default(), exists: 0, news: false };
+        let abilities = Abilities::default();
+        let mut connection = Self { session, heard, patience, abilities, exists: 0, news: false };
         connection.abilities = connection.ask_abilities().await?;
         Ok(connection)
     }
@@ -207,7 +271,7 @@ impl Connection {
     /// Fetches `items` of messages. What the server says of others comes along, too.
     pub(super) async fn fetch(&mut self, uids: &[u32], items: &str) -> Result<Answer, ImapError> {
         let set = uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        self.exchange_within(&format!("UID FETCH {set} (UID {items})"), FETCH_WITHIN).await
+        self.exchange_patiently(&format!("UID FETCH {set} (UID {items})")).await
     }
 
     /// Moves messages to another folder.
@@ -289,11 +353,23 @@ impl Connection {
     }
 
     async fn exchange(&mut self, command: &str) -> Result<Answer, ImapError> {
-        self.exchange_within(command, ANSWER_WITHIN).await
+        timeout(ANSWER_WITHIN, self.exchange_whole(command)).await.unwrap_or_else(|_| Err(silent()))
     }
 
-    async fn exchange_within(&mut self, command: &str, within: Duration) -> Result<Answer, ImapError> {
-        timeout(within, self.exchange_whole(command)).await.unwrap_or_else(|_| Err(silent()))
+    /// Waits as long as something comes.
+    async fn exchange_patiently(&mut self, command: &str) -> Result<Answer, ImapError> {
+        let (heard, patience) = (self.heard.clone(), self.patience);
+        let end = Instant::now() + patience.whole;
+        let mut exchange = std::pin::pin!(self.exchange_whole(command));
+        loop {
+            let before = heard.load(Ordering::Relaxed);
+            let look_at = end.min(Instant::now() + patience.silence);
+            match timeout_at(look_at, &mut exchange).await {
+                Ok(answer) => return answer,
+                Err(_) if look_at < end && heard.load(Ordering::Relaxed) != before => {}
+                Err(_) => return Err(silent()),
+            }
+        }
     }
 
     async fn exchange_whole(&mut self, command: &str) -> Result<Answer, ImapError> {
@@ -474,7 +550,7 @@ fn tls_config(mailbox: &Mailbox) -> Result<ClientConfig, ImapError> {
 }
 
 /// Reads the greeting (RFC 9051 section 7.1).
-async fn greet(mut client: Client<Box<dyn Wire>>) -> Result<Client<Box<dyn Wire>>, String> {
+async fn greet(mut client: Client<Line>) -> Result<Client<Line>, String> {
     let greeting = client.read_response().await.map_err(|error| shorten(&error.to_string()))?;
     let Some(greeting) = greeting else { return Err("it closed the connection".to_owned()) };
     match greeting.parsed() {
@@ -490,11 +566,7 @@ async fn greet(mut client: Client<Box<dyn Wire>>) -> Result<Client<Box<dyn Wire>
     }
 }
 
-async fn log_in(
-    client: Client<Box<dyn Wire>>,
-    login: &str,
-    secret: Secret,
-) -> Result<Session<Box<dyn Wire>>, ImapError> {
+async fn log_in(client: Client<Line>, login: &str, secret: Secret) -> Result<Session<Line>, ImapError> {
     let outcome = match secret {
         Secret::Password(password) => client.login(login, &password).await,
         Secret::Token(token) => client.authenticate("XOAUTH2", XOAuth2::new(login, &token)).await,

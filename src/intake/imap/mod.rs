@@ -18,12 +18,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
-pub use connection::{Abilities, ImapError};
+pub use connection::{Abilities, ImapError, Patience};
 
 use crate::clock::Clock;
 use crate::config::Mailbox;
 use crate::ids::Ids;
 use crate::mail::OwnAddress;
+use crate::meters::Meters;
 use crate::store::Store;
 use connection::Connection;
 
@@ -41,6 +42,9 @@ pub struct Settings {
     pub store: Store,
     pub ids: Ids,
     pub clock: Clock,
+    pub patience: Patience,
+    /// Told whether the mailbox can be read.
+    pub meters: Meters,
     /// Wakes whoever reads stored messages.
     pub arrivals: Arc<Notify>,
 }
@@ -67,6 +71,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) {
             error = reading::read_until_it_breaks(&settings, &mut memory) => error,
         };
         memory.note_break();
+        settings.meters.mailbox_failed(settings.clock.now(), &error.to_string());
         let pause = pause_after(memory.failures, &error, chance());
         // Connections end now and then; what the operator must mend is said at once.
         if memory.failures == 0 && matches!(error, ImapError::Broken(_)) {
@@ -110,7 +115,7 @@ fn chance() -> u32 {
 ///
 /// [`ImapError`]: what is wrong, and what to do about it.
 pub async fn check(mailbox: &Mailbox) -> Result<Abilities, ImapError> {
-    let mut connection = Connection::open(mailbox).await?;
+    let mut connection = Connection::open(mailbox, Patience::default()).await?;
     let looked = async {
         connection.open_folder(&mailbox.folder, false).await?;
         match &mailbox.move_to {

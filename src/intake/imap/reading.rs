@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::connection::{Connection, ImapError, Opened};
 use super::{Memory, Settings};
 use crate::intake::envelope::{read_fields, read_recipients, read_reverse_path};
-use crate::intake::sources::MESSAGE_OCTETS_MAX;
+use crate::mail::MESSAGE_OCTETS_MAX;
 use crate::store::StoreError;
 use crate::store::rows::{Client, MailboxCursor, NewInbound, Route, Unfetched};
 
@@ -48,7 +48,7 @@ enum Fetched {
 /// Connects, reads what is new, and goes on until something breaks; returns what.
 pub(super) async fn read_until_it_breaks(settings: &Settings, memory: &mut Memory) -> ImapError {
     let outcome = async {
-        let connection = Connection::open(&settings.mailbox).await?;
+        let connection = Connection::open(&settings.mailbox, settings.patience).await?;
         Reader::open(settings, memory, connection).await?.read().await
     };
     match outcome.await {
@@ -95,6 +95,7 @@ impl<'a> Reader<'a> {
                 self.read_missing().await?;
                 look_for_missing_at = Instant::now() + every;
             }
+            self.settings.meters.mailbox_read(self.settings.clock.now());
             self.connection.wait_for_news(Instant::now() + every).await?;
             // Only now: a server that ends every connection soon is not asked for one every second.
             self.memory.failures = 0;

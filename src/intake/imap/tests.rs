@@ -16,8 +16,11 @@ use crate::config::Credential;
 use crate::mail::Address;
 use crate::store::rows::Route;
 
-/// What the server says to a command; `TAG` stands for the command's tag, and a line `close` ends
-/// the connection.
+#[path = "slow_tests.rs"]
+mod slow;
+
+/// What the server says to a command; `TAG` stands for the command's tag, `PAUSE` for a wait, and a line
+/// `close` ends the connection.
 type Script = fn(&str) -> Option<&'static str>;
 
 /// What every server says, unless a test wants it otherwise.
@@ -32,6 +35,9 @@ fn usual(command: &str) -> &'static str {
         _ => "TAG OK done\r\n",
     }
 }
+
+/// Between two pieces of what a slow server says.
+const PAUSE: Duration = Duration::from_millis(80);
 
 async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, script: Script) -> Vec<String> {
     let mut heard = Vec::new();
@@ -53,7 +59,13 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, script: Script) -> 
             Some(before) => (before, true),
             None => (answer, false),
         };
-        said = stream.write_all(answer.replace("TAG", &tag).as_bytes()).await.and(stream.flush().await);
+        for (number, piece) in answer.replace("TAG", &tag).split("PAUSE").enumerate() {
+            // A client that waits says nothing; one that gave up has closed.
+            if number > 0 && tokio::time::timeout(PAUSE, stream.fill_buf()).await.is_ok() {
+                break;
+            }
+            said = stream.write_all(piece.as_bytes()).await.and(stream.flush().await);
+        }
         heard.push(command);
         line.clear();
         if closes {
@@ -95,7 +107,7 @@ struct Place {
     fake: Fake,
     settings: Settings,
     memory: Memory,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Place {
@@ -121,9 +133,11 @@ impl Place {
             store: Store::open(&database).await.unwrap(),
             ids: Ids::new(0),
             clock: Clock::system(),
+            patience: Patience::default(),
+            meters: Meters::default(),
             arrivals: Arc::default(),
         };
-        Self { fake, settings, memory: Memory::default(), _folder: folder }
+        Self { fake, settings, memory: Memory::default(), folder }
     }
 
     /// Serves a mailbox that has been read up to the message before the ninth.

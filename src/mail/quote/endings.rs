@@ -97,6 +97,7 @@ pub(super) const LIST_FOOTERS: &[&str] = &[
     "please read the faq at",
     "archive: http",
     "mailing list archives",
+    "attachment was scrubbed",
 ];
 
 /// What the lines of a signature name.

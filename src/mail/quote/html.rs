@@ -16,24 +16,22 @@ const OPEN_MAX: usize = 10_000;
 /// Pictures whose place is looked for; more than any mail has.
 const PICTURES_MAX: usize = 1_000;
 
+/// What a mail client shows of an HTML part.
+#[derive(Default)]
+pub(in crate::mail) struct Page {
+    /// With a mark in place of each picture, where these were asked for.
+    pub lines: Vec<Line>,
+    /// The Content-IDs of the pictures that came with the message, in their order.
+    pub pictures: Vec<String>,
+}
+
 /// The lines that a mail client shows.
 pub(in crate::mail) fn read_lines(html: &str) -> Vec<Line> {
-    read(html, false).lines
+    read_page(html, false).lines
 }
 
-/// The same with a mark in place of each picture that came with the message, and the Content-IDs of
-/// these in their order.
-pub(in crate::mail) fn read_lines_with_pictures(html: &str) -> (Vec<Line>, Vec<String>) {
-    let writer = read(html, true);
-    (writer.lines, writer.pictures)
-}
-
-/// What stands in place of the picture with this number.
-pub(in crate::mail) fn picture_mark(number: usize) -> String {
-    format!("\u{fffc}{number}\u{fffc}")
-}
-
-fn read(html: &str, marks_pictures: bool) -> Writer {
+/// The lines, and on demand which pictures of the message stand where.
+pub(in crate::mail) fn read_page(html: &str, marks_pictures: bool) -> Page {
     let mut writer = Writer { marks_pictures, ..Writer::default() };
     let html = if html.contains('\0') { html.replace('\0', "").into() } else { Cow::Borrowed(html) };
     read_tokens(&html, |token| match token {
@@ -43,7 +41,43 @@ fn read(html: &str, marks_pictures: bool) -> Writer {
     });
     writer.close_down_to(0);
     writer.finish_line();
-    writer
+    Page { lines: writer.lines, pictures: writer.pictures }
+}
+
+/// Stands on both sides of a picture's number, and is no part of a text in which pictures are marked.
+const MARK: char = '\u{fffc}';
+
+/// What stands in place of the picture with this number.
+pub(in crate::mail) fn picture_mark(number: usize) -> String {
+    format!("{MARK}{number}{MARK}")
+}
+
+impl Page {
+    /// The lines without the marks. Where a picture stood alone is one blank line.
+    pub(in crate::mail) fn unmarked_lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::with_capacity(self.lines.len());
+        let mut stood_alone = false;
+        for line in &self.lines {
+            let is_marked = line.text.contains(MARK);
+            let text = if is_marked { without_marks(&line.text) } else { line.text.clone() };
+            stood_alone = text.is_empty() && (stood_alone || is_marked);
+            if !(stood_alone && lines.last().is_none_or(Line::is_blank)) {
+                lines.push(Line { text, ..*line });
+            }
+        }
+        lines
+    }
+}
+
+fn without_marks(text: &str) -> String {
+    let mut rest = String::with_capacity(text.len());
+    // A mark has a number, so that every second piece is one.
+    for piece in text.split(MARK).step_by(2) {
+        let is_apart = rest.is_empty() || rest.ends_with(' ');
+        rest.push_str(if is_apart { piece.strip_prefix(' ').unwrap_or(piece) } else { piece });
+    }
+    rest.truncate(rest.trim_end().len());
+    rest
 }
 
 /// What an open element does to the lines within it.
@@ -99,14 +133,17 @@ impl Writer {
                     self.space = !self.text.is_empty();
                 }
                 '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}' if self.text.is_empty() => {}
-                _ => {
-                    if std::mem::take(&mut self.space) {
-                        self.text.push(' ');
-                    }
-                    self.text.push(c);
-                }
+                MARK if self.marks_pictures => {}
+                _ => self.put(c),
             }
         }
+    }
+
+    fn put(&mut self, c: char) {
+        if std::mem::take(&mut self.space) {
+            self.text.push(' ');
+        }
+        self.text.push(c);
     }
 
     /// Whether text is seen where it would stand now.
@@ -175,7 +212,7 @@ impl Writer {
         let source = source.map(|(_, value)| value.trim()).unwrap_or_default();
         let id = source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:"));
         if id.is_some() && self.marks_pictures && self.pictures.len() < PICTURES_MAX {
-            self.write(&picture_mark(self.pictures.len()));
+            picture_mark(self.pictures.len()).chars().for_each(|c| self.put(c));
             self.pictures.push(source[4..].to_owned());
         }
     }
@@ -397,6 +434,7 @@ fn is_block(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole_text;
     use super::*;
 
     fn shown(html: &str) -> Vec<(usize, String)> {
@@ -440,6 +478,34 @@ mod tests {
             ("<div hidden><table><tr><td>no</table>no</div>yes", "yes"),
         ] {
             assert_eq!(text(html), seen, "{html}");
+        }
+    }
+
+    #[test]
+    fn lines_are_the_same_with_and_without_their_pictures() {
+        const PICTURE: &str = "<img src='CID:a@b'>";
+        for html in [
+            "a I b",
+            "aI b",
+            "a Ib",
+            "aIb",
+            "I a",
+            "Ia",
+            "a I",
+            "I",
+            "<p>I</p><p>a</p>",
+            "a<br>I<br>b",
+            "<p>a</p><p>I</p><p>b</p>",
+            "<p>a I</p><p>b</p>",
+            "a<div hidden>I</div>b",
+            "a I I b",
+            "a\u{fffc}b I",
+        ] {
+            let page = read_page(&html.replace('I', PICTURE), true);
+            let bare = read_lines(&html.replace(['I', MARK], ""));
+            let says = |lines: &[Line]| whole_text(lines);
+            assert_eq!(says(&page.unmarked_lines()), says(&bare), "{html}");
+            assert_eq!(page.pictures.is_empty(), html.contains("hidden"), "{html}");
         }
     }
 

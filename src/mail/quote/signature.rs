@@ -187,7 +187,11 @@ impl Tail<'_> {
 
     /// A line of underscores, or a delimiter, above words that only a list's footer has.
     fn list_footer(&self) -> Option<usize> {
-        let is_rule = |at: usize| self.text(at).len() >= 2 && is_rule(self.text(at));
+        // Mailman's own divider stands above what it says of a file that it took off.
+        let is_rule = |at: usize| {
+            let text = self.text(at);
+            text.len() >= 2 && is_rule(&text.replace(" next part ", ""))
+        };
         let says = |at: usize| is_list_footer(self.text(at));
         self.near_end(DELIMITED_LINES_MAX).find(|at| {
             let below = (*at + 1)..self.end.min(*at + 5);

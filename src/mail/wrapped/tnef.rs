@@ -1,7 +1,7 @@
 //! `winmail.dat`: the files and the text that Outlook wraps for Outlook (MS-OXTNEF).
 //!
 //! Attributes one behind the other, two of which hold lists of MAPI properties. What does not fit
-//! ends the reading; what was read until then counts. Start with [`read`].
+//! ends the reading; what was read until then counts, and the whole is kept beside it. Start with [`read`].
 
 use mail_parser::decoders::charsets::map::charset_decoder;
 
@@ -39,6 +39,8 @@ const TAG_CONTENT_ID: u16 = 0x3712;
 pub(super) struct Tnef {
     pub body: Option<Body>,
     pub files: Vec<Unpacked>,
+    /// It ends where an attribute ends, and every checksum is right.
+    pub is_whole: bool,
     subject: String,
 }
 
@@ -75,8 +77,13 @@ fn read_within(octets: &[u8], depth: usize) -> Option<Tnef> {
     cursor.u16()?;
     let mut found = Found { depth, codepage: 1252, ..Found::default() };
     // Ends with the first attribute that is not whole.
-    while found.files.len() < FILES_MAX && read_attribute(&mut cursor, &mut found).is_some() {}
+    let mut rest = cursor.0;
+    while found.files.len() < FILES_MAX && read_attribute(&mut cursor, &mut found).is_some() {
+        rest = cursor.0;
+    }
     found.finish_file();
+    // Gateways add line ends behind it.
+    found.is_damaged |= !rest.iter().all(|octet| matches!(octet, b'\r' | b'\n'));
     Some(found.into_tnef())
 }
 
@@ -90,6 +97,7 @@ struct Found {
     subject: String,
     draft: Option<Draft>,
     files: Vec<Unpacked>,
+    is_damaged: bool,
 }
 
 fn read_attribute(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
@@ -97,7 +105,8 @@ fn read_attribute(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
     let id = cursor.u32()?;
     let length = cursor.u32()?;
     let value = cursor.take(length)?;
-    let _checksum = cursor.u16()?;
+    let sum = value.iter().fold(0_u16, |sum, octet| sum.wrapping_add(u16::from(*octet)));
+    found.is_damaged |= cursor.u16()? != sum;
     let codepage = found.codepage;
     match id {
         OEM_CODEPAGE => found.codepage = Cursor(value).u32()?,
@@ -177,6 +186,7 @@ impl Found {
         Tnef {
             body: body.map(|(kind, text)| Body { kind, text }),
             files: self.files,
+            is_whole: !self.is_damaged,
             subject: self.subject,
         }
     }

@@ -64,17 +64,9 @@ fn check_route(octets: &[u8], mail: &InboundMail) {
 }
 
 fn check_line_ends(octets: &[u8]) {
-    // In a charset of 16 bits, and behind an escape of ISO 2022 that is left open, an octet of a line
-    // end may be half of a character; in UTF-7 the parser loses one of two.
-    let is_wide = octets.contains(&0x1b)
-        || octets.windows(4).any(|window| window == b"2022")
-        || octets.windows(3).any(|window| window.eq_ignore_ascii_case(b"utf"))
-            && octets
-                .windows(2)
-                .any(|window| matches!(window, b"16" | b"32" | b"-7" | b"_7" | b"f7" | b"F7"));
     let bare: Vec<u8> = octets.iter().copied().filter(|octet| *octet != b'\r').collect();
     let pairs = octets.windows(2).filter(|pair| pair == b"\r\n").count();
-    if is_wide || octets.len() - bare.len() != pairs {
+    if octets.len() - bare.len() != pairs {
         return;
     }
     let lines = bare.split_inclusive(|octet| *octet == b'\n');

@@ -4,6 +4,7 @@
 //! shortly, `tests/fuzz/run` one for long. Start with [`TARGETS`].
 
 mod address;
+mod authentication;
 mod commands;
 mod configuration;
 mod mailto;
@@ -13,6 +14,7 @@ mod prose;
 mod report;
 mod session;
 mod sources;
+mod wrapped;
 
 /// A reader of foreign octets.
 pub struct Target {
@@ -26,8 +28,9 @@ const fn target(name: &'static str, check: fn(&[u8])) -> Target {
     Target { name, check }
 }
 
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     target("address", address::check),
+    target("authentication", authentication::check),
     target("commands", commands::check),
     target("configuration", configuration::check),
     target("mailto", mailto::check),
@@ -37,6 +40,7 @@ pub const TARGETS: [Target; 10] = [
     target("report", report::check),
     target("session", session::check),
     target("sources", sources::check),
+    target("wrapped", wrapped::check),
 ];
 
 /// Whether `part` is `whole` with something left out.
