@@ -15,9 +15,10 @@ use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts,
 };
+use mail_auth::hickory_resolver::proto::op::ResponseCode;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
-    ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
+    ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
     MessageAuthenticator, SpfOutput, SpfResult,
 };
 use tokio::sync::{Notify, watch};
@@ -60,12 +61,7 @@ impl Authenticator {
     ///
     /// The operator's: the system names no resolver.
     pub fn new(resolver: Resolver, host: &str, arc_sealers: &[String]) -> Result<Option<Self>, String> {
-        let resolver = match resolver {
-            Resolver::Off => return Ok(None),
-            Resolver::System => MessageAuthenticator::new_system_conf(),
-            Resolver::At(address) => MessageAuthenticator::new(resolver_at(address), options()),
-        };
-        let resolver = resolver.map_err(|error| error.to_string())?;
+        let Some(resolver) = open(resolver)? else { return Ok(None) };
         let arc_sealers = arc_sealers.iter().map(|domain| domain.to_ascii_lowercase()).collect();
         Ok(Some(Self { resolver, host: host.to_owned(), arc_sealers }))
     }
@@ -236,6 +232,34 @@ fn with_crlf(octets: &[u8]) -> std::borrow::Cow<'_, [u8]> {
         }
     }
     whole.into()
+}
+
+/// `None` where nobody is to be asked.
+fn open(resolver: Resolver) -> Result<Option<MessageAuthenticator>, String> {
+    let opened = match resolver {
+        Resolver::Off => return Ok(None),
+        Resolver::System => MessageAuthenticator::new_system_conf(),
+        Resolver::At(address) => MessageAuthenticator::new(resolver_at(address), options()),
+    };
+    opened.map(Some).map_err(|error| error.to_string())
+}
+
+/// The text that DNS has at a name; `None` where it has none.
+///
+/// # Errors
+///
+/// The operator's: nobody may be asked, or nobody answers.
+pub async fn ask_text(resolver: Resolver, name: &str) -> Result<Option<String>, String> {
+    let resolver = open(resolver)?.ok_or_else(|| "[receive.trust] resolver is off".to_owned())?;
+    match timeout(ASK_WITHIN, resolver.txt_raw_lookup(name)).await {
+        Ok(Ok(octets)) if octets.is_empty() => Ok(None),
+        Ok(Ok(octets)) => Ok(Some(String::from_utf8_lossy(&octets).into_owned())),
+        Ok(Err(mail_auth::Error::Dns(DnsError::RecordNotFound(
+            ResponseCode::NXDomain | ResponseCode::NoError,
+        )))) => Ok(None),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
 }
 
 fn resolver_at(address: SocketAddr) -> ResolverConfig {

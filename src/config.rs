@@ -18,13 +18,15 @@ mod reading;
 mod receive;
 mod roster;
 mod rules;
+mod send;
 mod source;
 mod values;
 
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
 pub use receive::Tls;
-pub use values::{Listen, Network, Relay, RelayTls, Resolver};
+pub use send::DkimKey;
+pub use values::{Listen, Login, Network, Relay, RelayTls, Resolver};
 
 /// The configuration that `firebell init` writes: it works once two lines are changed.
 pub const FIRST_CONFIGURATION: &str = include_str!("config/first.toml");
@@ -56,9 +58,10 @@ pub struct Config {
     pub arc_sealers: Vec<String>,
     /// Who is asked about SPF, DKIM, DMARC and ARC.
     pub resolver: Resolver,
-    pub relay: Relay,
-    /// Where the relay's password is.
-    pub relay_password_file: Option<PathBuf>,
+    /// One at least. Mail goes through the first that is there.
+    pub relays: Vec<Relay>,
+    /// What signs every mail; several for receivers that know one kind of key only.
+    pub dkim: Vec<DkimKey>,
     /// Where pages are served; without `[web]` there are none.
     pub web_listen: Option<SocketAddr>,
     /// Where people reach the pages.

@@ -73,3 +73,39 @@ pub async fn run(engine: Engine, mut shutdown: watch::Receiver<bool>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use crate::clock::Clock;
+    use crate::config::read_config;
+    use crate::engine::Engine;
+    use crate::ids::Ids;
+    use crate::mail::ids::Secret;
+    use crate::store::Store;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_digest_is_of_use_until_the_next_one() {
+        let text = "address = \"incidents@example.org\"\n[[list]]\nname = \"leadership\"\n\
+                    members = [\"vp@example.org\"]\n[[digest]]\nname = \"daily\"\n\
+                    to = [\"leadership\"]\nschedule = \"0 9 * * Mon-Fri\"\n";
+        let config = read_config(text, "test").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("firebell.db").display());
+        let store = Store::open(&url).await.unwrap();
+        // A server that was down on Thursday morning sends on Thursday at noon.
+        let now = at("2026-11-26T12:00:00Z");
+        let secret = Secret::new(&[7; 32]);
+        let engine =
+            Engine::new(store.clone(), Clock::manual(now), Ids::new(0), secret, config.policy());
+        assert!(engine.send_digest("daily", at("2026-11-26T09:00:00Z")).await.unwrap());
+        let jobs = store.lease_outbox(9, at("2026-11-26T12:01:00Z"), now).await.unwrap();
+        let ends: Vec<_> = jobs.iter().map(|job| (job.recipient.as_str(), job.expires_at)).collect();
+        assert_eq!(ends, [("vp@example.org", at("2026-11-27T09:00:00Z"))]);
+    }
+}

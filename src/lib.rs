@@ -58,6 +58,7 @@
 //! | [`store`] | all SQL, one text for SQLite and PostgreSQL |
 //! | [`engine`] | the one door |
 //! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, IMAP mailboxes, pipes and files in, SMTP and maildirs out |
+//! | [`credential`] | passwords and tokens with which Firebell logs in elsewhere |
 //! | [`authentication`] | asks DNS who stands behind a message |
 //! | [`deadlines`], [`digests`] | the loops that wake up by themselves |
 //! | [`config`] | one TOML file, all its mistakes at once |
@@ -75,6 +76,7 @@ pub mod authentication;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod deadlines;
 pub mod delivery;
 pub mod demo;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,7 +26,8 @@ struct Counts {
     read: Mutex<BTreeMap<&'static str, u64>>,
     timeline: Spans,
     late: Spans,
-    relay_away: AtomicBool,
+    /// Whether each answered when it was last asked.
+    relays: Mutex<BTreeMap<String, bool>>,
     /// `None` where no mailbox is read.
     mailbox: Mutex<Option<Mailbox>>,
 }
@@ -74,14 +75,29 @@ impl Meters {
         self.0.late.add(late);
     }
 
-    /// Whether the relay took a connection when it was last asked.
-    pub fn relay(&self, is_there: bool) {
-        self.0.relay_away.store(!is_there, Ordering::Relaxed);
+    /// Whether a relay answered when it was last asked.
+    pub fn relay(&self, name: &str, is_there: bool) {
+        self.relays().insert(name.to_owned(), is_there);
     }
 
-    /// As last told to [`Self::relay`]; true before anybody asked.
-    pub fn relay_is_there(&self) -> bool {
-        !self.0.relay_away.load(Ordering::Relaxed)
+    /// The relays that mail goes through now, as last told to [`Self::relay`].
+    pub fn relays_there(&self) -> Vec<String> {
+        self.relays_where(true)
+    }
+
+    /// The others.
+    pub fn relays_away(&self) -> Vec<String> {
+        self.relays_where(false)
+    }
+
+    fn relays_where(&self, is_there: bool) -> Vec<String> {
+        let relays = self.relays();
+        let chosen = relays.iter().filter(|(_, there)| **there == is_there);
+        chosen.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn relays(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.0.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The mailbox was looked through to its end.
@@ -119,9 +135,11 @@ impl Meters {
         let sent = self.0.sent.load(Ordering::Relaxed);
         begin(&mut text, "mails_accepted_total", "counter", "Mails that the relay took.");
         let _ = writeln!(text, "firebell_mails_accepted_total {sent}");
-        let relay = u8::from(self.relay_is_there());
         begin(&mut text, "relay_up", "gauge", "Whether the relay was there when last asked.");
-        let _ = writeln!(text, "firebell_relay_up {relay}");
+        for (name, is_there) in self.relays().iter() {
+            let is_there = u8::from(*is_there);
+            let _ = writeln!(text, "firebell_relay_up{{relay=\"{name}\"}} {is_there}");
+        }
         if let Some(Mailbox { read_at, failing }) = self.mailbox() {
             begin(
                 &mut text,

@@ -339,8 +339,34 @@ fn a_check_names_what_is_not_to_be_had() {
     let ran = place.run(&["check"]);
     assert_eq!(ran.code, 69, "{ran:?}");
     let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
-    assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1 port 1"), "{ran:?}");
+    assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1:1"), "{ran:?}");
     assert!(not[0].contains("[send] relay"), "{ran:?}");
+}
+
+#[test]
+fn a_check_says_what_to_publish_for_the_keys_that_sign() {
+    let place = Place::configured();
+    let key = place.path("dkim.pem");
+    let made = std::process::Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ED25519", "-out"])
+        .arg(&key)
+        .output()
+        .expect("openssl is there: install the Debian package openssl");
+    assert!(made.status.success(), "{made:?}");
+    let text = fs::read_to_string(place.path("firebell.toml")).unwrap();
+    let keys = format!(
+        "[receive.trust]\nresolver = \"off\"\n[[send.dkim]]\nselector = \"s1\"\nkey_file = \"{}\"\n",
+        key.display()
+    );
+    place.write("firebell.toml", &format!("{text}\n{keys}"));
+    let ran = place.run(&["check"]);
+    let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
+    let [not] = not.as_slice() else { panic!("{ran:?}") };
+    assert!(not.contains("DKIM key s1._domainkey.example.org: DNS was not asked"), "{ran:?}");
+    assert!(not.contains("publish there the TXT record \"v=DKIM1; k=ed25519; p="), "{ran:?}");
+    fs::remove_file(&key).unwrap();
+    let ran = place.run(&["check"]);
+    assert!(ran.out.contains("not  DKIM: [[send.dkim]]") && ran.out.contains("dkim.pem"), "{ran:?}");
 }
 
 /// The keys of an object, sorted, which programs rely on.

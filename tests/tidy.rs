@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 6] = ["incident", "mail", "learning", "roster", "render", "interpret"];
 
 /// Which module of the top level sees which others. What has no line here may see nothing.
-const SEES: [(&str, &[&str]); 23] = [
+const SEES: [(&str, &[&str]); 24] = [
     ("incident", VALUES),
     ("learning", VALUES),
     ("roster", VALUES),
@@ -20,6 +20,7 @@ const SEES: [(&str, &[&str]); 23] = [
     ("interpret", VALUES),
     ("store", VALUES),
     ("config", VALUES),
+    ("credential", &["config"]),
     ("clock", &[]),
     ("ids", &[]),
     ("meters", &[]),
@@ -60,6 +61,7 @@ const LOOP: &[&str] = &[
     "interpret",
     "store",
     "config",
+    "credential",
     "clock",
     "ids",
     "meters",
@@ -74,6 +76,7 @@ const ALL: &[&str] = &[
     "interpret",
     "store",
     "config",
+    "credential",
     "clock",
     "ids",
     "meters",

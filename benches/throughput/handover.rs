@@ -51,7 +51,7 @@ pub async fn deliver_all(store: &Store, port: u16, count: i64) -> Outcome<f64> {
     let own = OwnAddress::new(Address::read("incidents@example.org")?, '+');
     let relay = Relay::Smtp { host: "127.0.0.1".into(), port, tls: RelayTls::Plain, login: None };
     let settings =
-        delivery::Settings::new(relay, "mx.example.org".into(), own, Secret::new(&[7; 32]), clock);
+        delivery::Settings::new(vec![relay], "mx.example.org".into(), own, Secret::new(&[7; 32]), clock);
     let (stop, shutdown) = watch::channel(false);
     let (failed, _failures) = mpsc::channel(1);
     let waiting = Arc::new(Notify::new());

@@ -14,8 +14,9 @@ use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
 use super::{Failure, open};
+use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
-use crate::delivery::relay::{Connection, Server};
+use crate::delivery::relay::{Connection, Limits};
 use crate::intake::{Listener, Protocol, imap};
 
 /// A server on this machine greets sooner.
@@ -38,7 +39,9 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     }
     let mut findings = check_folder(config);
     findings.push(check_database(config).await);
-    findings.push(check_relay(config).await);
+    for relay in &config.relays {
+        findings.push(check_relay(relay, config).await);
+    }
     if let Some(mailbox) = &config.imap {
         findings.push(check_mailbox(mailbox).await);
         findings.extend(check_unfetched(config, mailbox).await);
@@ -50,6 +53,7 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
         findings.push(check_page(address).await);
     }
     findings.extend(check_secrets(config));
+    findings.extend(check_signing(config).await);
     let mut problems = 0;
     for (what, outcome) in findings {
         match outcome {
@@ -110,29 +114,18 @@ fn is_database_there(config: &Config) -> bool {
     config.database != Database::Sqlite || open::sqlite_file(config).exists()
 }
 
-async fn check_relay(config: &Config) -> Finding {
-    match &config.relay {
-        Relay::Maildir(root) => check_writable("folder of maildirs", root),
-        Relay::Smtp { host, port, tls, login } => {
-            let outcome = match open::relay_password(config) {
-                Ok(password) => {
-                    let login = login.as_deref().zip(password.as_deref());
-                    let server = Server { host, port: *port, tls: *tls, login };
-                    match Connection::open(&server, config.address.domain()).await {
-                        Ok(connection) => {
-                            connection.quit().await;
-                            Ok(())
-                        }
-                        Err(why) => {
-                            Err(format!("{why}; start the mail server there, or mend [send] relay"))
-                        }
-                    }
-                }
-                Err(failure) => Err(failure.lines.join("; ")),
-            };
-            (format!("relay {host} port {port}"), outcome)
-        }
+async fn check_relay(relay: &Relay, config: &Config) -> Finding {
+    if let Relay::Maildir(root) = relay {
+        return check_writable("folder of maildirs", root);
     }
+    let outcome = match Connection::open(relay, config.address.domain(), Limits::default()).await {
+        Ok(connection) => {
+            connection.quit().await;
+            Ok(())
+        }
+        Err(why) => Err(format!("{why}; start the mail server there, or mend [send] relay")),
+    };
+    (format!("relay {}", relay.name()), outcome)
 }
 
 /// The files of STARTTLS and of logins.
@@ -146,6 +139,26 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
     if let Some(path) = &config.passwords_file {
         let what = format!("passwords {}", path.display());
         findings.push((what, open::passwords(config).map(|_| ()).map_err(why)));
+    }
+    findings
+}
+
+/// The keys that sign, and whether DNS has their other halves.
+async fn check_signing(config: &Config) -> Vec<Finding> {
+    let signers = match open::signers(config) {
+        Ok(signers) => signers,
+        Err(failure) => return vec![("DKIM".to_owned(), Err(failure.lines.join("; ")))],
+    };
+    let mut findings = Vec::new();
+    for signer in signers {
+        let publish = format!("publish there the TXT record \"{}\"", signer.record());
+        let outcome = match authentication::ask_text(config.resolver, signer.name()).await {
+            Ok(Some(text)) if signer.is_in(&text) => Ok(()),
+            Ok(Some(_)) => Err(format!("DNS has another key; {publish}")),
+            Ok(None) => Err(format!("there is no key in DNS; {publish}")),
+            Err(why) => Err(format!("DNS was not asked ({why}); {publish}")),
+        };
+        findings.push((format!("DKIM key {}", signer.name()), outcome));
     }
     findings
 }

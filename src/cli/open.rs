@@ -12,6 +12,7 @@ use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
+use crate::delivery::dkim::Signer;
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::Protocol;
@@ -170,6 +171,13 @@ pub fn authenticator(config: &Config) -> Result<Option<Authenticator>, Failure> 
     })
 }
 
+/// What signs the mail that is sent.
+pub fn signers(config: &Config) -> Result<Vec<Signer>, Failure> {
+    let domain = config.address.domain();
+    let opened = config.dkim.iter().map(|key| Signer::open(key, domain));
+    opened.collect::<Result<_, _>>().map_err(|why| Failure::new(CONFIG, format!("[[send.dkim]] {why}")))
+}
+
 /// What clients are shown after STARTTLS; `None` when there is none.
 pub fn certificates(config: &Config) -> Result<Option<Certificates>, Failure> {
     let opened = config.tls.as_ref().map(tls::open).transpose();
@@ -183,40 +191,32 @@ pub fn passwords(config: &Config) -> Result<Option<Arc<Watched<Passwords>>>, Fai
     Ok(opened.map(Arc::new))
 }
 
-/// The password for the relay; `None` when the relay wants none.
-pub fn relay_password(config: &Config) -> Result<Option<String>, Failure> {
-    let Some(path) = &config.relay_password_file else {
-        return match &config.relay {
-            Relay::Smtp { login: Some(login), .. } => Err(Failure::new(
-                CONFIG,
-                format!(
-                    "[send] relay logs in as {login}: name the file of its password as password_file"
-                ),
-            )),
-            _ => Ok(None),
-        };
-    };
-    let text = fs::read_to_string(path).map_err(|error| {
-        let name = path.display();
-        Failure::new(CONFIG, format!("password_file {name} cannot be read: {error}"))
-    })?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-/// Whether the files that `[receive.imap]` names are there: they are read again at each login, but
-/// a mistake is better told at the start.
-pub fn mailbox_files(config: &Config) -> Result<(), Failure> {
-    let Some(mailbox) = &config.imap else { return Ok(()) };
-    let password = match &mailbox.credential {
-        Credential::PasswordFile(path) => Some(("password_file", path)),
-        Credential::TokenCommand(_) => None,
-    };
-    let authority = mailbox.ca_file.as_ref().map(|path| ("ca_file", path));
-    for (key, path) in password.into_iter().chain(authority) {
+/// Whether the files that relays and the mailbox name are there: they are read again at each login,
+/// but a mistake is better told at the start.
+pub fn login_files(config: &Config) -> Result<(), Failure> {
+    let mut named = Vec::new();
+    for relay in &config.relays {
+        if let Relay::Smtp { login: Some(login), .. } = relay {
+            named.push(("[send] password_file", password_file(&login.credential)));
+        }
+    }
+    if let Some(mailbox) = &config.imap {
+        named.push(("[receive.imap] password_file", password_file(&mailbox.credential)));
+        named.push(("[receive.imap] ca_file", mailbox.ca_file.as_deref()));
+    }
+    for (key, path) in named {
+        let Some(path) = path else { continue };
         fs::File::open(path).map_err(|error| {
             let name = path.display();
-            Failure::new(CONFIG, format!("[receive.imap] {key} {name} cannot be read: {error}"))
+            Failure::new(CONFIG, format!("{key} {name} cannot be read: {error}"))
         })?;
     }
     Ok(())
+}
+
+fn password_file(credential: &Credential) -> Option<&Path> {
+    match credential {
+        Credential::PasswordFile(path) => Some(path),
+        Credential::TokenCommand(_) => None,
+    }
 }

@@ -16,15 +16,6 @@ use crate::store::rows::{OperatorAction, OutboxRow, OutboxState};
 /// Rows that are shown; the newest come first.
 const ROWS_MAX: i64 = 1_000;
 
-/// What somebody may have to do something about.
-const UNSETTLED: [OutboxState; 5] = [
-    OutboxState::Queued,
-    OutboxState::Deferred,
-    OutboxState::Uncertain,
-    OutboxState::Refused,
-    OutboxState::Held,
-];
-
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// What is waiting, failed or held; with --all also what was accepted, replaced or expired
@@ -160,7 +151,7 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
             if all {
                 rows = store.load_outbox(None, ROWS_MAX).await?;
             } else {
-                for state in UNSETTLED {
+                for state in OutboxState::UNSETTLED {
                     rows.extend(store.load_outbox(Some(state), ROWS_MAX).await?);
                 }
             }

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::notify::Supervisor;
-use super::open::{Found, open_engine, open_store, read_file, relay_password};
+use super::open::{Found, open_engine, open_store, read_file};
 use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
 use crate::authentication;
@@ -39,9 +39,10 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let supervisor = Supervisor::found().map(Arc::new);
     let config = &found.config;
-    open::mailbox_files(config)?;
+    open::login_files(config)?;
     let certificates = open::certificates(config)?;
     let passwords = open::passwords(config)?;
+    let signers = open::signers(config)?;
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -62,14 +63,9 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     settings.proxies.clone_from(&config.proxies);
     settings.certificates = certificates;
     settings.passwords = passwords;
-    let mut delivery = delivery::Settings::new(
-        config.relay.clone(),
-        host,
-        own,
-        engine.secret.clone(),
-        engine.clock.clone(),
-    );
-    delivery.password = relay_password(config)?;
+    let (secret, clock) = (engine.secret.clone(), engine.clock.clone());
+    let mut delivery = delivery::Settings::new(config.relays.clone(), host, own, secret, clock);
+    delivery.signers = Arc::new(signers);
     delivery.meters = engine.meters.clone();
     let mut ready: String = listeners
         .iter()
@@ -175,7 +171,7 @@ async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option
     }
     info!("the configuration was read again and is in force");
     if needs_restart(in_force, &read.config) {
-        warn!("address, database, listeners, mailbox, networks and relay change with the next start");
+        warn!("address, database, listeners, mailbox, networks and relays change with the next start");
     }
     Some(read.config)
 }
@@ -185,8 +181,8 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
         (
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
-            (config.imap.clone(), config.trusted_networks.clone(), config.relay.clone()),
-            (config.relay_password_file.clone(), config.keep_raw, config.web_listen),
+            (config.imap.clone(), config.trusted_networks.clone(), config.relays.clone()),
+            (config.dkim.clone(), config.keep_raw, config.web_listen),
             (config.resolver, config.arc_sealers.clone()),
             (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )

@@ -34,7 +34,7 @@ pub struct Mailbox {
     pub poll_every: Duration,
 }
 
-/// What proves that we may read a mailbox.
+/// What proves who we are, to a mailbox or a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// The file that holds the password.
@@ -64,25 +64,12 @@ pub(super) fn read_mailbox<'t>(source: &mut Source<'t>, table: Table<'t>) -> Opt
     let example = "imaps://incidents%40example.org@imap.example.org/INBOX";
     source.required(table, "[receive.imap]", "url", example);
     let place = source.parsed(table, "url", read_url);
-    let password = read_path(source, table, "password_file").map(Credential::PasswordFile);
-    let token = source.parsed(table, "token_command", |text| match text.trim() {
-        "" => Err("a command must not be empty".to_owned()),
-        command => Ok(Credential::TokenCommand(command.to_owned())),
-    });
-    let credential = match (password, token) {
-        (Some(_), Some(_)) => {
-            let line = source.line_of(table, "token_command");
-            source.mistake(line, "'token_command' and 'password_file' exclude each other; keep one");
-            None
-        }
-        (None, None) if !["password_file", "token_command"].iter().any(|key| source.has(table, key)) => {
-            let what = "[receive.imap] needs 'password_file', the file of the mailbox's password, or \
-                        'token_command', which prints an access token";
-            source.mistake(table.line, what);
-            None
-        }
-        (password, token) => password.or(token),
-    };
+    let credential = read_credential(source, table);
+    if credential.is_none() && !names_credential(source, table) {
+        let what = "[receive.imap] needs 'password_file', the file of the mailbox's password, or \
+                    'token_command', which prints an access token";
+        source.mistake(table.line, what);
+    }
     let ca_file = read_path(source, table, "ca_file");
     let move_to = source.parsed(table, "move_to", read_folder);
     let poll_every = source.parsed(table, "poll_every", read_poll).unwrap_or(POLL_EVERY);
@@ -102,6 +89,26 @@ pub(super) fn read_mailbox<'t>(source: &mut Source<'t>, table: Table<'t>) -> Opt
         move_to,
         poll_every,
     })
+}
+
+/// Whether anything in the table is to prove who logs in.
+pub(super) fn names_credential<'t>(source: &Source<'t>, table: Table<'t>) -> bool {
+    ["password_file", "token_command"].iter().any(|key| source.has(table, key))
+}
+
+/// `password_file` or `token_command`; `None` where there is neither, or a mistake in it.
+pub(super) fn read_credential<'t>(source: &mut Source<'t>, table: Table<'t>) -> Option<Credential> {
+    let password = read_path(source, table, "password_file").map(Credential::PasswordFile);
+    let token = source.parsed(table, "token_command", |text| match text.trim() {
+        "" => Err("a command must not be empty".to_owned()),
+        command => Ok(Credential::TokenCommand(command.to_owned())),
+    });
+    if password.is_some() && token.is_some() {
+        let line = source.line_of(table, "token_command");
+        source.mistake(line, "'token_command' and 'password_file' exclude each other; keep one");
+        return None;
+    }
+    password.or(token)
 }
 
 /// INBOX alone is the same in any case (RFC 9051 section 5.1).

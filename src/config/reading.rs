@@ -1,5 +1,5 @@
-//! The file as a whole: the server's own keys. How mail comes in is in `receive`, people are in
-//! `roster`, rules in `rules`.
+//! The file as a whole: the server's own keys. How mail comes in is in `receive`, how it leaves in
+//! `send`; people are in `roster`, rules in `rules`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,9 +8,10 @@ use chrono::TimeDelta;
 use toml::de::DeTable;
 
 use super::receive::read_receive;
+use super::send::read_send;
 use super::source::{Source, Table};
-use super::values::{Relay, RelayTls, read_positive, read_relay, read_socket, read_web_url};
-use super::{Config, ConfigError, Database, defaults, roster, rules};
+use super::values::{read_positive, read_socket, read_web_url};
+use super::{Config, ConfigError, Database, roster, rules};
 use crate::mail::{Address, OwnAddress};
 
 const KEYS: &[&str] = &[
@@ -95,8 +96,8 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         trusted_networks: receive.networks,
         arc_sealers: receive.arc_sealers,
         resolver: receive.resolver,
-        relay: send.relay,
-        relay_password_file: send.password_file,
+        relays: send.relays,
+        dkim: send.dkim,
         web_listen,
         web_url,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
@@ -186,42 +187,6 @@ fn read_database<'t>(source: &mut Source<'t>, top: Table<'t>) -> Database {
         }
     };
     source.parsed(table, "url", read).unwrap_or(Database::Sqlite)
-}
-
-struct Send {
-    relay: Relay,
-    password_file: Option<PathBuf>,
-    operator: Option<Address>,
-    stuck_after: TimeDelta,
-    per_person_per_hour: u32,
-}
-
-fn read_send<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Send {
-    let usual =
-        Relay::Smtp { host: "127.0.0.1".to_owned(), port: 25, tls: RelayTls::Plain, login: None };
-    let Some(table) = source.table(top, "send") else {
-        return Send {
-            relay: usual,
-            password_file: None,
-            operator: None,
-            stuck_after: defaults::STUCK_AFTER,
-            per_person_per_hour: defaults::PER_PERSON_PER_HOUR,
-        };
-    };
-    source.check_keys(
-        table,
-        "[send]",
-        &["relay", "password_file", "operator", "stuck_after", "per_person_per_hour"],
-    );
-    Send {
-        relay: source.parsed(table, "relay", read_relay).unwrap_or(usual),
-        password_file: read_path(source, table, "password_file"),
-        operator: source.parsed(table, "operator", |text| read_foreign(text, own)),
-        stuck_after: source.parsed(table, "stuck_after", read_positive).unwrap_or(defaults::STUCK_AFTER),
-        per_person_per_hour: source
-            .count(table, "per_person_per_hour")
-            .unwrap_or(defaults::PER_PERSON_PER_HOUR),
-    }
 }
 
 fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> (Option<SocketAddr>, Option<String>) {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta, Weekday};
 
+use super::mailbox::Credential;
 use crate::incident::policy::{Party, PostmortemDuty, RungAt, Span};
 use crate::roster::zone::Zone;
 
@@ -70,10 +71,28 @@ pub enum Relay {
         host: String,
         port: u16,
         tls: RelayTls,
-        login: Option<String>,
+        login: Option<Login>,
     },
     /// A folder of mailboxes, one a recipient.
     Maildir(PathBuf),
+}
+
+impl Relay {
+    /// What people and machines call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Smtp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Smtp { host, port, .. } => format!("{host}:{port}"),
+            Self::Maildir(_) => "maildir".to_owned(),
+        }
+    }
+}
+
+/// Who logs in, and where to find what proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub name: String,
+    pub credential: Credential,
 }
 
 /// How the way to the relay is protected.
@@ -313,14 +332,15 @@ pub(super) fn read_network(text: &str) -> Result<Network, String> {
     Ok(Network { address, prefix })
 }
 
-/// `smtp://127.0.0.1:25`, `smtp+starttls://relay.example.org:587`, `smtps://…`, `maildir:PATH`.
-pub(super) fn read_relay(text: &str) -> Result<Relay, String> {
+/// `smtp://127.0.0.1:25`, `smtp+starttls://relay.example.org:587`, `smtps://…`, `maildir:PATH`; and
+/// the name before the host, if there is one.
+pub(super) fn read_relay(text: &str) -> Result<(Relay, Option<String>), String> {
     let text = text.trim();
     if let Some(path) = text.strip_prefix("maildir:") {
         return if path.is_empty() {
             Err("a maildir needs a path; write it as maildir:/var/lib/firebell/out".to_owned())
         } else {
-            Ok(Relay::Maildir(PathBuf::from(path)))
+            Ok((Relay::Maildir(PathBuf::from(path)), None))
         };
     }
     let (tls, rest, usual_port) = if let Some(rest) = text.strip_prefix("smtp://") {
@@ -352,12 +372,8 @@ pub(super) fn read_relay(text: &str) -> Result<Relay, String> {
             "smtp:// is not protected and goes to this machine only; write smtp+starttls://{host} or smtps://{host}"
         ));
     }
-    Ok(Relay::Smtp {
-        host: host.to_owned(),
-        port,
-        tls,
-        login: login.map(|login| login.replace("%40", "@")),
-    })
+    let relay = Relay::Smtp { host: host.to_owned(), port, tls, login: None };
+    Ok((relay, login.map(|login| login.replace("%40", "@"))))
 }
 
 pub(super) fn split_port(place: &str, usual: u16) -> Option<(&str, u16)> {

@@ -2,35 +2,39 @@
 
 use tokio::task::JoinHandle;
 
-use super::relay::tests::relay;
+use super::relay::tests::{Line, relay, serve};
 use super::*;
 use crate::ids::Ids;
 use crate::incident::decision::Purpose;
 use crate::mail::Address;
 use crate::store::rows::{NewLetter, NewOutbox, OutboxState};
 
-struct House {
-    store: Store,
+pub(super) struct House {
+    pub(super) store: Store,
     clock: Clock,
     ids: Ids,
     waiting: Arc<Notify>,
     stop: watch::Sender<bool>,
-    failures: mpsc::Receiver<Failure>,
+    pub(super) failures: mpsc::Receiver<Failure>,
     delivering: JoinHandle<()>,
     folder: tempfile::TempDir,
 }
 
 impl House {
     async fn new(relay: impl FnOnce(&std::path::Path) -> Relay) -> Self {
+        Self::set_up(|folder, settings| settings.relays = vec![relay(folder)]).await
+    }
+
+    pub(super) async fn set_up(set: impl FnOnce(&std::path::Path, &mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("firebell.db").display());
         let store = Store::open(&url).await.unwrap();
         let clock = Clock::system();
         let own = OwnAddress::new(Address::read("incidents@example.org").unwrap(), '+');
-        let relay = relay(folder.path());
-        let mut settings =
-            Settings::new(relay, "us.test".into(), own, Secret::new(&[7; 32]), clock.clone());
+        let secret = Secret::new(&[7; 32]);
+        let mut settings = Settings::new(Vec::new(), "us.test".into(), own, secret, clock.clone());
         settings.connections = 1;
+        set(folder.path(), &mut settings);
         let waiting = Arc::new(Notify::new());
         let (stop, shutdown) = watch::channel(false);
         let (failed, failures) = mpsc::channel(10);
@@ -40,11 +44,18 @@ impl House {
         Self { store, clock, ids, waiting, stop, failures, delivering, folder }
     }
 
-    async fn post(&self, recipients: &[&str]) -> Vec<i64> {
+    pub(super) async fn post(&self, recipients: &[&str]) -> Vec<i64> {
         self.post_for(TimeDelta::hours(1), recipients).await
     }
 
-    async fn post_for(&self, useful_within: TimeDelta, recipients: &[&str]) -> Vec<i64> {
+    pub(super) async fn post_for(&self, useful_within: TimeDelta, recipients: &[&str]) -> Vec<i64> {
+        let rows: Vec<_> = recipients.iter().map(|to| (self.ids.next(self.clock.now()), *to)).collect();
+        self.post_as(useful_within, &rows).await;
+        rows.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Rows with these numbers.
+    pub(super) async fn post_as(&self, useful_within: TimeDelta, rows: &[(i64, &str)]) {
         let now = self.clock.now();
         let letter = NewLetter {
             id: self.ids.next(now),
@@ -55,8 +66,8 @@ impl House {
             subject: "x".into(),
             octets: b"Subject: x\r\n\r\nbody\r\n".to_vec(),
         };
-        let row = |recipient: &&str| NewOutbox {
-            id: self.ids.next(now),
+        let row = |(id, recipient): &(i64, &str)| NewOutbox {
+            id: *id,
             letter: letter.id,
             recipient: Address::read(recipient).unwrap(),
             token: None,
@@ -64,17 +75,16 @@ impl House {
             expires_at: now + useful_within,
             tells_from: None,
         };
-        let rows: Vec<NewOutbox> = recipients.iter().map(row).collect();
+        let rows: Vec<NewOutbox> = rows.iter().map(row).collect();
         let mut write = self.store.begin_write().await.unwrap();
         write.save_letter(&letter).await.unwrap();
         write.save_outbox(&rows).await.unwrap();
         write.commit().await.unwrap();
         self.waiting.notify_one();
-        rows.iter().map(|row| row.id).collect()
     }
 
     /// Waits until every row is in one of these states.
-    async fn settled(&self, states: &[OutboxState]) {
+    pub(super) async fn settled(&self, states: &[OutboxState]) {
         // Between two looks the delivery under test needs the database, too.
         let mut looks = tokio::time::interval(Duration::from_millis(5));
         let settled = async {
@@ -90,7 +100,21 @@ impl House {
         tokio::time::timeout(Duration::from_secs(60), settled).await.expect("all rows settled");
     }
 
-    async fn close(self) {
+    /// Marks what fails, as the engine would.
+    pub(super) fn mark_failures(&mut self) {
+        let (_, none) = mpsc::channel(1);
+        let mut failures = std::mem::replace(&mut self.failures, none);
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            while let Some(failure) = failures.recv().await {
+                let mut write = store.begin_write().await.unwrap();
+                write.mark_undelivered(failure.outbox, &failure.why).await.unwrap();
+                write.commit().await.unwrap();
+            }
+        });
+    }
+
+    pub(super) async fn close(self) {
         self.stop.send(true).unwrap();
         self.delivering.await.unwrap();
     }
@@ -170,7 +194,7 @@ async fn a_refusal_is_passed_on_and_a_deferral_waits_and_neither_stops_the_rest(
     assert_eq!(
         dialogue,
         format!(
-            "> MAIL FROM:<incidents+bounce.{}.{mac}@example.org>\n< 250 2.0.0 ok\n\
+            "to 127.0.0.1:{port}\n> MAIL FROM:<incidents+bounce.{}.{mac}@example.org>\n< 250 2.0.0 ok\n\
              > RCPT TO:<slow@example.org>\n< 450 4.2.0 later",
             ids[1]
         )
@@ -191,7 +215,7 @@ async fn an_absent_relay_is_not_asked_once_per_mail_and_mail_goes_when_it_is_bac
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let hung_up = tokio::spawn(async move {
-        // Longer than the first pause, shorter than the second: one try, then the probe.
+        // Longer than it takes, shorter than the first pause: one mail asked, and none after it.
         drop(listener.accept().await);
         let asked_again = tokio::time::timeout(Duration::from_millis(500), listener.accept()).await;
         assert!(asked_again.is_err(), "a second mail asked the absent relay");
@@ -200,11 +224,11 @@ async fn an_absent_relay_is_not_asked_once_per_mail_and_mail_goes_when_it_is_bac
     let house = House::new(smtp(port)).await;
     let names: Vec<String> = (0..100).map(|number| format!("p{number}@example.org")).collect();
     house.post(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let listener = hung_up.await.unwrap();
-    let relay = relay::tests::relay_on(listener, &[("DATA", "354 go")]);
+    let go_ahead = Line { to: "DATA", say: "354 go", of: None };
+    let told = serve(hung_up.await.unwrap(), vec![go_ahead]);
     house.settled(&[OutboxState::Accepted]).await;
     house.close().await;
-    assert_eq!(relay.await.unwrap().matches("\nbody\r\n.\r\n").count(), 100);
+    assert_eq!(told.lock().unwrap().matches("\nbody\r\n.\r\n").count(), 100);
 }
 
 #[tokio::test]
@@ -250,6 +274,22 @@ async fn what_is_of_no_use_any_more_is_told_and_not_sent() {
     house.close().await;
     let told = told.await.unwrap();
     assert!(told.contains("alice@example.org") && !told.contains("pager@example.org"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_of_no_use_any_more_is_told_while_no_relay_is_there() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let mut house = House::new(smtp(port)).await;
+    house.post(&["alice@example.org"]).await;
+    house.settled(&[OutboxState::Deferred]).await;
+    let late = house.post_for(TimeDelta::zero(), &["pager@example.org"]).await;
+    assert_eq!(
+        house.failures.recv().await,
+        Some(Failure { outbox: late[0], why: Undelivered::Expired })
+    );
+    house.close().await;
 }
 
 #[tokio::test]

@@ -104,6 +104,7 @@ mod tests {
             recipient: Address::read("alice@example.org").unwrap(),
             token: None,
             attempts: 1,
+            ambiguous: 0,
             epoch,
             expires_at: DateTime::UNIX_EPOCH,
             octets: std::sync::Arc::default(),

@@ -3,9 +3,12 @@
 //! Never composes a mail and never decides what a failure means: a refusal goes to whoever gave us
 //! the channel. A row is leased, handed over, then marked; a process that dies in between lets the
 //! lease lapse, and the mail goes out again with the same octets and Message-ID. A process that
-//! stalls for longer than its leases sends nothing on them. Start with [`deliver`].
+//! stalls for longer than its leases sends nothing on them. A mail goes to the first relay that is there
+//! (`breaker`), signed when there is a key ([`dkim`]). Start with [`deliver`].
 
 pub mod backoff;
+mod breaker;
+pub mod dkim;
 mod leases;
 pub mod maildir;
 pub mod relay;
@@ -20,14 +23,16 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-pub use crate::config::{Relay, RelayTls};
+pub use crate::config::{Login, Relay, RelayTls};
 use crate::mail::OwnAddress;
 use crate::mail::ids::Secret;
 use crate::mail::relay::ids_in_answer;
 use crate::meters::Meters;
 use crate::store::Store;
 use crate::store::rows::{Job, Undelivered};
+use breaker::{Room, Standing};
 use leases::{LEASE, Leases, RENEW_EVERY};
+use relay::Limits;
 use worker::{Outcome, Settled, Workers};
 
 /// Rows leased at once: enough that no connection waits for the database between two mails.
@@ -38,8 +43,8 @@ const MARK_WITHIN: Duration = Duration::from_millis(3);
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Between two attempts at a database that does not answer.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-/// A probe that nobody hears of is given up.
-const PROBE_WITHIN: Duration = Duration::from_secs(90);
+/// A mail on trial that nobody hears of is given up.
+const TRIAL_WITHIN: Duration = Duration::from_secs(90);
 /// Whoever marks refusals gets so long; a row that nobody marks is tried again.
 const FAILURE_WITHIN: Duration = Duration::from_secs(5);
 /// A relay that broke the connection behind the final dot may still be at work on the mail.
@@ -57,23 +62,25 @@ pub struct Failure {
 /// What delivery needs to know beside the rows.
 #[derive(Clone)]
 pub struct Settings {
-    pub relay: Relay,
+    /// The first one that is there gets the mail.
+    pub relays: Vec<Relay>,
     pub connections: usize,
+    pub limits: Limits,
     /// What we call ourselves to the relay.
     pub host: String,
     pub own: OwnAddress,
     pub secret: Secret,
     pub clock: Clock,
-    /// For the login at the relay.
-    pub password: Option<String>,
-    /// Is told whether the relay is there.
+    /// They sign every mail.
+    pub signers: Arc<Vec<dkim::Signer>>,
+    /// Is told which relays are there.
     pub meters: Meters,
 }
 
 impl Settings {
-    pub fn new(relay: Relay, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
-        let meters = Meters::default();
-        Self { relay, connections: 4, host, own, secret, clock, password: None, meters }
+    pub fn new(relays: Vec<Relay>, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
+        let (limits, signers, meters) = (Limits::default(), Arc::default(), Meters::default());
+        Self { relays, connections: 4, limits, host, own, secret, clock, signers, meters }
     }
 }
 
@@ -90,20 +97,32 @@ pub async fn deliver(
 ) {
     let (outcomes, marking) = mpsc::channel(OUTCOMES_MAX);
     let leases = Arc::new(Leases::default());
-    let marker =
-        Marker { store: store.clone(), settings: settings.clone(), failures, leases: leases.clone() };
+    let marker = Marker {
+        store: store.clone(),
+        settings: settings.clone(),
+        failures: failures.clone(),
+        leases: leases.clone(),
+        waiting: waiting.clone(),
+    };
     let renewing = tokio::spawn(renew(store.clone(), settings.clock.clone(), leases.clone()));
     let marks = tokio::spawn(marker.run(marking));
     let workers = Workers::start(settings.clone(), leases, outcomes, shutdown.clone());
+    let mut relays = workers.breakers.subscribe();
     while !*shutdown.borrow() {
+        let room = breaker::room(&relays.borrow_and_update());
         // Only the rest is cut short by a stop: what was leased is always handed on.
-        let rest = lease_round(&store, &settings, &workers).await;
+        let rest = match room {
+            Room::Any => lease_round(&store, &settings, &workers, LEASE_ROWS_MAX).await,
+            Room::One => lease_round(&store, &settings, &workers, 1).await,
+            Room::None => expire(&store, &settings.clock, &failures).await,
+        };
         tokio::select! {
             // A sender that is gone means that the server is, too.
             _ = shutdown.wait_for(|stop| *stop) => break,
-            () = take_rest(rest, &workers, &waiting) => {}
+            () = take_rest(rest, &mut relays, &waiting) => {}
         }
     }
+    drop(failures);
     workers.finish().await;
     if let Err(error) = marks.await {
         error!("marking delivered mail ended early: {error}");
@@ -131,32 +150,26 @@ async fn renew(store: Store, clock: Clock, leases: Arc<Leases>) {
 /// What to wait for before the next round.
 enum Rest {
     None,
-    /// New rows, or so long.
+    /// New rows, news of the relays, or so long.
     Work(Duration),
-    /// News from the relay, or so long.
+    /// News of the relays, or so long.
     Relay(Duration),
     /// The database.
     Database,
 }
 
-/// Leases what is due and queues it; while the relay is away, one row that asks for it.
-async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> Rest {
-    let away = workers.breaker.pause();
-    if let Some(pause) = away.filter(|pause| !pause.is_zero()) {
-        return Rest::Relay(pause);
-    }
-    let probe = away.is_some();
+/// Leases what is due and queues it: one row only while it is to try a relay that was away.
+async fn lease_round(store: &Store, settings: &Settings, workers: &Workers, rows: i64) -> Rest {
     let now = settings.clock.now();
-    let rows = if probe { 1 } else { LEASE_ROWS_MAX };
     let asked_at = settings.clock.machine_now();
     match store.lease_outbox(rows, now + LEASE, now).await {
         Ok(jobs) if jobs.is_empty() => Rest::Work(until_due(store, &settings.clock).await),
         Ok(jobs) => {
-            // What is of no use any more asks the relay nothing.
-            let asks = probe && jobs.iter().any(|job| !job.is_expired(now));
+            // What is not to be sent asks the relay nothing.
+            let tries = rows == 1 && jobs.iter().any(|job| !job.is_untold() && !job.is_expired(now));
             workers.leases.take(&jobs, asked_at);
-            workers.send(jobs, probe).await;
-            if asks { Rest::Relay(PROBE_WITHIN) } else { Rest::None }
+            workers.send(jobs).await;
+            if tries { Rest::Relay(TRIAL_WITHIN) } else { Rest::None }
         }
         Err(error) => {
             warn!("mail waits for the database: {error}");
@@ -165,11 +178,31 @@ async fn lease_round(store: &Store, settings: &Settings, workers: &Workers) -> R
     }
 }
 
-async fn take_rest(rest: Rest, workers: &Workers, waiting: &Notify) {
+/// While no relay is there nothing is leased, but what is of no use any more is told all the same.
+async fn expire(store: &Store, clock: &Clock, failures: &mpsc::Sender<Failure>) -> Rest {
+    match store.load_expired_outbox(clock.now(), LEASE_ROWS_MAX).await {
+        Ok(expired) => {
+            for outbox in expired {
+                let failure = Failure { outbox, why: Undelivered::Expired };
+                let _ = failures.send_timeout(failure, FAILURE_WITHIN).await;
+            }
+            Rest::Relay(LOOK_AGAIN)
+        }
+        Err(error) => {
+            warn!("mail waits for the database: {error}");
+            Rest::Database
+        }
+    }
+}
+
+async fn take_rest(rest: Rest, relays: &mut watch::Receiver<Vec<Standing>>, waiting: &Notify) {
     match rest {
         Rest::None => {}
-        Rest::Work(at_most) => drop(tokio::time::timeout(at_most, waiting.notified()).await),
-        Rest::Relay(at_most) => workers.breaker.changed(at_most).await,
+        Rest::Work(at_most) => tokio::select! {
+            _ = tokio::time::timeout(at_most, waiting.notified()) => {}
+            _ = relays.changed() => {}
+        },
+        Rest::Relay(at_most) => drop(tokio::time::timeout(at_most, relays.changed()).await),
         Rest::Database => tokio::time::sleep(DATABASE_PAUSE).await,
     }
 }
@@ -190,6 +223,8 @@ struct Marker {
     settings: Arc<Settings>,
     failures: mpsc::Sender<Failure>,
     leases: Arc<Leases>,
+    /// Is woken when rows are due at another time than they were.
+    waiting: Arc<Notify>,
 }
 
 impl Marker {
@@ -213,6 +248,9 @@ impl Marker {
             for (job, outcome, dialogue) in others {
                 self.keep(job.outbox, &dialogue).await;
                 self.mark(&job, outcome).await;
+            }
+            if accepted.len() < done.len() {
+                self.waiting.notify_one();
             }
             for outbox in done {
                 self.leases.release(outbox);
@@ -245,6 +283,7 @@ impl Marker {
                 info!(outbox.id = id, "relay refused mail {id}");
                 self.fail(id, Undelivered::Refused(answer)).await;
             }
+            Outcome::Untold => self.fail(id, Undelivered::Uncertain).await,
             Outcome::Expired => {
                 info!(outbox.id = id, "mail {id} is of no use any more");
                 self.fail(id, Undelivered::Expired).await;
@@ -324,3 +363,7 @@ async fn keep_ids_of_relay(store: &Store, clock: &Clock, accepted: &[(i64, Strin
 
 #[cfg(test)]
 mod deliver_tests;
+#[cfg(test)]
+mod fallback_tests;
+#[cfg(test)]
+mod fault_tests;

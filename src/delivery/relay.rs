@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
@@ -15,16 +16,28 @@ use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
 
 use super::socket::Socket;
-use crate::config::RelayTls;
+use crate::config::{Login, Relay, RelayTls};
+use crate::credential::{self, Secret, xoauth2};
 use crate::mail::Address;
 
-/// Connecting and greeting; a relay on this machine that needs longer is not well.
-const GREETING_WITHIN: Duration = Duration::from_secs(30);
-/// From MAIL to the go-ahead for the content.
-const COMMANDS_WITHIN: Duration = Duration::from_secs(60);
-/// From the final dot to the answer: giving up earlier sends the mail twice (RFC 5321
-/// section 4.5.3.2.6).
-const CONTENT_WITHIN: Duration = Duration::from_secs(600);
+/// How long a relay may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connecting, greeting and logging in; a relay that needs longer is not well.
+    pub greeting: Duration,
+    /// From MAIL to the go-ahead for the content.
+    pub commands: Duration,
+    /// From the final dot to the answer: giving up earlier sends the mail twice (RFC 5321
+    /// section 4.5.3.2.6).
+    pub content: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let [greeting, commands, content] = [30, 60, 600].map(Duration::from_secs);
+        Self { greeting, commands, content }
+    }
+}
 
 /// Why the relay did not take a mail, and what may be done with the connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,19 +56,10 @@ pub enum HandoverError {
     Uncertain(String),
 }
 
-/// The relay, and how it is spoken to.
-#[derive(Clone, Copy)]
-pub struct Server<'a> {
-    pub host: &'a str,
-    pub port: u16,
-    pub tls: RelayTls,
-    /// Name and password.
-    pub login: Option<(&'a str, &'a str)>,
-}
-
 /// A connection on which the relay has greeted us.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
+    limits: Limits,
     /// What was said of the last mail, line by line.
     dialogue: Vec<String>,
 }
@@ -64,9 +68,9 @@ impl Connection {
     /// # Errors
     ///
     /// What went wrong, for people: the relay is away, or does not want us now.
-    pub async fn open(server: &Server<'_>, hello: &str) -> Result<Self, String> {
-        match timeout(GREETING_WITHIN, connect(server, hello)).await {
-            Ok(opened) => opened.map(|smtp| Self { smtp, dialogue: Vec::new() }),
+    pub async fn open(relay: &Relay, hello: &str, limits: Limits) -> Result<Self, String> {
+        match timeout(limits.greeting, connect(relay, hello)).await {
+            Ok(opened) => opened.map(|smtp| Self { smtp, limits, dialogue: Vec::new() }),
             Err(_) => Err("the relay did not greet us in time".to_owned()),
         }
     }
@@ -83,12 +87,13 @@ impl Connection {
         octets: &[u8],
     ) -> Result<String, HandoverError> {
         self.dialogue.clear();
-        let begun = timeout(COMMANDS_WITHIN, self.begin(reverse_path, recipient, octets)).await;
+        let within = self.limits.commands;
+        let begun = timeout(within, self.begin(reverse_path, recipient, octets)).await;
         begun.unwrap_or_else(|_| Err(HandoverError::Broken("no answer in time".to_owned())))?;
         // The final dot brings its own line end.
         let content = octets.strip_suffix(b"\r\n").unwrap_or(octets);
         self.dialogue.push(format!("> {} octets and the final dot", content.len()));
-        match timeout(CONTENT_WITHIN, self.smtp.message(content)).await {
+        match timeout(self.limits.content, self.smtp.message(content)).await {
             Ok(Ok(response)) => Ok(text_of(&response)),
             Ok(Err(error)) => {
                 self.dialogue.push(format!("< {}", answer_of(&error)));
@@ -168,31 +173,58 @@ impl Connection {
 
 /// Connects, protects the connection as configured, and logs in. Without the protection that was
 /// asked for there is no connection.
-async fn connect(server: &Server<'_>, hello: &str) -> Result<AsyncSmtpConnection, String> {
+async fn connect(relay: &Relay, hello: &str) -> Result<AsyncSmtpConnection, String> {
+    let Relay::Smtp { host, port, tls, login } = relay else {
+        return Err("a folder is no mail server".to_owned());
+    };
     let hello = ClientId::Domain(hello.to_owned());
     let answer = |error: Error| answer_of(&error);
-    let verified = || TlsParameters::new(server.host.to_owned()).map_err(answer);
-    let mut smtp = if server.tls == RelayTls::Implicit {
-        let place = (server.host, server.port);
+    let verified = || TlsParameters::new(host.clone()).map_err(answer);
+    let mut smtp = if *tls == RelayTls::Implicit {
+        let place = (host.as_str(), *port);
         AsyncSmtpConnection::connect_tokio1(place, None, &hello, Some(verified()?), None)
             .await
             .map_err(answer)?
     } else {
-        let socket = match server.tls {
-            RelayTls::StartTls => Socket::connect_guarded(server.host, server.port).await,
-            _ => Socket::connect(server.host, server.port).await,
+        let socket = match tls {
+            RelayTls::StartTls => Socket::connect_guarded(host, *port).await,
+            _ => Socket::connect(host, *port).await,
         };
         let socket = Box::new(socket.map_err(|error| error.to_string())?);
         AsyncSmtpConnection::connect_with_transport(socket, &hello).await.map_err(answer)?
     };
-    if server.tls == RelayTls::StartTls {
+    if *tls == RelayTls::StartTls {
         smtp.starttls(verified()?, &hello).await.map_err(answer)?;
     }
-    if let Some((name, password)) = server.login {
-        let credentials = Credentials::new(name.to_owned(), password.to_owned());
-        smtp.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(answer)?;
+    if let Some(login) = login {
+        log_in(&mut smtp, login).await?;
     }
     Ok(smtp)
+}
+
+/// Reads what proves who we are each time, so that a changed one is found by itself.
+async fn log_in(smtp: &mut AsyncSmtpConnection, login: &Login) -> Result<(), String> {
+    let answer = |error: Error| answer_of(&error);
+    match credential::read(&login.credential).await? {
+        Secret::Password(password) => {
+            let credentials = Credentials::new(login.name.clone(), password);
+            smtp.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(answer)?;
+        }
+        Secret::Token(token) => {
+            if !smtp.server_info().supports_auth_mechanism(Mechanism::Xoauth2) {
+                return Err("the relay offers no login by token (AUTH XOAUTH2)".to_owned());
+            }
+            let token = BASE64.encode(xoauth2(&login.name, &token).as_bytes());
+            let said = smtp.command(format!("AUTH XOAUTH2 {token}\r\n")).await.map_err(answer)?;
+            // This says in base64 what is wrong with the token, and wants an empty line; only then
+            // the relay refuses the login.
+            if said.has_code(334) {
+                smtp.command("\r\n").await.map_err(answer)?;
+                return Err("the relay does not want the token".to_owned());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn to_lettre(address: &Address) -> Result<lettre::Address, HandoverError> {

@@ -1,37 +1,28 @@
-//! The connections that hand mail over, and the breaker that spares an absent relay.
+//! The connections that hand mail over, each mail to the first relay that is there.
 //!
 //! Knows rows only as jobs, and never touches the database. Start with `Workers`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Shared, Notify, mpsc, watch};
+use tokio::sync::{Mutex as Shared, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
-use tracing::{info, warn};
+use tokio::time::timeout;
 
+use super::breaker::Breakers;
+use super::dkim::sign;
 use super::leases::Leases;
-use super::relay::{Connection, HandoverError, Server};
+use super::relay::{Connection, HandoverError};
 use super::{Relay, Settings, maildir};
 use crate::mail::Address;
 use crate::mail::compose::fill_token;
-use crate::meters::Meters;
 use crate::store::rows::Job;
 
 /// Jobs that wait for a connection.
 const QUEUE_MAX: usize = 256;
 /// A connection without work is given back to the relay, which has few.
 const IDLE_WITHIN: Duration = Duration::from_secs(10);
-/// Pauses between two attempts at a relay that is away; a relay on this machine costs nothing to
-/// ask, and mail of an emergency waits behind it.
-const PAUSES: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_secs(30),
-];
-
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -42,7 +33,9 @@ pub enum Outcome {
     Refused(String),
     /// Not tried: it is of no use any more.
     Expired,
-    /// Not tried, or the relay was not there: due again after this pause, whoever tries then.
+    /// Not tried: the relay twice did not say whether it has it, and nobody was told yet.
+    Untold,
+    /// Not tried, or no relay was there: due again after this pause, whoever tries then.
     Returned {
         pause: Duration,
         answer: String,
@@ -56,17 +49,11 @@ pub struct Settled {
     pub dialogue: String,
 }
 
-struct Leased {
-    job: Job,
-    /// The one job that finds out whether the relay is back.
-    probe: bool,
-}
-
 /// Several workers on one queue.
 pub struct Workers {
-    queue: mpsc::Sender<Leased>,
+    queue: mpsc::Sender<Job>,
     tasks: JoinSet<()>,
-    pub breaker: Arc<Breaker>,
+    pub breakers: Arc<Breakers>,
     pub leases: Arc<Leases>,
 }
 
@@ -79,12 +66,16 @@ impl Workers {
     ) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let jobs = Arc::new(Shared::new(jobs));
-        let breaker = Arc::new(Breaker { meters: settings.meters.clone(), ..Breaker::default() });
+        let names = settings.relays.iter().map(Relay::name).collect();
+        let breakers = Arc::new(Breakers::new(names, settings.meters.clone()));
         let mut tasks = JoinSet::new();
+        for relay in 0..settings.relays.len() {
+            tasks.spawn(ask_after(relay, settings.clone(), breakers.clone(), shutdown.clone()));
+        }
         for _ in 0..settings.connections.max(1) {
             let worker = Worker {
                 settings: settings.clone(),
-                breaker: breaker.clone(),
+                breakers: breakers.clone(),
                 leases: leases.clone(),
                 shutdown: shutdown.clone(),
                 connection: None,
@@ -92,13 +83,13 @@ impl Workers {
             };
             tasks.spawn(worker.run(jobs.clone(), outcomes.clone()));
         }
-        Self { queue, tasks, breaker, leases }
+        Self { queue, tasks, breakers, leases }
     }
 
-    pub async fn send(&self, jobs: Vec<Job>, probe: bool) {
+    pub async fn send(&self, jobs: Vec<Job>) {
         for job in jobs {
             // Fails only when every worker is gone; the leases lapse then.
-            let _ = self.queue.send(Leased { job, probe }).await;
+            let _ = self.queue.send(job).await;
         }
     }
 
@@ -111,20 +102,21 @@ impl Workers {
 
 struct Worker {
     settings: Arc<Settings>,
-    breaker: Arc<Breaker>,
+    breakers: Arc<Breakers>,
     leases: Arc<Leases>,
     shutdown: watch::Receiver<bool>,
-    connection: Option<Connection>,
-    /// With the relay, of a mail that it did not take.
+    /// To which relay it is.
+    connection: Option<(usize, Connection)>,
+    /// With the relays, of a mail that they did not take.
     dialogue: String,
 }
 
 impl Worker {
-    async fn run(mut self, jobs: Arc<Shared<mpsc::Receiver<Leased>>>, outcomes: mpsc::Sender<Settled>) {
+    async fn run(mut self, jobs: Arc<Shared<mpsc::Receiver<Job>>>, outcomes: mpsc::Sender<Settled>) {
         loop {
             let next = async { jobs.lock().await.recv().await };
-            let leased = match timeout(IDLE_WITHIN, next).await {
-                Ok(Some(leased)) => leased,
+            let job = match timeout(IDLE_WITHIN, next).await {
+                Ok(Some(job)) => job,
                 Ok(None) => break,
                 Err(_) => {
                     self.hang_up().await;
@@ -132,9 +124,9 @@ impl Worker {
                 }
             };
             self.dialogue.clear();
-            let outcome = self.settle(&leased).await;
+            let outcome = self.settle(&job).await;
             let dialogue = std::mem::take(&mut self.dialogue);
-            if outcomes.send(Settled { job: leased.job, outcome, dialogue }).await.is_err() {
+            if outcomes.send(Settled { job, outcome, dialogue }).await.is_err() {
                 break;
             }
         }
@@ -142,175 +134,202 @@ impl Worker {
     }
 
     async fn hang_up(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some((_, connection)) = self.connection.take() {
             connection.quit().await;
         }
     }
 
-    async fn settle(&mut self, leased: &Leased) -> Outcome {
+    async fn settle(&mut self, job: &Job) -> Outcome {
         // Stopping, or the row may be somebody else's by now.
-        let may_send = self.leases.may_send(&leased.job, self.settings.clock.machine_now());
+        let may_send = self.leases.may_send(job, self.settings.clock.machine_now());
         if !may_send || *self.shutdown.borrow() {
             return given_back();
         }
-        if leased.job.is_expired(self.settings.clock.now()) {
+        if job.is_untold() {
+            return Outcome::Untold;
+        }
+        if job.is_expired(self.settings.clock.now()) {
             return Outcome::Expired;
         }
-        if let Some(pause) = self.breaker.pause().filter(|_| !leased.probe) {
-            return Outcome::Returned { pause, answer: "the relay is not there".to_owned() };
-        }
-        self.hand_over(&leased.job).await
+        self.hand_over(job).await
     }
 
+    /// To the first relay that is there, then to the next.
     async fn hand_over(&mut self, job: &Job) -> Outcome {
         let settings = self.settings.clone();
         let mac = settings.secret.bounce_mac(job.outbox);
         let reverse_path = settings.own.tagged(&format!("bounce.{}.{mac}", job.outbox));
         let filled = job.token.as_deref().map(|token| fill_token(&job.octets, token));
-        match &settings.relay {
-            Relay::Smtp { host, port, tls, login } => {
-                let login = login.as_deref().zip(settings.password.as_deref());
-                let server = Server { host, port: *port, tls: *tls, login };
-                let octets = filled.as_deref().unwrap_or(&job.octets);
-                self.hand_to_relay(&server, &reverse_path, job, octets).await
-            }
-            Relay::Maildir(root) => {
-                let (root, job) = (root.clone(), job.clone());
-                let written = tokio::task::spawn_blocking(move || {
-                    let octets = filled.as_deref().unwrap_or(&job.octets);
-                    maildir::write(&root, job.outbox, &reverse_path, &job.recipient, octets)
-                });
-                match written.await {
-                    Ok(Ok(())) => Outcome::Accepted("delivered to maildir".to_owned()),
-                    Ok(Err(error)) => Outcome::Deferred(error.to_string()),
-                    Err(error) => Outcome::Deferred(error.to_string()),
+        let filled = filled.as_deref().unwrap_or(&job.octets);
+        let signed = sign(&settings.signers, filled);
+        let octets = signed.as_deref().unwrap_or(filled);
+        let (mut from, mut failure) = (0, None);
+        while let Some(relay) = self.breakers.take(from) {
+            let handed = match settings.relays.get(relay) {
+                Some(Relay::Maildir(root)) => {
+                    Ok(write_to_folder(root, job, &reverse_path, octets).await)
                 }
+                Some(smtp) => self.hand_to_relay(relay, smtp, &reverse_path, job, octets).await,
+                None => break,
+            };
+            match handed {
+                Ok(outcome) => {
+                    if !matches!(outcome, Outcome::Uncertain(_) | Outcome::Returned { .. }) {
+                        self.breakers.answered(relay);
+                    }
+                    return outcome;
+                }
+                Err(not_there) => failure = Some(not_there),
+            }
+            from = relay + 1;
+        }
+        match failure {
+            // Perhaps this very mail is what broke it: it comes back less and less often.
+            Some(NotThere::Broken(answer)) => Outcome::Deferred(answer),
+            Some(NotThere::Away(answer)) => Outcome::Returned { pause: self.breakers.pause(), answer },
+            None => {
+                let answer = "no relay is there".to_owned();
+                Outcome::Returned { pause: self.breakers.pause(), answer }
             }
         }
     }
 
-    /// A new connection; a stop does not wait for a relay that does not greet.
-    async fn open(&mut self, server: &Server<'_>) -> Result<Connection, Outcome> {
+    /// A connection that is open already, or a new one; whether it is an old one. A stop does not
+    /// wait for a relay that does not greet.
+    async fn connection_to(
+        &mut self,
+        relay: usize,
+        smtp: &Relay,
+    ) -> Result<(Connection, bool), Opening> {
+        match self.connection.take() {
+            Some((to, connection)) if to == relay => return Ok((connection, true)),
+            Some((_, connection)) => connection.quit().await,
+            None => {}
+        }
+        let settings = self.settings.clone();
         tokio::select! {
-            opened = Connection::open(server, &self.settings.host) => opened.map_err(|answer| {
-                Outcome::Returned { pause: self.breaker.failed(), answer }
-            }),
-            _ = self.shutdown.wait_for(|stop| *stop) => Err(given_back()),
+            opened = Connection::open(smtp, &settings.host, settings.limits) => {
+                opened.map(|connection| (connection, false)).map_err(Opening::Failed)
+            }
+            _ = self.shutdown.wait_for(|stop| *stop) => Err(Opening::Stopped),
         }
     }
 
     async fn hand_to_relay(
         &mut self,
-        server: &Server<'_>,
+        relay: usize,
+        smtp: &Relay,
         reverse_path: &Address,
         job: &Job,
         octets: &[u8],
-    ) -> Outcome {
+    ) -> Result<Outcome, NotThere> {
         loop {
-            let used_before = self.connection.is_some();
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => match self.open(server).await {
-                    Ok(connection) => connection,
-                    Err(outcome) => return outcome,
-                },
+            let (mut connection, used_before) = match self.connection_to(relay, smtp).await {
+                Ok(opened) => opened,
+                Err(Opening::Stopped) => return Ok(given_back()),
+                Err(Opening::Failed(answer)) => {
+                    self.note(relay, &format!("< {answer}"));
+                    self.breakers.failed(relay);
+                    return Err(NotThere::Away(answer));
+                }
             };
-            let handed = connection.hand_over(reverse_path, &job.recipient, octets).await;
-            if handed.is_err() {
-                self.dialogue = connection.dialogue();
-            }
-            match handed {
+            let error = match connection.hand_over(reverse_path, &job.recipient, octets).await {
+                Ok(answer) => {
+                    self.connection = Some((relay, connection));
+                    return Ok(Outcome::Accepted(answer));
+                }
+                Err(error) => error,
+            };
+            match error {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
-                Err(HandoverError::Broken(_)) if used_before => continue,
-                Err(HandoverError::Broken(answer)) => {
-                    self.breaker.failed();
-                    return Outcome::Deferred(answer);
-                }
-                Err(HandoverError::Uncertain(answer)) => {
-                    self.breaker.failed();
-                    return Outcome::Uncertain(answer);
-                }
-                _ => {}
+                HandoverError::Broken(_) if used_before => continue,
+                _ => self.note(relay, &connection.dialogue()),
             }
-            self.breaker.succeeded();
-            self.connection = Some(connection);
-            return match handed {
-                Ok(answer) => Outcome::Accepted(answer),
-                Err(HandoverError::Refused(answer)) => Outcome::Refused(answer),
-                Err(error) => Outcome::Deferred(answer_in(error)),
+            return match error {
+                HandoverError::Broken(answer) => {
+                    self.breakers.failed(relay);
+                    Err(NotThere::Broken(answer))
+                }
+                HandoverError::Uncertain(answer) => {
+                    self.breakers.failed(relay);
+                    Ok(Outcome::Uncertain(answer))
+                }
+                HandoverError::Refused(answer) => {
+                    self.connection = Some((relay, connection));
+                    Ok(Outcome::Refused(answer))
+                }
+                HandoverError::Deferred(answer) => {
+                    self.connection = Some((relay, connection));
+                    Ok(Outcome::Deferred(answer))
+                }
             };
         }
+    }
+
+    /// Adds what was said to a relay.
+    fn note(&mut self, relay: usize, lines: &str) {
+        if !self.dialogue.is_empty() {
+            self.dialogue.push('\n');
+        }
+        self.dialogue.push_str(&format!("to {}\n{lines}", self.breakers.name(relay)));
+    }
+}
+
+/// Why a relay was of no use to a mail, in its own words; another one may be.
+enum NotThere {
+    /// It has not even greeted.
+    Away(String),
+    /// In the middle of a transaction.
+    Broken(String),
+}
+
+/// Why there is no connection.
+enum Opening {
+    Stopped,
+    Failed(String),
+}
+
+/// Asks after a relay while it is away, until the server stops.
+async fn ask_after(
+    relay: usize,
+    settings: Arc<Settings>,
+    breakers: Arc<Breakers>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let Some(smtp) = settings.relays.get(relay) else { return };
+    let asking = async {
+        loop {
+            breakers.until_asked_after(relay).await;
+            match Connection::open(smtp, &settings.host, settings.limits).await {
+                Ok(connection) => {
+                    connection.quit().await;
+                    breakers.greeted(relay);
+                }
+                Err(_) => breakers.failed(relay),
+            }
+        }
+    };
+    tokio::select! {
+        () = asking => {}
+        // A sender that is gone means that the server is, too.
+        _ = shutdown.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn write_to_folder(root: &Path, job: &Job, reverse_path: &Address, octets: &[u8]) -> Outcome {
+    let (root, outbox) = (root.to_owned(), job.outbox);
+    let (reverse_path, recipient) = (reverse_path.clone(), job.recipient.clone());
+    let octets = octets.to_vec();
+    let written = tokio::task::spawn_blocking(move || {
+        maildir::write(&root, outbox, &reverse_path, &recipient, &octets)
+    });
+    match written.await {
+        Ok(Ok(())) => Outcome::Accepted("delivered to maildir".to_owned()),
+        Ok(Err(error)) => Outcome::Deferred(error.to_string()),
+        Err(error) => Outcome::Deferred(error.to_string()),
     }
 }
 
 fn given_back() -> Outcome {
     Outcome::Returned { pause: Duration::ZERO, answer: String::new() }
-}
-
-fn answer_in(error: HandoverError) -> String {
-    match error {
-        HandoverError::Deferred(answer)
-        | HandoverError::Refused(answer)
-        | HandoverError::Broken(answer)
-        | HandoverError::Uncertain(answer) => answer,
-    }
-}
-
-/// Remembers that the relay is away, so that one mail asks for it and not a thousand.
-#[derive(Debug, Default)]
-pub struct Breaker {
-    state: Mutex<State>,
-    changed: Notify,
-    meters: Meters,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Connections that failed one after the other; zero is closed, mail flows.
-    failures: usize,
-    until: Option<Instant>,
-}
-
-impl Breaker {
-    /// How long until the relay may be asked again; `None` when it was there last.
-    pub fn pause(&self) -> Option<Duration> {
-        let state = self.state();
-        let until = state.until?;
-        Some(until.saturating_duration_since(Instant::now()))
-    }
-
-    /// Waits until something is known, or `at_most`.
-    pub async fn changed(&self, at_most: Duration) {
-        let _ = timeout(at_most, self.changed.notified()).await;
-    }
-
-    /// A connection could not be made; returns the pause.
-    fn failed(&self) -> Duration {
-        let mut state = self.state();
-        let pause = PAUSES.get(state.failures).or(PAUSES.last()).copied().unwrap_or_default();
-        if state.failures == 0 {
-            warn!("the relay is not there; mail waits");
-            self.meters.relay(false);
-        }
-        state.failures += 1;
-        state.until = Some(Instant::now() + pause);
-        drop(state);
-        self.changed.notify_one();
-        pause
-    }
-
-    fn succeeded(&self) {
-        let mut state = self.state();
-        if state.until.take().is_some() {
-            info!(attempts = state.failures, "the relay is back");
-            state.failures = 0;
-            self.meters.relay(true);
-            drop(state);
-            self.changed.notify_one();
-        }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -4,6 +4,8 @@
 //! all that follows has happened, and leads back to a page. Works without scripts. Start with
 //! [`router`].
 
+mod outbox;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -63,6 +65,9 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
         .route("/clock", post(move_clock))
         .route("/incident/{key}", get(show_incident))
         .route("/incident/{key}/entry/{seq}/attachment/{position}", get(hand_out_file))
+        .route("/outbox", get(outbox::show_outbox))
+        .route("/outbox/{id}", get(outbox::show_mail))
+        .route("/outbox/{id}/{action}", post(outbox::operate))
         .route("/mailbox/{name}", get(show_mailbox))
         .route("/mailbox/{name}/{id}", get(show_mail))
         .route("/mailbox/{name}/{id}/html", get(show_html))
@@ -131,6 +136,8 @@ struct Told {
     to: Option<String>,
     /// `html`: a mail's other part.
     show: Option<String>,
+    /// What was done with a mail of the outbox.
+    done: Option<String>,
 }
 
 impl Told {
@@ -148,7 +155,7 @@ impl Told {
             (None, Some(count)) => {
                 format!("The clock was moved. Firebell sent {} meanwhile.", mails(count))
             }
-            (None, None) => String::new(),
+            (None, None) => outbox::done_words(self.done.as_deref().unwrap_or_default()).to_owned(),
         }
     }
 

@@ -13,6 +13,7 @@ mod batch;
 mod bundles;
 mod caps;
 mod damage;
+mod ends;
 mod held;
 mod outgoing;
 mod reading;

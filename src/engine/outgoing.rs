@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::batch::Batch;
 use super::bundles::Bundle;
 use super::caps::is_answer;
+use super::ends::useful_within;
 use super::reports::NotSent;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
@@ -38,6 +39,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) asks: Vec<AskedFor>,
     /// The first timeline entry of what it tells, where a newer mail may take its place.
     pub(super) tells_from: Option<i64>,
+    /// When it is of no use any more, where that is not its purpose's.
+    pub(super) ends_at: Option<DateTime<Utc>>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -52,6 +55,7 @@ impl<'a> Outgoing<'a> {
             copies,
             asks: Vec::new(),
             tells_from: None,
+            ends_at: None,
         }
     }
 }
@@ -225,7 +229,9 @@ impl Batch {
             return Ok(true);
         }
         let to = (self.policy.name.clone(), self.policy.address.address().clone());
-        self.store(Outgoing::new(&letter, to, copies)).await?;
+        // The next one has its figures, too.
+        let ends_at = self.policy.calendar.zone.next_cron(&digest.schedule, self.now);
+        self.store(Outgoing { ends_at, ..Outgoing::new(&letter, to, copies) }).await?;
         Ok(true)
     }
 
@@ -295,7 +301,7 @@ impl Batch {
                 octets,
             })
             .await?;
-        let expires_at = self.now + useful_within(purpose);
+        let expires_at = outgoing.ends_at.unwrap_or(self.now + useful_within(purpose));
         let rows: Vec<NewOutbox> = copies
             .into_iter()
             .map(|(recipient, token)| NewOutbox {
@@ -367,16 +373,5 @@ fn replaced_by(says: &Says) -> &'static [Purpose] {
         Says::TakeCommand { .. } => &[Purpose::TakeCommand],
         Says::Page => &[Purpose::Page],
         _ => &[],
-    }
-}
-
-/// How long a mail is of use to anybody: after that it is shown as expired, not sent.
-fn useful_within(purpose: Purpose) -> TimeDelta {
-    match purpose {
-        Purpose::Page => TimeDelta::minutes(15),
-        Purpose::ReminderUpdate | Purpose::ReminderMissing | Purpose::Reminders => TimeDelta::hours(24),
-        Purpose::TakeCommand | Purpose::RoleOffer => TimeDelta::hours(24),
-        Purpose::Declaration | Purpose::Note | Purpose::Status => TimeDelta::days(2),
-        _ => TimeDelta::days(5),
     }
 }

@@ -37,7 +37,7 @@ statements! {
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         where id in (select id from outbox where state in ('queued', 'deferred', 'uncertain')
                      and due_at <= $1 and leased_until <= $1 order by due_at, id limit $3)
-        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch",
+        returning id, letter, recipient, token, due_at, attempts, ambiguous, expires_at, epoch",
         // Two workers never wait for each other.
         pg: "
         with due as materialized (
@@ -47,7 +47,7 @@ statements! {
         update outbox set leased_until = $2, epoch = epoch + 1,
             attempts = case when expires_at <= $1 then attempts else attempts + 1 end
         from due where id = due_id
-        returning id, letter, recipient, token, due_at, attempts, expires_at, epoch";
+        returning id, letter, recipient, token, due_at, attempts, ambiguous, expires_at, epoch";
     RETURN_LEASES = "
         update outbox set leased_until = 0
         where state in ('queued', 'deferred', 'uncertain') and leased_until > 0";
@@ -64,11 +64,13 @@ statements! {
                state = case when state = 'uncertain' then state else 'deferred' end,
                due_at = case when expires_at < $2 then expires_at else $2 end
         where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')";
-    /// The first time it is tried once more, later. The second time it is due never again.
+    /// The first time it is tried once more, later. The second time its lease stays until that is
+    /// told; whoever leases it then tells it, and does not send.
     MARK_UNCERTAIN = "
-        update outbox set state = 'uncertain', leased_until = 0, last_answer = $3,
-               ambiguous = ambiguous + 1,
-               due_at = case when ambiguous > 0 then $5 when expires_at < $2 then expires_at else $2 end
+        update outbox set state = 'uncertain', last_answer = $3, ambiguous = ambiguous + 1,
+               leased_until = case when ambiguous > 0 then leased_until else 0 end,
+               due_at = case when ambiguous > 0 then due_at when expires_at < $2 then expires_at
+                             else $2 end
         where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')
         returning ambiguous";
     /// What another process has leased since keeps its new lease, and is not returned.
@@ -81,6 +83,13 @@ statements! {
     MARK_REFUSED = "
         update outbox set state = 'refused', leased_until = 0, last_answer = $2
         where id = $1 and state <> 'refused'";
+    /// It is due never again, from the transaction on that tells of it.
+    MARK_TOLD = "
+        update outbox set due_at = $2, leased_until = 0
+        where id = $1 and state = 'uncertain' and ambiguous > 1 and due_at < $2";
+    LOAD_EXPIRED = "
+        select id from outbox where state in ('queued', 'deferred', 'uncertain')
+        and expires_at <= $1 and leased_until <= $1 and ambiguous < 2 order by id limit $2";
     MARK_EXPIRED = "
         update outbox set state = 'expired', leased_until = 0
         where id = $1 and state in ('queued', 'deferred', 'uncertain')";
@@ -183,6 +192,7 @@ struct LeasedRow {
     token: Option<String>,
     due_at: i64,
     attempts: i64,
+    ambiguous: i64,
     expires_at: i64,
     epoch: i64,
 }
@@ -204,6 +214,7 @@ impl LeasedRow {
             recipient: read_address(&self.recipient)?,
             token: self.token,
             attempts: self.attempts,
+            ambiguous: self.ambiguous,
             epoch: self.epoch,
             expires_at: read_instant(self.expires_at)?,
             octets: Arc::clone(&letter.octets),
@@ -307,6 +318,13 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
+    /// What is of no use any more, and nobody has leased.
+    pub async fn load_expired_outbox(&self, now: DateTime<Utc>, limit: i64) -> Stored<Vec<i64>> {
+        let values = vec![micros(now).into(), limit.into()];
+        let rows: Vec<(i64,)> = self.engine.load(LOAD_EXPIRED, values).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Ends every lease, so that what a killed server was sending is sent again at once.
     ///
     /// Only for a server that knows to be the only one on this database: others' leases end too.
@@ -364,15 +382,10 @@ impl Store {
     }
 
     /// The relay did not say whether it has it. Returns how often that was so; from the second time
-    /// on it is not tried again. 0 when it is out of the queue, or somebody else has leased it.
+    /// on it is not tried again, and stays leased until [`Write::mark_undelivered`]. 0 when it is out of the queue, or somebody else has leased it.
     pub async fn mark_uncertain(&self, job: &Job, due_at: DateTime<Utc>, answer: &str) -> Stored<i64> {
-        let values = vec![
-            job.outbox.into(),
-            micros(due_at).into(),
-            plain(answer).into(),
-            job.epoch.into(),
-            NEVER_MICROS.into(),
-        ];
+        let values =
+            vec![job.outbox.into(), micros(due_at).into(), plain(answer).into(), job.epoch.into()];
         let rows: Vec<(i64,)> = self.engine.change(MARK_UNCERTAIN, values).await?;
         Ok(rows.first().map_or(0, |(ambiguous,)| *ambiguous))
     }
@@ -530,8 +543,10 @@ impl Write {
                 let values = vec![outbox.into(), plain(answer).into()];
                 self.transaction.execute(MARK_REFUSED, values).await?
             }
-            // Marked when it happened.
-            Undelivered::Uncertain => 1,
+            Undelivered::Uncertain => {
+                let values = vec![outbox.into(), NEVER_MICROS.into()];
+                self.transaction.execute(MARK_TOLD, values).await?
+            }
             Undelivered::Expired => self.transaction.execute(MARK_EXPIRED, vec![outbox.into()]).await?,
         };
         Ok(changed == 1)

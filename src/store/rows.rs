@@ -251,6 +251,12 @@ pub enum OutboxState {
     Cancelled,
 }
 
+impl OutboxState {
+    /// What somebody may have to do something about.
+    pub const UNSETTLED: [Self; 5] =
+        [Self::Queued, Self::Deferred, Self::Uncertain, Self::Refused, Self::Held];
+}
+
 /// A leased letter to one recipient, ready to be handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -261,6 +267,8 @@ pub struct Job {
     pub recipient: Address,
     pub token: Option<String>,
     pub attempts: i64,
+    /// How often the relay did not say whether it took it.
+    pub ambiguous: i64,
     /// Of the lease: what somebody with an earlier one says is not heard.
     pub epoch: i64,
     pub expires_at: DateTime<Utc>,
@@ -269,6 +277,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// The relay twice did not say whether it took it: it is not sent again, and somebody is to be
+    /// told.
+    pub fn is_untold(&self) -> bool {
+        self.ambiguous > 1
+    }
+
     /// It is of no use to anybody any more.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at <= now

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use tracing::error;
 
 use crate::engine::Engine;
-use crate::meters::begin;
+use crate::meters::{Meters, begin};
 use crate::store::rows::{InboundState, OutboxState};
 use crate::store::{Store, StoreError};
 
@@ -38,9 +38,7 @@ pub async fn show_health(State(engine): State<Engine>) -> Response {
         Err(error) => return unavailable(&error),
     };
     match stuck {
-        Ok(_) if !engine.meters.relay_is_there() => {
-            "ok, but the relay is not there, and mail waits for it\n".into_response()
-        }
+        Ok(_) if !engine.meters.relays_away().is_empty() => relays(&engine.meters).into_response(),
         Ok(Some((_, count))) => {
             format!("ok, but mail does not move: {count} wait for the relay\n").into_response()
         }
@@ -49,6 +47,17 @@ pub async fn show_health(State(engine): State<Engine>) -> Response {
         }
         Ok(None) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
+    }
+}
+
+fn relays(meters: &Meters) -> String {
+    match (meters.relays_away().as_slice(), meters.relays_there().as_slice()) {
+        ([], _) => "ok\n".to_owned(),
+        (away, []) => format!("ok, but no relay is there, and mail waits: {}\n", away.join(", ")),
+        (away, there) => {
+            let (away, there) = (away.join(", "), there.join(", "));
+            format!("ok, but the relay {away} is not there; mail goes through {there}\n")
+        }
     }
 }
 
@@ -100,7 +109,8 @@ fn seconds_since(at: DateTime<Utc>, engine: &Engine) -> i64 {
     (engine.clock.now() - at).num_seconds().max(0)
 }
 
-fn unavailable(error: &StoreError) -> Response {
+/// The database is not to be had.
+pub(super) fn unavailable(error: &StoreError) -> Response {
     error!(error = error as &dyn std::error::Error, "the store cannot be used");
     (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n").into_response()
 }

@@ -7,6 +7,7 @@ pub mod file;
 pub mod guard;
 mod health;
 pub mod incident;
+pub mod outbox;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -23,7 +24,8 @@ const ICON: &str = include_str!("icon.svg");
 
 /// What a server offers while there is no sign-in: its health, and nothing of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
-    health(engine).layer(axum::middleware::from_fn(guard::protect_answer))
+    let outbox = Router::new().route("/outbox", get(outbox::show_figures)).with_state(engine.clone());
+    health(engine).merge(outbox).merge(files()).layer(axum::middleware::from_fn(guard::protect_answer))
 }
 
 /// `/healthz`: 200 when the store can be written to, 503 when it cannot; `/metrics` for Prometheus.

@@ -24,10 +24,18 @@ fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
     assert!(health().ends_with("\r\n\r\nok\n"), "{}", health());
 
     assert_eq!(place.run_with(&["ingest"], REPORT).code, 0);
-    server.log_once("the relay is not there");
+    server.log_once("the relay 127.0.0.1:1 is not there");
     let away = health();
-    assert!(away.contains(" 200 OK\r\n") && away.contains("ok, but the relay is not there"), "{away}");
-    assert!(server.page("/metrics").contains("\nfirebell_relay_up 0\n"));
+    assert!(
+        away.contains(" 200 OK\r\n")
+            && away.contains("no relay is there, and mail waits: 127.0.0.1:1\n"),
+        "{away}"
+    );
+    assert!(server.page("/metrics").contains("\nfirebell_relay_up{relay=\"127.0.0.1:1\"} 0\n"));
+
+    let figures = server.page("/outbox");
+    assert!(figures.contains("The relay 127.0.0.1:1 is not there."), "{figures}");
+    assert!(figures.contains("<th scope=\"row\">deferred</th>") && !figures.contains('@'), "{figures}");
 
     // Somebody else writes for longer than the server waits.
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -79,7 +87,7 @@ fn metrics_count_what_goes_through_and_name_nobody() {
         "firebell_messages_accepted_total 3",
         "firebell_messages_read_total{outcome=\"read\"} 1",
         "firebell_messages_waiting 0",
-        "firebell_relay_up 1",
+        "firebell_relay_up{relay=\"maildir\"} 1",
         "firebell_timeline_seconds_count 1",
         "firebell_inbox_messages{state=\"held\"} 1",
         "firebell_inbox_messages{state=\"set-aside\"} 0",

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sqlx::Connection as _;
+
 use crate::support::chrome::Chrome;
 use crate::support::wait;
 
@@ -133,6 +135,40 @@ fn a_visitor_declares_takes_command_by_a_click_and_is_reminded_when_the_clock_mo
         chrome.wait_for_text("The clock was moved.");
     }
     chrome.wait_for_text("[INC-1] Alice: update due");
+}
+
+#[test]
+fn whoever_sits_at_the_machine_sees_what_waits_and_sends_it_or_not() {
+    let demo = Demo::start();
+    let chrome = Chrome::start();
+    chrome.goto(&demo.page);
+    chrome.click(&chrome.find("form[action='/declare'] button"));
+    chrome.wait_for_text("Asked to take command: Alice Ng.");
+    chrome.goto(&format!("{}/outbox", demo.page));
+    chrome.wait_for_text("Nothing waits, failed or is held.");
+    // A relay put one off yesterday.
+    let database = format!("sqlite:{}", demo.folder().join("firebell.db").display());
+    let waiting = "update outbox set state = 'deferred', accepted_at = null, attempts = 3,
+        due_at = due_at + 40 * 24 * 3600 * 1000000, dialogue = '> RCPT TO:<alice@example.org>',
+        last_answer = '450 4.2.0 later' where recipient = 'alice@example.org'";
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let mut database = sqlx::SqliteConnection::connect(&database).await.expect("its database");
+        sqlx::query(waiting).execute(&mut database).await.expect("a mail that waits");
+    });
+    chrome.goto(&format!("{}/outbox", demo.page));
+    chrome.wait_for_text("450 4.2.0 later");
+    chrome.click(&chrome.find("a.card[href^='/outbox/']"));
+    chrome.wait_for_text("> RCPT TO:<alice@example.org>");
+    chrome.click(&chrome.find("form[action$='/hold'] button"));
+    chrome.wait_for_text("The mail is held back until somebody sends it.");
+    chrome.click(&chrome.find("form[action$='/retry'] button"));
+    chrome.wait_for_text("The mail is tried again now.");
+    let mail = chrome.url();
+    let mail = mail.split('?').next().unwrap_or_default();
+    wait::until("the mail to go out", ENDED_WITHIN, || {
+        chrome.goto(mail);
+        (chrome.text(&chrome.find("b.tag")) == "accepted").then_some(())
+    });
 }
 
 #[test]

@@ -86,8 +86,13 @@ impl Life {
                     login: None,
                 };
                 let own = policy.address.clone();
-                let mut delivery =
-                    Settings::new(to, "firebell.test".to_owned(), own, secret.clone(), clock.clone());
+                let mut delivery = Settings::new(
+                    vec![to],
+                    "firebell.test".to_owned(),
+                    own,
+                    secret.clone(),
+                    clock.clone(),
+                );
                 // One after the other, so that a history goes the same again.
                 delivery.connections = 1;
                 Server { gate: Gate::new(clock.now()), engine, inbox, delivery: Arc::new(delivery) }

@@ -219,7 +219,7 @@ async fn whoever_lost_a_lease_can_put_nothing_off_and_renew_nothing() {
 }
 
 #[tokio::test]
-async fn an_uncertain_mail_is_tried_once_more_and_then_left_as_it_is() {
+async fn an_uncertain_mail_is_tried_once_more_and_then_told_once_and_left_as_it_is() {
     for base in bases().await {
         let store = base.store();
         queue(store, &[outbox(1, 1)]).await;
@@ -232,10 +232,36 @@ async fn an_uncertain_mail_is_tried_once_more_and_then_left_as_it_is() {
         assert_eq!(state_of(store, 1).await, OutboxState::Uncertain, "still visible as such");
         let again = store.lease_outbox(1, at(20), at(15)).await.unwrap().remove(0);
         assert_eq!(store.mark_uncertain(&again, at(25), "broke again").await.unwrap(), 2);
+        assert_eq!(store.lease_outbox(1, at(20), at(19)).await.unwrap(), [], "whoever has it tells it");
+        // That process died: another one is told by the row that it is not to be sent.
+        let untold = store.lease_outbox(1, at(30), at(20)).await.unwrap().remove(0);
+        assert!(untold.is_untold() && !again.is_untold());
+        for is_news in [true, false] {
+            let mut write = store.begin_write().await.unwrap();
+            let told = write.mark_undelivered(1, &Undelivered::Uncertain).await.unwrap();
+            assert_eq!(told, is_news);
+            write.commit().await.unwrap();
+        }
         assert_eq!(store.lease_outbox(1, at(500), at(400)).await.unwrap(), []);
         assert_eq!(store.earliest_outbox().await.unwrap(), None);
+        assert_eq!(state_of(store, 1).await, OutboxState::Uncertain);
         assert!(store.operate_outbox(1, OperatorAction::Retry, at(401)).await.unwrap());
         assert_eq!(store.lease_outbox(1, at(500), at(401)).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_expired_is_found_without_a_lease_unless_somebody_has_it() {
+    for base in bases().await {
+        let store = base.store();
+        queue(store, &[outbox(1, 1), outbox(2, 1)]).await;
+        let expires_at = outbox(1, 1).expires_at;
+        let before = expires_at - TimeDelta::seconds(1);
+        assert!(store.load_expired_outbox(before, 9).await.unwrap().is_empty());
+        assert_eq!(store.load_expired_outbox(expires_at, 9).await.unwrap(), [1, 2]);
+        let lease = expires_at + TimeDelta::minutes(1);
+        assert_eq!(store.lease_outbox(1, lease, before).await.unwrap().len(), 1);
+        assert_eq!(store.load_expired_outbox(expires_at, 9).await.unwrap(), [2]);
     }
 }
 

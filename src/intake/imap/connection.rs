@@ -24,9 +24,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore, crypto};
 
-use super::credential::{self, Secret, XOAuth2};
 use super::names::quote_folder;
+use super::xoauth2::XOAuth2;
 use crate::config::Mailbox;
+use crate::credential::{self, Secret};
 
 /// A host that is there answers sooner.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);

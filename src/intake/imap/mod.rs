@@ -7,9 +7,9 @@
 //! done on a connection is in `reading`, what is said on it in `connection`.
 
 mod connection;
-mod credential;
 mod names;
 mod reading;
+mod xoauth2;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What proves to an IMAP server that we may read: a password from its file, or a token that a
+//! What proves to another server that we are who we say: a password from its file, or a token that a
 //! command prints. Read anew for each connection, so that a changed one is found by itself.
 //!
 //! Never keeps, logs or shows a secret. Start with [`read`].
@@ -6,7 +6,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use async_imap::Authenticator;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -17,7 +16,8 @@ const TOKEN_WITHIN: Duration = Duration::from_secs(30);
 /// Longer than any token in use; a command that prints more prints something else.
 const SECRET_OCTETS_MAX: usize = 64 * 1024;
 
-pub(super) enum Secret {
+/// What a server is shown. Has no `Debug` on purpose.
+pub enum Secret {
     Password(String),
     Token(String),
 }
@@ -25,7 +25,7 @@ pub(super) enum Secret {
 /// # Errors
 ///
 /// The operator's: what is wrong with the file or the command.
-pub(super) async fn read(credential: &Credential) -> Result<Secret, String> {
+pub async fn read(credential: &Credential) -> Result<Secret, String> {
     match credential {
         Credential::PasswordFile(path) => {
             let text = tokio::fs::read_to_string(path)
@@ -66,25 +66,9 @@ async fn print_token(command: &str) -> Result<String, String> {
     Ok(token.to_owned())
 }
 
-/// The SASL mechanism of Google and Microsoft.
-pub(super) struct XOAuth2 {
-    answer: Option<String>,
-}
-
-impl XOAuth2 {
-    pub(super) fn new(login: &str, token: &str) -> Self {
-        Self { answer: Some(format!("user={login}\u{1}auth=Bearer {token}\u{1}\u{1}")) }
-    }
-}
-
-impl Authenticator for XOAuth2 {
-    type Response = String;
-
-    /// The second challenge says what is wrong with the token, and wants an empty line; only then
-    /// the server refuses the login.
-    fn process(&mut self, _challenge: &[u8]) -> String {
-        self.answer.take().unwrap_or_default()
-    }
+/// What the SASL mechanism of Google and Microsoft says first.
+pub fn xoauth2(login: &str, token: &str) -> String {
+    format!("user={login}\u{1}auth=Bearer {token}\u{1}\u{1}")
 }
 
 #[cfg(test)]
@@ -121,12 +105,5 @@ mod tests {
             };
             assert_eq!(read.as_deref(), password, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_refused_token_is_answered_with_an_empty_line() {
-        let mut mechanism = XOAuth2::new("box@example.org", "t");
-        assert_eq!(mechanism.process(b""), "user=box@example.org\u{1}auth=Bearer t\u{1}\u{1}");
-        assert_eq!(mechanism.process(b"{\"status\":\"401\"}"), "");
     }
 }
