@@ -185,7 +185,7 @@ async fn a_newer_schema_is_refused() {
             let newer = sqlx::AssertSqlSafe(format!("{newer} '\\x00'::bytea, 0)"));
             sqlx::raw_sql(newer).execute(&mut connection).await.unwrap();
         }
-        assert!(matches!(Store::open(&base.url).await, Err(StoreError::Migration(_))));
+        assert!(matches!(Store::open(&base.url).await, Err(StoreError::Newer)));
     }
 }
 
