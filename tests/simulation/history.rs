@@ -312,10 +312,11 @@ impl History {
         self.figures.crashes += 1;
         self.figures.cut += usize::from(chosen + 1 < points.len());
         // What came after a commit before this one has been seen; of what came after this one, some.
-        let place = |at: Point| points.iter().position(|point| *point == at).unwrap_or_default();
+        // A point that is not there was in the log before it began anew.
+        let place = |at: Point| points.iter().position(|point| *point == at);
         let mails = self.relay.taken();
-        let certain = |at: Point| place(at) < chosen;
-        let possible = |at: Point| place(at) <= chosen;
+        let certain = |at: Point| place(at).is_none_or(|place| place < chosen);
+        let possible = |at: Point| place(at).is_none_or(|place| place <= chosen);
         let before = |index: usize| index < taken;
         let least = (0..mails.len()).take_while(|i| before(*i) || certain(mails[*i].at)).count();
         let most = (0..mails.len()).take_while(|i| before(*i) || possible(mails[*i].at)).count();
@@ -323,7 +324,7 @@ impl History {
         // A 250 follows its own commit.
         let mut answered = accepted;
         while answered < self.accepted.len() && possible(self.accepted[answered].1) {
-            if place(self.accepted[answered].1) == chosen && self.chance.percent(50) {
+            if place(self.accepted[answered].1) == Some(chosen) && self.chance.percent(50) {
                 break;
             }
             answered += 1;
