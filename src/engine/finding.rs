@@ -14,7 +14,8 @@ use crate::interpret::Clues;
 use crate::mail::Address;
 use crate::mail::command::Command;
 use crate::mail::ids::looks_ours;
-use crate::mail::message::{InboundMail, text_of};
+use crate::mail::message::{InboundMail, shown_by, text_of};
+use crate::mail::relay::known_form;
 use crate::store::StoreError;
 
 impl Batch {
@@ -34,6 +35,10 @@ impl Batch {
             if let Some(letter) = answered.letter {
                 let letter = self.write.load_letter(letter).await?;
                 found.answered_at = letter.as_ref().map(|letter| letter.created_at);
+                let first = mail.ancestors.first().map(|id| known_form(id));
+                let is_first = first.is_some_and(|id| id == answered.message_id);
+                found.answered_letter =
+                    letter.as_ref().filter(|_| is_first).map(|letter| shown_by(&letter.octets));
                 found.answered_text = letter.map(|letter| text_of(&letter.octets));
             }
         }
@@ -107,6 +112,7 @@ pub(super) struct Found {
     pub(super) answers_ours: bool,
     pub(super) answers_another: Option<i64>,
     pub(super) answered_text: Option<String>,
+    pub(super) answered_letter: Option<String>,
     pub(super) answered_at: Option<DateTime<Utc>>,
     pub(super) entry_authors: BTreeMap<i64, Address>,
 }

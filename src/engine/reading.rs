@@ -160,6 +160,7 @@ impl Batch {
         let found = self.find(mail, clues).await?;
         let mail = &*self.settle_attachments(mail, found.number).await?;
         let answered_text = found.answered_text.clone();
+        let answered_letter = found.answered_letter.clone();
         let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),
@@ -168,6 +169,7 @@ impl Batch {
             answers_ours: found.answers_ours,
             answers_another: other.as_deref(),
             answered_text: answered_text.as_deref(),
+            answered_letter: answered_letter.as_deref(),
             answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
