@@ -17,6 +17,7 @@ use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
+use crate::mail::amid::written_amid;
 use crate::mail::command::{
     Command, Grammar, Line, Misread, UNTITLED, Written, is_forwarded, read_commands, read_subject,
 };
@@ -52,6 +53,9 @@ pub struct Pointed<'a> {
     pub answers_another: Option<&'a str>,
     /// The facts that the answered mail stated.
     pub answered_text: Option<&'a str>,
+    /// All that the answered mail shows. `None` where that is further up the thread: somebody else may
+    /// have written into its quotation.
+    pub answered_letter: Option<&'a str>,
     /// When the answered mail was written.
     pub answered_at: Option<DateTime<Utc>>,
     pub entry_authors: BTreeMap<i64, Address>,
@@ -161,6 +165,9 @@ pub fn interpret(
                     format!("It stands in an answer to a mail about {other} and counts there alone.");
                 written = without_effect(written, mail, &why, speaker.trust);
             }
+            if let Some(letter) = pointed.answered_letter {
+                add_words_amid(&mut written, &written_amid(&mail.elided, letter));
+            }
             let own = policy.roster.person(&from.address, "").address;
             let mut said = source(mail);
             if speaker.trust == Trust::Stranger {
@@ -211,6 +218,15 @@ fn answers_something(mail: &InboundMail, clues: &Clues, pointed: &Pointed<'_>) -
 fn read_written(mail: &InboundMail, grammar: &Grammar<'_>, trust: Trust, now: DateTime<Utc>) -> Written {
     let written = read_commands(&mail.new_text, grammar, now);
     if mail.for_reading_only { without_effect(written, mail, HIDDEN, trust) } else { written }
+}
+
+/// Words that stand amid our own letter count as words alone: what stands in a quotation is no command.
+fn add_words_amid(written: &mut Written, amid: &str) {
+    if amid.is_empty() {
+        return;
+    }
+    let gap = if written.prose.trim().is_empty() { "" } else { "\n\n" };
+    written.prose = format!("{}{gap}{}", written.prose.trim_end(), amid.trim_end());
 }
 
 /// What a mail says whose lines do not count: all of it is words for everybody whom it was sent to.

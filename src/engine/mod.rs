@@ -14,6 +14,7 @@ mod bundles;
 mod caps;
 mod damage;
 mod ends;
+mod finding;
 mod held;
 mod outgoing;
 mod reading;

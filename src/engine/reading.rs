@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::attachments::without_tokens;
@@ -18,10 +17,9 @@ use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
 use crate::mail::authentication::{Authentication, is_signed};
 use crate::mail::command::{Command, Line, Written};
-use crate::mail::ids::looks_ours;
 use crate::mail::key::key_for;
-use crate::mail::message::{InboundMail, read_mail, text_of};
-use crate::mail::{Address, MESSAGE_OCTETS_MAX, Origin};
+use crate::mail::message::{InboundMail, read_mail};
+use crate::mail::{MESSAGE_OCTETS_MAX, Origin};
 use crate::store::StoreError;
 use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound, Route};
 
@@ -162,6 +160,7 @@ impl Batch {
         let found = self.find(mail, clues).await?;
         let mail = &*self.settle_attachments(mail, found.number).await?;
         let answered_text = found.answered_text.clone();
+        let answered_letter = found.answered_letter.clone();
         let other = found.answers_another.map(|number| format!("INC-{number}"));
         let pointed = Pointed {
             incident: found.number.and_then(|number| self.incident(number)),
@@ -170,6 +169,7 @@ impl Batch {
             answers_ours: found.answers_ours,
             answers_another: other.as_deref(),
             answered_text: answered_text.as_deref(),
+            answered_letter: answered_letter.as_deref(),
             answered_at: found.answered_at,
             entry_authors: found.entry_authors,
         };
@@ -396,85 +396,6 @@ impl Batch {
         self.save_thread_root(number).await?;
         Ok((InboundState::Read, Some(number)))
     }
-
-    /// What a message points at: by address, then by thread, then by subject.
-    pub(super) async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
-        let mut found = Found::default();
-        let known = if mail.ancestors.is_empty() {
-            Vec::new()
-        } else {
-            self.write.load_known_ids(&mail.ancestors).await?
-        };
-        let domain = self.policy.address.address().domain();
-        found.answers_ours = known.iter().any(|id| id.letter.is_some())
-            || mail.ancestors.iter().any(|id| looks_ours(id, domain));
-        if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
-            found.answering = answered.purpose;
-            if let Some(letter) = answered.letter {
-                let letter = self.write.load_letter(letter).await?;
-                found.answered_at = letter.as_ref().map(|letter| letter.created_at);
-                found.answered_text = letter.map(|letter| text_of(&letter.octets));
-            }
-        }
-        let by_address = clues.number();
-        let by_thread = known.iter().find_map(|id| id.incident);
-        // People's mails may be about several; ours are about one.
-        let ours = known.iter().find(|id| id.letter.is_some()).and_then(|id| id.incident);
-        found.answers_another = ours
-            .filter(|number| clues.number().is_some_and(|here| here != *number))
-            .filter(|number| clues.was_sent_to(*number));
-        for (number, by_subject) in
-            [(by_address, false), (by_thread, false), (clues.subject_number, true)]
-        {
-            let Some(number) = number else { continue };
-            if self.load(number).await? {
-                found.number = Some(number);
-                found.merely_named = by_subject && !self.takes_part(number, mail).await?;
-                break;
-            }
-        }
-        if by_thread != found.number {
-            // It answers a mail about another incident: what that asked for is not asked here.
-            (found.answering, found.answered_at) = (None, None);
-        }
-        found.entry_authors = self.authors_to_correct(&found, mail).await?;
-        Ok(found)
-    }
-
-    /// Whether the sender of a mail takes part in an incident: has to do with it, hears of it as a
-    /// member of a list of ours, or wrote to it before.
-    async fn takes_part(&mut self, number: i64, mail: &InboundMail) -> Result<bool, StoreError> {
-        let (Some(from), Some(incident)) = (&mail.from, self.incident(number)) else { return Ok(false) };
-        let own = self.policy.roster.person(&from.address, "").address;
-        let hears = incident.wide_mail == WideMail::Sent
-            && self.policy.tells_by_list(&own, incident.severity_highest);
-        if hears || incident.concerns(&own) {
-            return Ok(true);
-        }
-        self.write.has_written(number, &own).await
-    }
-
-    /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
-    async fn authors_to_correct(
-        &mut self,
-        found: &Found,
-        mail: &InboundMail,
-    ) -> Result<BTreeMap<i64, Address>, StoreError> {
-        let Some(number) = found.number else { return Ok(BTreeMap::new()) };
-        let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
-        let waits = self.incident(number).is_some_and(|incident| {
-            incident
-                .unconfirmed
-                .iter()
-                .flat_map(|waiting| &waiting.lines)
-                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
-        });
-        if !mentions && !waits {
-            return Ok(BTreeMap::new());
-        }
-        let timeline = self.write.load_timeline(number).await?;
-        Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
-    }
 }
 
 /// Whether a message was larger than what is taken: a mailbox cannot refuse it, as SMTP does, so that as
@@ -512,17 +433,4 @@ impl Done {
             Self::Copy { .. } => (InboundState::Filed, None),
         }
     }
-}
-
-/// What a message was found to point at.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) number: Option<i64>,
-    pub(super) merely_named: bool,
-    answering: Option<Purpose>,
-    pub(super) answers_ours: bool,
-    answers_another: Option<i64>,
-    answered_text: Option<String>,
-    answered_at: Option<DateTime<Utc>>,
-    entry_authors: BTreeMap<i64, Address>,
 }

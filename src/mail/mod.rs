@@ -4,6 +4,7 @@
 //! Inwards start with [`message::read_mail`], which never fails; outwards with [`compose`].
 
 pub mod address;
+pub mod amid;
 pub mod attachment;
 pub mod authentication;
 mod body;

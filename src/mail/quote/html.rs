@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::containers::{ATTRIBUTIONS, CITES, CUTS, HEADER_BOXES, QUOTES, SIGNATURES};
 use super::styles::Sight;
-use super::tags::{Tag, Token, is_raw, read_tokens};
+use super::tags::{Tag, Token, is_block, is_part_of_table, is_raw, is_void, read_tokens};
 use super::{LINES_MAX, Line, Mark, push_line};
 
 /// Open elements that are followed; below, everything belongs to the last of them.
@@ -370,66 +370,6 @@ fn effect_of(tag: Tag<'_>, writer: &Writer) -> Effect {
         "div" | "p" | "td" if is_boxed => Effect::Marked(Mark::Header),
         _ => Effect::Nothing,
     }
-}
-
-/// Elements that hold nothing (HTML, section 13.1.2).
-fn is_void(name: &str) -> bool {
-    matches!(
-        name,
-        "area"
-            | "base"
-            | "col"
-            | "embed"
-            | "img"
-            | "input"
-            | "link"
-            | "meta"
-            | "param"
-            | "source"
-            | "track"
-            | "wbr"
-    )
-}
-
-fn is_part_of_table(name: &str) -> bool {
-    matches!(name, "tbody" | "tr")
-}
-
-fn is_block(name: &str) -> bool {
-    matches!(
-        name,
-        "address"
-            | "article"
-            | "blockquote"
-            | "body"
-            | "center"
-            | "dd"
-            | "div"
-            | "dl"
-            | "dt"
-            | "fieldset"
-            | "footer"
-            | "form"
-            | "h1"
-            | "h2"
-            | "h3"
-            | "h4"
-            | "h5"
-            | "h6"
-            | "head"
-            | "header"
-            | "html"
-            | "li"
-            | "main"
-            | "ol"
-            | "p"
-            | "pre"
-            | "section"
-            | "table"
-            | "tbody"
-            | "tr"
-            | "ul"
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! HTML as its text, start tags and end tags (HTML Living Standard, section 13.2.5).
+//! HTML as its text, start tags and end tags (HTML Living Standard, section 13.2.5), and the kinds
+//! of elements.
 //!
 //! Of a tag only those attributes are kept that say something of a quotation, a picture or of
 //! what is seen. A tokenizer that keeps
@@ -176,6 +177,66 @@ impl<F: FnMut(Token<'_>)> Emitter for Tokens<F> {
     fn set_doctype_system_identifier(&mut self, _: &[u8]) {}
     fn push_doctype_system_identifier(&mut self, _: &[u8]) {}
     fn emit_current_doctype(&mut self) {}
+}
+
+/// Elements that hold nothing (HTML, section 13.1.2).
+pub(super) fn is_void(name: &str) -> bool {
+    matches!(
+        name,
+        "area"
+            | "base"
+            | "col"
+            | "embed"
+            | "img"
+            | "input"
+            | "link"
+            | "meta"
+            | "param"
+            | "source"
+            | "track"
+            | "wbr"
+    )
+}
+
+pub(super) fn is_part_of_table(name: &str) -> bool {
+    matches!(name, "tbody" | "tr")
+}
+
+pub(super) fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "address"
+            | "article"
+            | "blockquote"
+            | "body"
+            | "center"
+            | "dd"
+            | "div"
+            | "dl"
+            | "dt"
+            | "fieldset"
+            | "footer"
+            | "form"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "head"
+            | "header"
+            | "html"
+            | "li"
+            | "main"
+            | "ol"
+            | "p"
+            | "pre"
+            | "section"
+            | "table"
+            | "tbody"
+            | "tr"
+            | "ul"
+    )
 }
 
 #[cfg(test)]

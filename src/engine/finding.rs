@@ -1,0 +1,118 @@
+//! What a message points at, loaded: the incident that it belongs to and the mail of ours that it
+//! answers.
+//!
+//! Who is believed is said by `interpret`. Start with [`Batch::find`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::Batch;
+use crate::incident::decision::Purpose;
+use crate::incident::state::WideMail;
+use crate::interpret::Clues;
+use crate::mail::Address;
+use crate::mail::command::Command;
+use crate::mail::ids::looks_ours;
+use crate::mail::message::{InboundMail, shown_by, text_of};
+use crate::mail::relay::known_form;
+use crate::store::StoreError;
+
+impl Batch {
+    /// What a message points at: by address, then by thread, then by subject.
+    pub(super) async fn find(&mut self, mail: &InboundMail, clues: &Clues) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let known = if mail.ancestors.is_empty() {
+            Vec::new()
+        } else {
+            self.write.load_known_ids(&mail.ancestors).await?
+        };
+        let domain = self.policy.address.address().domain();
+        found.answers_ours = known.iter().any(|id| id.letter.is_some())
+            || mail.ancestors.iter().any(|id| looks_ours(id, domain));
+        if let Some(answered) = known.iter().find(|id| id.letter.is_some()) {
+            found.answering = answered.purpose;
+            if let Some(letter) = answered.letter {
+                let letter = self.write.load_letter(letter).await?;
+                found.answered_at = letter.as_ref().map(|letter| letter.created_at);
+                let first = mail.ancestors.first().map(|id| known_form(id));
+                let is_first = first.is_some_and(|id| id == answered.message_id);
+                found.answered_letter =
+                    letter.as_ref().filter(|_| is_first).map(|letter| shown_by(&letter.octets));
+                found.answered_text = letter.map(|letter| text_of(&letter.octets));
+            }
+        }
+        let by_address = clues.number();
+        let by_thread = known.iter().find_map(|id| id.incident);
+        // People's mails may be about several; ours are about one.
+        let ours = known.iter().find(|id| id.letter.is_some()).and_then(|id| id.incident);
+        found.answers_another = ours
+            .filter(|number| clues.number().is_some_and(|here| here != *number))
+            .filter(|number| clues.was_sent_to(*number));
+        for (number, by_subject) in
+            [(by_address, false), (by_thread, false), (clues.subject_number, true)]
+        {
+            let Some(number) = number else { continue };
+            if self.load(number).await? {
+                found.number = Some(number);
+                found.merely_named = by_subject && !self.takes_part(number, mail).await?;
+                break;
+            }
+        }
+        if by_thread != found.number {
+            // It answers a mail about another incident: what that asked for is not asked here.
+            (found.answering, found.answered_at) = (None, None);
+        }
+        found.entry_authors = self.authors_to_correct(&found, mail).await?;
+        Ok(found)
+    }
+
+    /// Whether the sender of a mail takes part in an incident: has to do with it, hears of it as a
+    /// member of a list of ours, or wrote to it before.
+    async fn takes_part(&mut self, number: i64, mail: &InboundMail) -> Result<bool, StoreError> {
+        let (Some(from), Some(incident)) = (&mail.from, self.incident(number)) else { return Ok(false) };
+        let own = self.policy.roster.person(&from.address, "").address;
+        let hears = incident.wide_mail == WideMail::Sent
+            && self.policy.tells_by_list(&own, incident.severity_highest);
+        if hears || incident.concerns(&own) {
+            return Ok(true);
+        }
+        self.write.has_written(number, &own).await
+    }
+
+    /// Who wrote the entries that a mail may mean to correct; nothing is loaded for others.
+    async fn authors_to_correct(
+        &mut self,
+        found: &Found,
+        mail: &InboundMail,
+    ) -> Result<BTreeMap<i64, Address>, StoreError> {
+        let Some(number) = found.number else { return Ok(BTreeMap::new()) };
+        let mentions = mail.new_text.to_ascii_lowercase().contains("correct");
+        let waits = self.incident(number).is_some_and(|incident| {
+            incident
+                .unconfirmed
+                .iter()
+                .flat_map(|waiting| &waiting.lines)
+                .any(|line| matches!(line.meaning, Ok(Command::Correct { .. })))
+        });
+        if !mentions && !waits {
+            return Ok(BTreeMap::new());
+        }
+        let timeline = self.write.load_timeline(number).await?;
+        Ok(timeline.into_iter().filter_map(|entry| Some((entry.seq, entry.author?))).collect())
+    }
+}
+
+/// What a message was found to point at.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) number: Option<i64>,
+    pub(super) merely_named: bool,
+    pub(super) answering: Option<Purpose>,
+    pub(super) answers_ours: bool,
+    pub(super) answers_another: Option<i64>,
+    pub(super) answered_text: Option<String>,
+    pub(super) answered_letter: Option<String>,
+    pub(super) answered_at: Option<DateTime<Utc>>,
+    pub(super) entry_authors: BTreeMap<i64, Address>,
+}
