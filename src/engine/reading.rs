@@ -91,9 +91,6 @@ impl Batch {
         let message = &inbound.message;
         let said = self.authentication(inbound, &mail);
         self.answered.clone_from(&mail.message_id);
-        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
-            self.revive(&from.address).await?;
-        }
         let claim = match claim {
             Some(claim) => claim,
             None => self.write.claim_content_key(&mail.content_key, message.id).await?,
@@ -188,6 +185,9 @@ impl Batch {
             return Ok(Done::Copy { of });
         }
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
+        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
+            self.revive(&from.address, proven).await?;
+        }
         let number = found.number;
         if let Claim::Unproven { first } = claim {
             let fate = self.write.load_fate(first).await?;
