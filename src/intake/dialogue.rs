@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use super::Inbox;
 use super::login::Login;
 use super::session::{Peer, Session, Wanted};
-use super::smtp::{Protocol, Settings};
+use super::smtp::{Protocol, Settings, site_of};
 use crate::mail::Address;
 
 /// Octets read at once.
@@ -110,12 +110,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     /// Whose password it is; nobody's where there are no passwords.
     async fn check(&self, login: Login) -> Option<Address> {
         let passwords = self.settings.passwords.clone()?;
-        // One at a time for all connections together: guessing must not take the server's cores.
-        let _turn = self.settings.login_turn.lock().await;
+        let client = self.peer.address.map(site_of);
+        let _turn = self.settings.turns.take(client).await;
         let checking = tokio::task::spawn_blocking(move || passwords.current().check(&login));
         let owner = checking.await.ok().flatten();
         if owner.is_none() {
             warn!(client = ?self.peer.address, "a login failed");
+            self.settings.turns.failed(client);
         }
         owner
     }

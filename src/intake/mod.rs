@@ -17,6 +17,7 @@ pub mod session;
 pub mod smtp;
 pub mod sources;
 pub mod tls;
+mod turns;
 pub mod watched;
 
 pub use inbox::{Arrival, Inbox, NotStored};
