@@ -13,6 +13,7 @@ mod login;
 pub mod passwords;
 mod proxy;
 pub mod reader;
+pub mod refusals;
 pub mod session;
 pub mod smtp;
 pub mod sources;

@@ -21,6 +21,7 @@ use super::Inbox;
 use super::dialogue::{self, Ended};
 use super::passwords::Passwords;
 use super::proxy;
+use super::refusals::Refusals;
 use super::session::{Peer, Tls};
 use super::tls::Certificates;
 use super::turns::Turns;
@@ -119,6 +120,7 @@ pub struct Settings {
     /// Who may log in, after STARTTLS.
     pub passwords: Option<Arc<Watched<Passwords>>>,
     pub turns: Turns,
+    pub refusals: Refusals,
     pub limits: Limits,
     pub clock: Clock,
     /// Memory for messages that are being received, in KiB, for all connections together.
@@ -140,6 +142,7 @@ impl Settings {
             certificates: None,
             passwords: None,
             turns: Turns::default(),
+            refusals: Refusals::default(),
             limits: Limits::default(),
             clock,
             room,

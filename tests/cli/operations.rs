@@ -113,6 +113,29 @@ fn metrics_count_what_goes_through_and_name_nobody() {
     }
 }
 
+#[test]
+fn an_audit_shows_who_wanted_a_relay_in_one_row() {
+    let place = Place::configured();
+    let server = Server::start(&place, 1);
+    for _ in 0..3 {
+        let mut stream = BufReader::new(UnixStream::connect(place.path("lmtp")).unwrap());
+        let wire = "LHLO c.example\r\nMAIL FROM:<eve@elsewhere.example>\r\n\
+                    RCPT TO:<a@elsewhere.example>\r\nRCPT TO:<incidents%a@elsewhere.example>\r\nQUIT\r\n";
+        stream.get_mut().write_all(wire.as_bytes()).unwrap();
+        let answers: Vec<String> = stream.lines().map(Result::unwrap).collect();
+        assert_eq!(
+            answers.iter().filter(|line| line.starts_with("550 5.7.1")).count(),
+            2,
+            "{answers:?}"
+        );
+    }
+    server.signal("TERM");
+    assert_eq!(server.end(), Some(0));
+    let shown = place.run(&["audit"]).out;
+    assert_eq!(shown.matches("a local socket").count(), 1, "{shown}");
+    assert!(shown.contains("became  refused recipients, no relay: 6\n"), "{shown}");
+}
+
 /// Hands one message over by LMTP (RFC 2033).
 fn deliver(socket: &Path, from: &str, message: &str) {
     let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
