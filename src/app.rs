@@ -14,8 +14,8 @@ use tracing::{error, info, warn};
 use crate::delivery::{self, Failure};
 use crate::engine::Engine;
 use crate::intake::inbox::Inbox;
-use crate::intake::reader;
 use crate::intake::smtp::{self, Listener, Protocol};
+use crate::intake::{reader, refusals};
 use crate::{deadlines, digests};
 
 /// What is being done may go on so long when the server stops: with [`CLOSE_WITHIN`] ten seconds in
@@ -52,6 +52,8 @@ impl App {
         let mut inbox = Inbox::new(engine.store.clone(), engine.ids.clone(), engine.clock.clone());
         inbox.meters = engine.meters.clone();
         let mut tasks = JoinSet::new();
+        let (store, ids) = (engine.store.clone(), engine.ids.clone());
+        tasks.spawn(refusals::keep(settings.clone(), store, ids, stopping.clone()));
         for (listener, protocol) in listeners {
             let (settings, inbox, stopping) = (settings.clone(), inbox.clone(), stopping.clone());
             tasks.spawn(smtp::listen(listener, protocol, settings, inbox, stopping));

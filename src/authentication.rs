@@ -29,7 +29,7 @@ use tracing::{debug, error};
 use crate::clock::Clock;
 use crate::config::Resolver;
 use crate::mail::Address;
-use crate::mail::authentication::{Authentication, Verdict, read_sealed_results};
+use crate::mail::authentication::{Authentication, Verdict, count_signatures, read_sealed_results};
 use crate::mail::message::read_sole_author;
 use crate::store::rows::NewInbound;
 use crate::store::{Store, StoreError};
@@ -79,6 +79,10 @@ impl Authenticator {
 
     async fn ask_all(&self, message: &NewInbound) -> Authentication {
         let nothing = Authentication::default();
+        if count_signatures(&message.octets).is_none() {
+            let findings = "more signatures than are looked up, nobody was asked".to_owned();
+            return Authentication { findings, ..nothing };
+        }
         // Files and pipes may have lost the CRs that were signed.
         let octets = with_crlf(&message.octets);
         let Some(author) = read_sole_author(&octets) else { return nothing };

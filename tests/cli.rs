@@ -165,6 +165,19 @@ impl Server {
         answer
     }
 
+    /// The same, once it is as it should be: answers are repeated for a second.
+    fn page_once(&self, path: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + STATE_WITHIN;
+        loop {
+            let answer = self.page(path);
+            if is_so(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < end, "{path} never was so; last came\n{answer}");
+            std::thread::yield_now();
+        }
+    }
+
     fn signal(&self, name: &str) {
         let process = self.process.id().to_string();
         let kill = Command::new("kill").args([&format!("-{name}"), &process]).status();

@@ -588,3 +588,22 @@ async fn two_processes_on_one_database_lose_and_double_nothing() {
     });
     assert_eq!(reminders.count(), 1, "each deadline once");
 }
+
+#[tokio::test]
+async fn whoever_accepts_a_report_too_late_is_told() {
+    let mut server = Server::on_call().await;
+    server.hear_unproven("eve@away.example", PLAIN, "Subject: your site is down", "x").await;
+    let first = server.sent().await.remove(0);
+    server.hear_unproven("eve@away.example", PLAIN, "Subject: your shop is down", "y").await;
+    let second = server.sent().await.remove(0);
+    for (asked, said) in [(&first, ""), (&first, "the report is INC-1 already")] {
+        server.hear_unproven(&asked.to, &asked.reply_to, "Subject: Re", "I have command").await;
+        let sent = server.sent().await;
+        let told = sent.iter().any(|mail| mail.to == asked.to && mail.text.contains(said));
+        assert!(told, "{said:?} is told to nobody");
+    }
+    server.engine.store.forget_raw(nine() + TimeDelta::days(1)).await.unwrap();
+    server.hear_unproven(&second.to, &second.reply_to, "Subject: Re", "I have command").await;
+    let sent = server.sent().await;
+    assert!(sent.iter().any(|mail| mail.to == second.to && mail.text.contains("waits no more")));
+}

@@ -25,7 +25,7 @@ use firebell::mail::compose::{
 use firebell::render::{
     HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
     render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unread_mailbox,
-    render_unreadable,
+    render_unreadable, render_waits_no_more,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -262,6 +262,8 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("held-named", render_held(&policy(), &named)),
         ("held-unsigned", render_held(&policy(), &unsigned)),
         ("review", render_review(&policy(), 42, at(13, 40))),
+        ("waits-no-more", render_waits_no_more(&policy(), None, at(13, 40))),
+        ("waits-no-more-accepted", render_waits_no_more(&policy(), Some(42), at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), at(13, 40))),
     ]

@@ -150,12 +150,15 @@ async fn a_mail_with_its_token_filled_in_verifies_under_both_kinds_of_key() {
         format!("From: <eve@evil.example>\r\n{text}"),
         format!("Subject: other\r\n{text}"),
         format!("In-Reply-To: <b@example.org>\r\n{text}"),
-        format!("List-Unsubscribe: <https://evil.example>\r\n{text}"),
     ] {
         assert_eq!(results(&server, changed.as_bytes()).await, [false, false], "{changed}");
     }
-    // A relay adds its own line on top.
-    let relayed =
-        format!("Received: from us.test by relay.test; Sat, 21 Nov 2026 10:00:01 +0000\r\n{text}");
-    assert_eq!(results(&server, relayed.as_bytes()).await, [true, true]);
+    // A relay adds its own line on top, and a list says how to leave it.
+    for added in [
+        "Received: from us.test by relay.test; Sat, 21 Nov 2026 10:00:01 +0000",
+        "List-Id: <all.lists.example>\r\nList-Unsubscribe: <mailto:leave@lists.example>",
+    ] {
+        let passed_on = format!("{added}\r\n{text}");
+        assert_eq!(results(&server, passed_on.as_bytes()).await, [true, true], "{added}");
+    }
 }

@@ -556,3 +556,33 @@ async fn a_token_is_in_nothing_that_is_kept_shown_or_sent_on() {
         assert!(own || !octets.contains(&token), "to {}\n{octets}", job.recipient);
     }
 }
+
+/// Each signature covers another length of the body, so that each would be another look at it.
+#[tokio::test]
+async fn a_thousand_signatures_are_not_looked_at() {
+    let world = World::new().await;
+    for name in ["DKIM-Signature", "ARC-Message-Signature"] {
+        let signatures: String = (1..900)
+            .map(|n| {
+                format!(
+                    "{name}: i=1;a=rsa-sha256;d=evil.example;s=s{n};h=From;l={};b=eA==;bh=eA==\r\n",
+                    n * 9
+                )
+            })
+            .collect();
+        let body = "x".repeat(70) + "\r\n";
+        let mail = format!("{signatures}From: {BOB}\r\n\r\n{}", body.repeat(100_000));
+        let client = Outside { address: ITS_HOST.into(), hello: "mx.example.org".to_owned() };
+        let message = NewInbound {
+            id: 1,
+            received_at: nine(),
+            reverse_path: Some(BOB.to_owned()),
+            recipients: vec![Address::read(INCIDENTS).unwrap()],
+            client: Client { outside: Some(client), ..Client::default() },
+            route: Route::Smtp,
+            octets: mail.into_bytes(),
+        };
+        let said = world.authenticator.ask(&message).await;
+        assert!(said.findings.contains("nobody was asked"), "{name}: {}", said.findings);
+    }
+}

@@ -25,6 +25,7 @@ use crate::intake::imap;
 use crate::intake::smtp::{self, Listener, Protocol};
 use crate::store::KNOWN_WITHIN;
 use crate::web;
+use crate::web::places::Places;
 
 /// What is kept for a time is looked through for what is too old so often.
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -224,7 +225,7 @@ async fn bind_page(config: &Config) -> Result<Option<TcpListener>, Failure> {
 /// Pages, until the server stops; browsers keep connections open for as long as they like, so
 /// nobody is waited for.
 async fn serve_page(listener: TcpListener, engine: Engine, mut stopping: watch::Receiver<bool>) {
-    let serving = axum::serve(listener, web::serve_router(engine));
+    let serving = axum::serve(Places::new(listener), web::serve_router(engine));
     tokio::select! {
         _ = stopping.wait_for(|stop| *stop) => {}
         served = async { serving.await } => if let Err(error) = served {

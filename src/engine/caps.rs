@@ -34,13 +34,6 @@ const SAME_WORDS: i64 = 1;
 /// Mailboxes that nobody reads, or that send on to many (RFC 3834 section 2, RFC 2142).
 const NEVER_ANSWERED: &[&str] = &["mailer-daemon", "no-reply", "noreply", "do-not-reply", "donotreply"];
 
-/// Whether a mail is an answer that goes out because somebody wrote, and for no other reason.
-pub(super) fn is_answer(purpose: Purpose) -> bool {
-    // A held report goes to the commander on call and has a limit of its own: strangers must not use
-    // up the answers that the commander gets.
-    matches!(purpose, Purpose::Receipt | Purpose::Confirmation | Purpose::Status | Purpose::Guide)
-}
-
 impl Batch {
     /// Whether an automatic answer may go to an address, which counts it.
     pub(super) async fn may_answer(
@@ -49,7 +42,7 @@ impl Batch {
         purpose: Purpose,
         incident: Option<i64>,
     ) -> Result<bool, StoreError> {
-        if !is_answer(purpose) {
+        if !purpose.is_answer() {
             return Ok(true);
         }
         let may = !never_answered(to) && self.within_budgets(to, incident).await?;

@@ -9,7 +9,7 @@ use crate::incident::event::{Event, Filed, Speaker, Trust, Waits};
 use crate::incident::state::Person;
 use crate::interpret::{clues, declaration, filed};
 use crate::mail::{Address, InboundMail};
-use crate::render::{HeldReport, render_review};
+use crate::render::{HeldReport, render_review, render_waits_no_more};
 use crate::store::StoreError;
 use crate::store::rows::{InboundState, KnownId, NewInbound};
 
@@ -112,8 +112,13 @@ impl Batch {
     }
 
     /// Declares the incident that a held report is, or lets it into the timeline that it named.
+    /// Whoever comes too late is told so.
     pub(super) async fn accept_held(&mut self, id: i64, by: Person) -> Result<Option<i64>, StoreError> {
         let Some((message, InboundState::Held)) = self.write.load_inbound(id).await? else {
+            let became = self.write.load_fate(id).await?.and_then(|(_, incident)| incident);
+            self.became.push("the report waits no more".to_owned());
+            let letter = render_waits_no_more(&self.policy, became, self.now);
+            self.store_single(&letter, &by.address, None, None).await?;
             return Ok(None);
         };
         let mail = self.read_stored(&message);

@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::batch::Batch;
 use super::bundles::Bundle;
-use super::caps::is_answer;
 use super::ends::useful_within;
 use super::reports::NotSent;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
@@ -354,7 +353,7 @@ impl Batch {
     fn references(&self, incident: Option<i64>, letter: &Letter) -> Vec<String> {
         let thread = letter.duty.as_deref().unwrap_or(MAIN_THREAD);
         let root = |number| self.engine.secret.thread_root(number, thread, self.domain());
-        let answered = self.answered.clone().filter(|_| is_answer(letter.purpose));
+        let answered = self.answered.clone().filter(|_| letter.purpose.is_answer());
         incident.map(root).into_iter().chain(answered).collect()
     }
 

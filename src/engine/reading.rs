@@ -89,9 +89,6 @@ impl Batch {
         let message = &inbound.message;
         let said = self.authentication(inbound, &mail);
         self.answered.clone_from(&mail.message_id);
-        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
-            self.revive(&from.address).await?;
-        }
         let claim = match claim {
             Some(claim) => claim,
             None => self.write.claim_content_key(&mail.content_key, message.id).await?,
@@ -188,12 +185,16 @@ impl Batch {
             return Ok(Done::Copy { of });
         }
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
+        if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
+            self.revive(&from.address, proven).await?;
+        }
         let number = found.number;
         if let Claim::Unproven { first } = claim {
             let fate = self.write.load_fate(first).await?;
-            if !proven {
+            if !proven || mail.origin.is_automatic() {
                 let of = fate.and_then(|(_, incident)| incident);
-                self.became.push("a second copy without proof, without effect".to_owned());
+                let which = if proven { "of a machine" } else { "without proof" };
+                self.became.push(format!("a second copy {which}, without effect"));
                 self.audit_mail(message, mail, by.as_ref(), of).await?;
                 return Ok(Done::Copy { of });
             }
@@ -219,17 +220,16 @@ impl Batch {
             }
         }
         let may_do_more = !proven && (declares || state != InboundState::Read);
-        self.settle_copies(claim, message.id, mail, key, may_do_more).await?;
+        self.settle_copies(claim, message.id, key, may_do_more).await?;
         Ok(Done::So(state, incident))
     }
 
-    /// Remembers whether a later copy with better proof may still do what this one could not. What a
-    /// machine wrote stays a machine's by whatever route it comes again.
+    /// Remembers whether a later copy with better proof may still do what this one could not. Whether a
+    /// machine wrote it and whether it can be read does not count: whoever forges a copy can have both.
     async fn settle_copies(
         &mut self,
         claim: Claim,
         id: i64,
-        mail: &InboundMail,
         key: &[u8; 32],
         may_do_more: bool,
     ) -> Result<(), StoreError> {
@@ -240,7 +240,7 @@ impl Batch {
             }
             return self.write.save_content_key(key, id, false).await;
         }
-        if may_do_more && !mail.origin.is_automatic() && mail.unreadable.is_none() {
+        if may_do_more {
             self.write.save_content_key(key, id, true).await?;
         }
         Ok(())

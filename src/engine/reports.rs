@@ -12,6 +12,9 @@ use crate::mail::Address;
 use crate::store::StoreError;
 use crate::store::rows::Undelivered;
 
+/// How often mail without proof has mail sent to a dead address again.
+const REVIVED_A_DAY: i64 = 1;
+
 /// A mail that was not sent, because its recipient is no mailbox.
 pub(super) struct NotSent {
     pub incident: i64,
@@ -46,9 +49,17 @@ impl Batch {
         Ok(self.dead_addresses().await?.get(&address.key()).cloned())
     }
 
-    /// Somebody writes from there: it is a mailbox, whoever they are.
-    pub(super) async fn revive(&mut self, address: &Address) -> Result<(), StoreError> {
-        if self.dead_addresses().await?.remove(&address.key()).is_some() {
+    /// Somebody writes from there: it is a mailbox. Whoever does not prove it may be anybody, and is
+    /// believed once a day: a page that bounces does less harm than one that is not sent.
+    pub(super) async fn revive(&mut self, address: &Address, proven: bool) -> Result<(), StoreError> {
+        let key = address.key();
+        if !self.dead_addresses().await?.contains_key(&key) {
+            return Ok(());
+        }
+        let may = proven
+            || self.write.count_use_of_day(&format!("revived:{key}"), self.now).await? <= REVIVED_A_DAY;
+        if may {
+            self.dead_addresses().await?.remove(&key);
             self.write.forget_dead_address(address).await?;
         }
         Ok(())

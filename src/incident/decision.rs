@@ -161,6 +161,15 @@ pub enum Purpose {
     Stuck,
 }
 
+impl Purpose {
+    /// Whether it is an answer that goes out because somebody wrote, and for no other reason.
+    pub fn is_answer(self) -> bool {
+        // A held report goes to the commander on call and has a limit of its own: strangers must not use
+        // up the answers that the commander gets.
+        matches!(self, Self::Receipt | Self::Confirmation | Self::Status | Self::Guide)
+    }
+}
+
 /// What a mail says. The incident it speaks of is the one the decision returns.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Says {

@@ -12,8 +12,9 @@ use tracing::{debug, warn};
 
 use super::Inbox;
 use super::login::Login;
+use super::refusals::Refusal;
 use super::session::{Peer, Session, Wanted};
-use super::smtp::{Protocol, Settings};
+use super::smtp::{Protocol, Settings, site_of};
 use crate::mail::Address;
 
 /// Octets read at once.
@@ -43,7 +44,11 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     crowd: &Notify,
 ) -> io::Result<Ended> {
     let session = Session::new(peer, protocol, settings, Instant::now());
-    Dialogue { stream, session, peer, settings, inbox, shutdown, crowd, stop_at: None }.run().await
+    let mut dialogue =
+        Dialogue { stream, session, peer, settings, inbox, shutdown, crowd, stop_at: None };
+    let ended = dialogue.run().await;
+    dialogue.count_refused(Refusal::Relay, dialogue.session.relays_refused());
+    ended
 }
 
 struct Dialogue<'a, S> {
@@ -110,14 +115,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<'_, S> {
     /// Whose password it is; nobody's where there are no passwords.
     async fn check(&self, login: Login) -> Option<Address> {
         let passwords = self.settings.passwords.clone()?;
-        // One at a time for all connections together: guessing must not take the server's cores.
-        let _turn = self.settings.login_turn.lock().await;
+        let client = self.peer.address.map(site_of);
+        let _turn = self.settings.turns.take(client).await;
         let checking = tokio::task::spawn_blocking(move || passwords.current().check(&login));
         let owner = checking.await.ok().flatten();
         if owner.is_none() {
             warn!(client = ?self.peer.address, "a login failed");
+            self.settings.turns.failed(client);
+            self.count_refused(Refusal::Login, 1);
         }
         owner
+    }
+
+    fn count_refused(&self, refusal: Refusal, times: u32) {
+        let now = self.settings.clock.now();
+        self.settings.refusals.count(self.peer.address.map(site_of), refusal, times, now);
     }
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<Input> {

@@ -242,6 +242,29 @@ async fn what_is_sent_before_the_handshake_is_never_obeyed_behind_it() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_does_not_come_makes_room_for_a_new_client() {
+    let house = House::new().await;
+    let change = |settings: &mut Settings| {
+        settings.certificates = Some(certificates());
+        settings.limits.connections = 2;
+    };
+    let (port, _) = house.listen_with(&loopback(), Protocol::Smtp, change).await;
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        expect(&mut stream, "220").await;
+        say(&mut stream, "STARTTLS\r\n").await;
+        expect(&mut stream, "220 2.0.0").await;
+        silent.push(stream);
+    }
+    for _ in 0..2 {
+        send(TcpStream::connect(("127.0.0.1", port)).await.unwrap(), "EHLO", 1).await;
+    }
+    assert_eq!(house.store.count_waiting_inbound().await.unwrap(), 2);
+    assert_eq!(silent[0].read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn only_a_listed_proxy_says_who_the_client_is() {
     let house = House::new().await;
     let proxies = vec![Network { address: [127, 0, 0, 1].into(), prefix: 32 }];

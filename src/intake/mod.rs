@@ -13,10 +13,12 @@ mod login;
 pub mod passwords;
 mod proxy;
 pub mod reader;
+pub mod refusals;
 pub mod session;
 pub mod smtp;
 pub mod sources;
 pub mod tls;
+mod turns;
 pub mod watched;
 
 pub use inbox::{Arrival, Inbox, NotStored};

@@ -76,6 +76,7 @@ pub struct Session<'a> {
     /// Answers that the message which has ended gets.
     answers_due: usize,
     errors: u32,
+    relays_refused: u32,
     idle_commands: u32,
     ended: bool,
 }
@@ -126,6 +127,7 @@ impl<'a> Session<'a> {
             room: None,
             answers_due: 0,
             errors: 0,
+            relays_refused: 0,
             idle_commands: 0,
             ended: false,
         };
@@ -149,6 +151,11 @@ impl<'a> Session<'a> {
     /// Whether the client is in the middle of nothing: the server may stop without cutting it off.
     pub fn is_idle(&self) -> bool {
         matches!(self.mode, Mode::Commands) && self.transaction.is_none()
+    }
+
+    /// Recipients that only a relay would have taken.
+    pub fn relays_refused(&self) -> u32 {
+        self.relays_refused
     }
 
     /// By when the next octets must have come.
@@ -416,6 +423,7 @@ impl<'a> Session<'a> {
             return self.refuse("501 5.1.3 Not a forward-path");
         };
         if self.settings.own.tag_of(&address).is_none() {
+            self.relays_refused += 1;
             return self.refuse("550 5.7.1 Not an address of ours, and this is no relay");
         }
         transaction.accepted += 1;

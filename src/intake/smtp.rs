@@ -21,8 +21,10 @@ use super::Inbox;
 use super::dialogue::{self, Ended};
 use super::passwords::Passwords;
 use super::proxy;
+use super::refusals::Refusals;
 use super::session::{Peer, Tls};
 use super::tls::Certificates;
+use super::turns::Turns;
 use super::watched::Watched;
 use crate::clock::Clock;
 use crate::config::{Listen, Network};
@@ -87,7 +89,7 @@ impl Default for Limits {
             errors: 20,
             idle_commands: 100,
             received_fields: 50,
-            handshake_within: Duration::from_secs(60),
+            handshake_within: Duration::from_secs(30),
             command_within: Duration::from_secs(300),
             content_within: Duration::from_secs(600),
             slow_start: Duration::from_secs(60),
@@ -117,8 +119,8 @@ pub struct Settings {
     pub certificates: Option<Certificates>,
     /// Who may log in, after STARTTLS.
     pub passwords: Option<Arc<Watched<Passwords>>>,
-    /// Held by the session that checks a password.
-    pub login_turn: tokio::sync::Mutex<()>,
+    pub turns: Turns,
+    pub refusals: Refusals,
     pub limits: Limits,
     pub clock: Clock,
     /// Memory for messages that are being received, in KiB, for all connections together.
@@ -139,7 +141,8 @@ impl Settings {
             is_mx: false,
             certificates: None,
             passwords: None,
-            login_turn: tokio::sync::Mutex::default(),
+            turns: Turns::default(),
+            refusals: Refusals::default(),
             limits: Limits::default(),
             clock,
             room,
@@ -307,7 +310,11 @@ impl Speaking<'_> {
         let Some(certificates) = &self.settings.certificates else { return Ok(()) };
         let handshake = certificates.current().accept(stream);
         let handshake = tokio::time::timeout(self.settings.limits.handshake_within, handshake);
-        let mut stream = handshake.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let mut stream = tokio::select! {
+            shaken = handshake => shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
+            // Whoever asks for TLS and says nothing is as silent as others. Nothing can be said in return.
+            () = self.crowd.notified() => return Ok(()),
+        };
         self.peer.tls = Tls::Active;
         self.session(&mut stream).await?;
         stream.shutdown().await
@@ -367,7 +374,7 @@ impl Drop for Place {
 }
 
 /// Whom an address belongs to: an IPv6 site has at least a /64 to itself (RFC 6177).
-fn site_of(address: IpAddr) -> IpAddr {
+pub(super) fn site_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

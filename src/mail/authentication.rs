@@ -46,16 +46,21 @@ impl Authentication {
     }
 }
 
-/// Signatures and seals of one message that are looked up at most: nobody honest has as many, and
-/// each is a question to somebody's name server.
-const SIGNATURES_MAX: usize = 20;
+/// Signatures and seals of one message that are looked up at most: nobody honest has as many. Each is
+/// a question to somebody's name server, and the body read once more.
+const SIGNATURES_MAX: usize = 30;
 
 /// Whether a message holds signatures that can be looked up, and not more than that.
 pub fn is_signed(octets: &[u8]) -> bool {
+    count_signatures(octets).is_some_and(|count| count > 0)
+}
+
+/// The signatures and seals of a message; `None` when they are more than are looked up.
+pub fn count_signatures(octets: &[u8]) -> Option<usize> {
     let fields = Fields::read(octets);
-    let signatures = ["dkim-signature", "arc-seal"].map(|name| fields.all(name).count());
-    let count: usize = signatures.iter().sum();
-    fields.is_whole() && (1..=SIGNATURES_MAX).contains(&count)
+    let names = ["dkim-signature", "arc-seal", "arc-message-signature"];
+    let count: usize = names.iter().map(|name| fields.all(name).count()).sum();
+    (fields.is_whole() && count <= SIGNATURES_MAX).then_some(count)
 }
 
 /// What the topmost Authentication-Results says, when one of `authserv_ids` wrote it.

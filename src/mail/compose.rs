@@ -93,7 +93,7 @@ pub fn compose(letter: &Letter, frame: &Frame<'_>) -> Vec<u8> {
     }
     let builder = builder
         .raw_header(raw("Thread-Topic", subject))
-        .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()))
+        .raw_header(raw("Auto-Submitted", auto_submitted(letter.purpose)))
         .raw_header(raw("X-Auto-Response-Suppress", "All".to_owned()))
         .raw_header(raw("X-Firebell-Loop", "1".to_owned()));
     let parts = MultiPart::alternative()
@@ -101,6 +101,11 @@ pub fn compose(letter: &Letter, frame: &Frame<'_>) -> Vec<u8> {
         .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
         .singlepart(part(ContentType::TEXT_HTML, &letter.html));
     builder.multipart(parts).expect("a From and a To are set above").formatted()
+}
+
+/// What tells machines that nobody typed it (RFC 3834 section 5.1).
+fn auto_submitted(purpose: Purpose) -> String {
+    if purpose.is_answer() { "auto-replied" } else { "auto-generated" }.to_owned()
 }
 
 /// The octets of one person's copy.
@@ -337,6 +342,20 @@ mod tests {
         let from = message.from().and_then(|from| from.first()).unwrap();
         assert_eq!(from.name(), Some("INC-42 SEV-1 investigating"));
         assert_eq!(from.address(), Some("incidents@example.org"));
+    }
+
+    #[test]
+    fn only_an_answer_says_that_it_is_one() {
+        for (purpose, submitted) in [
+            (Purpose::FollowUp, "auto-generated"),
+            (Purpose::Held, "auto-generated"),
+            (Purpose::Receipt, "auto-replied"),
+            (Purpose::Status, "auto-replied"),
+        ] {
+            let letter = Letter { purpose, ..letter("[INC-42] Checkout", "Hello\n") };
+            let text = String::from_utf8(composed(&letter, "", &[])).unwrap();
+            assert!(text.contains(&format!("\r\nAuto-Submitted: {submitted}\r\n")), "{purpose:?}");
+        }
     }
 
     #[test]

@@ -386,6 +386,32 @@ pub fn render_unread(policy: &Policy, why: &str, now: DateTime<Utc>) -> Letter {
     letter(Purpose::Receipt, &policy.name, "Your mail could not be read", &paper)
 }
 
+/// For whoever accepts a report that was accepted before, or that nobody has any more.
+pub fn render_waits_no_more(policy: &Policy, became: Option<i64>, now: DateTime<Utc>) -> Letter {
+    let (lead, words) = match became {
+        Some(number) => (
+            format!("You need not do anything: the report is INC-{number} already"),
+            format!(
+                "It was accepted before your answer came, and your answer did nothing. To write to \
+                 INC-{number}, mail {}.",
+                policy.address.of_incident(number, None)
+            ),
+        ),
+        None => (
+            "Your answer did nothing: the report waits no more".to_owned(),
+            format!(
+                "It was settled in another way, or its text was deleted because it is old. If something is \
+                 still wrong, declare it: mail {}, a subject is enough.",
+                policy.address.address()
+            ),
+        ),
+    };
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    paper.prose(&words);
+    paper.facts(vec![fact("Received", when::full(now, policy))]);
+    letter(Purpose::Receipt, &policy.name, "The report waits no more", &paper)
+}
+
 /// A letter about no incident.
 pub(super) fn letter(purpose: Purpose, display_name: &str, subject: &str, paper: &Paper) -> Letter {
     Letter {

@@ -21,7 +21,10 @@ mod wrap;
 
 use chrono::{DateTime, Utc};
 
-pub use answer::{HeldReport, render_guide, render_held, render_on_call, render_review, render_unread};
+pub use answer::{
+    HeldReport, render_guide, render_held, render_on_call, render_review, render_unread,
+    render_waits_no_more,
+};
 pub use digest::render_digest;
 pub use operator::{Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable};
 pub use reminder::render_reminders;

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::columns::{micros, plain, read_instant};
+use super::columns::{micros, plain, read_instant, rows};
 use super::engines::statements;
 use super::rows::AuditRow;
 use super::{Store, Stored, Write};
@@ -25,6 +25,13 @@ statements! {
     LOAD_OF_INBOUND = "
         select id, at, incident, inbound, who, proof, outcome from audit
         where inbound = $1 order by id";
+    /// $1 holds rows; one that was stored before differs in how often it happened since.
+    SAVE_REFUSALS = "
+        insert into audit (id, at, incident, inbound, who, proof, outcome)
+        select cast(value->>0 as bigint), cast(value->>1 as bigint), null, null, value->>2, value->>3,
+               value->>4
+        from json_each($1) where true
+        on conflict (id) do update set outcome = excluded.outcome";
     /// What became of no incident goes with the message itself.
     FORGET = "delete from audit where incident is null and at < $1";
 }
@@ -50,14 +57,26 @@ impl Store {
             (Some(incident), Some(who)) => (LOAD_OF_BOTH, vec![incident.into(), who.into()]),
         };
         values.push(limit.into());
-        let rows: Vec<Columns> = self.engine.load(statement, values).await?;
-        rows.into_iter().map(read).collect()
+        let found: Vec<Columns> = self.engine.load(statement, values).await?;
+        found.into_iter().map(read).collect()
     }
 
     /// What was decided of one message, the oldest first.
     pub async fn load_audit_of(&self, inbound: i64) -> Stored<Vec<AuditRow>> {
-        let rows: Vec<Columns> = self.engine.load(LOAD_OF_INBOUND, vec![inbound.into()]).await?;
-        rows.into_iter().map(read).collect()
+        let found: Vec<Columns> = self.engine.load(LOAD_OF_INBOUND, vec![inbound.into()]).await?;
+        found.into_iter().map(read).collect()
+    }
+
+    /// Keeps what clients were refused, or how often by now.
+    pub async fn save_refusals(&self, refusals: &[AuditRow]) -> Stored<()> {
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        let columns: Vec<_> = refusals
+            .iter()
+            .map(|row| (row.id, micros(row.at), plain(&row.who), plain(&row.proof), plain(&row.outcome)))
+            .collect();
+        self.engine.execute(SAVE_REFUSALS, vec![rows(&columns)]).await.map(drop)
     }
 
     /// Deletes what is older and belongs to no incident.

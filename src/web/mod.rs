@@ -8,6 +8,7 @@ pub mod guard;
 mod health;
 pub mod incident;
 pub mod outbox;
+pub mod places;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -33,7 +34,7 @@ pub fn health(engine: Engine) -> Router {
     Router::new()
         .route("/healthz", get(health::show_health))
         .route("/metrics", get(health::show_metrics))
-        .with_state(engine)
+        .with_state(health::Asked::new(engine))
 }
 
 /// The files that pages refer to.

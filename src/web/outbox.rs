@@ -5,7 +5,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::engine::Engine;
 use crate::render::when;
@@ -126,6 +126,6 @@ struct FiguresPage {
 pub async fn show_figures(State(engine): State<Engine>) -> Response {
     match Movement::load(&engine).await {
         Ok(movement) => super::page(&FiguresPage { movement }),
-        Err(error) => super::health::unavailable(&error),
+        Err(error) => super::health::unavailable(&error).into_response(),
     }
 }

@@ -261,3 +261,24 @@ async fn whoever_sends_more_than_is_taken_from_a_mailbox_is_told_once() {
     assert_eq!(told.len(), 1);
     assert!(told[0].text.contains("10.24 million"), "{}", told[0].text);
 }
+
+#[tokio::test]
+async fn forged_mail_brings_a_dead_address_back_once_a_day() {
+    let mut server = Server::start(&format!("{ON_CALL}{MORE}")).await;
+    server.hear(BOB, PLAIN, "Subject: SEV-1 down", "I have command").await;
+    let erin = Address::read(ERIN).unwrap();
+    let away = "Subject: Away\r\nAuto-Submitted: auto-replied";
+    for (proven, more, dead) in [
+        (true, away, 1),
+        (false, "Subject: Re", 0),
+        (false, "Subject: Re", 1),
+        (true, "Subject: Re", 0),
+        (true, "Subject: Re", 0),
+    ] {
+        let mut write = server.engine.store.begin_write().await.unwrap();
+        write.save_dead_address(&erin, "5.1.1 no such mailbox", nine()).await.unwrap();
+        write.commit().await.unwrap();
+        server.mail(proven, ERIN, FIRST, more, "I am there.").await;
+        assert_eq!(server.engine.store.load_dead_addresses(nine()).await.unwrap().len(), dead, "{more}");
+    }
+}

@@ -74,6 +74,30 @@ async fn an_identifier_that_is_used_again_or_missing_hides_no_message() {
     }
 }
 
+/// Whoever sees a mail on its way, or guesses its identifier, may be faster than its author.
+#[tokio::test]
+async fn a_forged_copy_does_not_take_the_place_of_the_mail() {
+    let deep: String = (0..110)
+        .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"))
+        .collect();
+    for forged in [
+        String::new(),
+        "Auto-Submitted: auto-replied\r\n".to_owned(),
+        "Precedence: bulk\r\n".to_owned(),
+        format!("{}\r\n", "X: y\r\n".repeat(30_000).trim_end()),
+        deep,
+    ] {
+        let mut server = Server::on_call().await;
+        server.hear(ALICE, PLAIN, "Subject: SEV-2 one", "I have command").await;
+        let octets = note("Message-ID: <known@x.example>\r\n", "We roll back.\r\n\r\nDeputy: dana");
+        server.arrive(false, FIRST, format!("{forged}{octets}").into_bytes()).await;
+        server.read().await;
+        server.arrive_by(Route::Smtp, &octets).await;
+        server.read().await;
+        assert_eq!(server.notes().await, 1, "{:?}", forged.get(..40));
+    }
+}
+
 /// Two servers on one database, the second ten minutes behind: what it sees is a clock that was set
 /// back.
 async fn ten_minutes_apart(more: &str) -> [Server; 2] {
