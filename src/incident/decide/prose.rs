@@ -22,7 +22,11 @@ impl Step<'_> {
         if let Some(text) = self.resolved.take() {
             let rest = if text == prose { String::new() } else { prose };
             self.record_facts(said, true);
-            let whole = join(&[text, rest]);
+            let mut words = vec![text];
+            words.append(&mut self.official);
+            words.push(rest);
+            let whole = join(&words);
+            self.follow_up = false;
             self.record(EntryKind::FollowUp, Some(&said.by), whole.clone(), said.source.clone());
             self.send_notes(said);
             self.changes.clear();
