@@ -209,22 +209,19 @@ pub fn html_of(octets: &[u8]) -> Option<String> {
 /// With the line ends that it has on the wire (RFC 5321 section 2.3.8). Files and pipes leave the CR
 /// out, and where a message is broken, the parser and some charsets then make another text of it.
 fn with_line_ends(octets: &[u8]) -> Cow<'_, [u8]> {
-    // Beside a NUL it is half of a character of 16 bits.
-    let is_bare = |at: usize| {
-        let before = at.checked_sub(1).and_then(|before| octets.get(before));
-        octets.get(at) == Some(&b'\n')
-            && !matches!(before, Some(b'\r' | 0))
-            && octets.get(at + 1) != Some(&0)
-    };
-    if !(0..octets.len()).any(is_bare) {
+    let is_bare = |pair: &[u8]| matches!(pair, [before, b'\n'] if *before != b'\r');
+    if !octets.starts_with(b"\n") && !octets.windows(2).any(is_bare) {
         return Cow::Borrowed(octets);
     }
     let mut full = Vec::with_capacity(octets.len() + octets.len() / 32);
-    for (at, octet) in octets.iter().enumerate() {
-        if is_bare(at) {
-            full.push(b'\r');
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        match line.strip_suffix(b"\n") {
+            Some(bare) if !bare.ends_with(b"\r") => {
+                full.extend_from_slice(bare);
+                full.extend_from_slice(b"\r\n");
+            }
+            _ => full.extend_from_slice(line),
         }
-        full.push(*octet);
     }
     Cow::Owned(full)
 }
