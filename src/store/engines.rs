@@ -164,19 +164,12 @@ impl Engine {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = writing_once_more()
-            .max_connections(1)
-            .min_connections(1)
-            .connect_with(options.clone().create_if_missing(true))
-            .await
-            .map_err(StoreError::Unavailable)?;
+        let writer = writing_once_more().max_connections(1).min_connections(1);
+        let writer = connect_in_turn(writer, options.clone().create_if_missing(true)).await?;
         migrate_sqlite(&writer).await?;
         // A reader that set the journal mode would have to write.
-        let readers = SqlitePoolOptions::new()
-            .max_connections(SQLITE_READERS)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(StoreError::Unavailable)?;
+        let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS);
+        let readers = connect_in_turn(readers, options.read_only(true)).await?;
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -347,6 +340,24 @@ fn writing_once_more() -> SqlitePoolOptions {
             let is_usable = !reads_only.load(Ordering::Relaxed) && !connection.is_in_transaction();
             Box::pin(async move { Ok(is_usable) })
         })
+}
+
+/// Where several processes start on a new database, one of them turns its log on, for which SQLite lets
+/// the others wait by no busy timeout.
+async fn connect_in_turn(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Stored<SqlitePool> {
+    let until = std::time::Instant::now() + BUSY_WITHIN;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Ok(pool) => return Ok(pool),
+            Err(error) => match StoreError::from(error) {
+                StoreError::Conflict if std::time::Instant::now() < until => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+                StoreError::Conflict => return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+                error => return Err(error),
+            },
+        }
+    }
 }
 
 /// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
