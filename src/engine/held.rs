@@ -204,7 +204,7 @@ fn why_waits(waits: Waits) -> String {
         Waits::Unsigned => "not from exactly one sender".to_owned(),
         Waits::TooMany => "too many reports from one sender".to_owned(),
         Waits::Nowhere => "it belongs to no incident".to_owned(),
-        Waits::Names(number) => format!("a stranger writes about INC-{number}"),
+        Waits::Names(number) => format!("it names INC-{number}, in which its sender takes no part"),
     }
 }
 
