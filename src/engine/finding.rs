@@ -35,11 +35,14 @@ impl Batch {
             if let Some(letter) = answered.letter {
                 let letter = self.write.load_letter(letter).await?;
                 found.answered_at = letter.as_ref().map(|letter| letter.created_at);
+                found.answered_text = letter.as_ref().map(|letter| text_of(&letter.octets));
                 let first = mail.ancestors.first().map(|id| known_form(id));
-                let is_first = first.is_some_and(|id| id == answered.message_id);
-                found.answered_letter =
-                    letter.as_ref().filter(|_| is_first).map(|letter| shown_by(&letter.octets));
-                found.answered_text = letter.map(|letter| text_of(&letter.octets));
+                let may_hold_words =
+                    first.is_some_and(|id| id == answered.message_id) && !mail.elided.is_empty();
+                if let (Some(letter), Some(text), true) = (&letter, &found.answered_text, may_hold_words)
+                {
+                    found.answered_letter = Some(shown_by(text, &letter.octets));
+                }
             }
         }
         let by_address = clues.number();

@@ -195,10 +195,11 @@ pub fn text_of(octets: &[u8]) -> String {
     message.map(|message| quote::whole_text(&body::read_body(&message).lines)).unwrap_or_default()
 }
 
-/// All that one of our own letters shows, as text and as HTML: programmes quote the one or the other.
-pub fn shown_by(octets: &[u8]) -> String {
+/// All that one of our own letters shows: its text, which is known, and its HTML. Programmes quote the
+/// one or the other.
+pub fn shown_by(text: &str, octets: &[u8]) -> String {
     let html = html_of(octets).map(|html| quote::html::read_lines(&html)).unwrap_or_default();
-    format!("{}\n{}", text_of(octets), quote::whole_text(&html))
+    format!("{text}\n{}", quote::whole_text(&html))
 }
 
 /// The HTML part of a message, as it was written.
