@@ -178,7 +178,7 @@ fn check(incident: &Incident, policy: &Policy) {
             .collect::<Vec<_>>();
         assert!(incident.phase.is_active(), "what is over asks for nothing");
         assert_eq!(owed.len(), 1, "an open task has one deadline");
-        assert_eq!(owed[0].owed_by, [task.owner.clone()], "an open task has one owner");
+        assert_eq!(owed[0].owed_by, std::slice::from_ref(&task.owner), "an open task has one owner");
         assert!(owed[0].due_at.is_some());
     }
     let kinds: BTreeSet<_> = deadlines(incident, policy).iter().map(|deadline| deadline.kind).collect();
