@@ -43,6 +43,7 @@ pub async fn deliver_all(store: &Store, port: u16, count: i64) -> Outcome<f64> {
             due_at: now,
             expires_at: now + chrono::TimeDelta::hours(1),
             tells_from: None,
+            awaited: false,
         });
     }
     write.save_outbox(&rows).await?;

@@ -131,6 +131,7 @@ impl Batch {
                 Ok(!events.is_empty())
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
+            Work::Taken(taken) => self.hear_taken(taken).await.map(|()| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,

@@ -10,7 +10,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::event::{Event, Fate, Filed};
 use crate::mail::Address;
 use crate::store::StoreError;
-use crate::store::rows::Undelivered;
+use crate::store::rows::{Taken, Undelivered};
 
 /// How often mail without proof has mail sent to a dead address again.
 const REVIVED_A_DAY: i64 = 1;
@@ -109,6 +109,20 @@ impl Batch {
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, fate, reason };
         self.step(number, &event).await?;
         Ok(Some(number))
+    }
+
+    /// Relays took mails of which their incidents wait to hear that.
+    pub(super) async fn hear_taken(&mut self, taken: &[Taken]) -> Result<(), StoreError> {
+        for mail in taken {
+            if !self.write.mark_heard(mail.outbox).await? {
+                continue;
+            }
+            let (to, purpose, at) = (mail.recipient.clone(), mail.purpose, mail.at);
+            if let Some(number) = mail.incident {
+                self.step(number, &Event::Taken { to, purpose, at }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A delivery report says that a mail is late: a line for people to read, and nothing else.

@@ -12,6 +12,7 @@ pub mod numbered;
 pub mod permission;
 pub mod phase;
 pub mod policy;
+pub mod proposal;
 pub mod role;
 pub mod severity;
 pub mod state;

@@ -127,6 +127,7 @@ pub fn policy() -> Policy {
         ]),
         update_ladder_minor: ladder(vec![rung(0, &[commander])]),
         task_within: TimeDelta::minutes(10),
+        proposal_within: TimeDelta::minutes(10),
         task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         postmortem: PostmortemPolicy {
@@ -203,6 +204,7 @@ pub fn declared() -> Incident {
         links: Vec::new(),
         coordination: Coordination::default(),
         tasks: Vec::new(),
+        proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),

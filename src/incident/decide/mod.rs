@@ -8,6 +8,7 @@ mod declare;
 mod lines;
 mod offer;
 mod passed;
+mod proposals;
 mod prose;
 mod roles;
 mod settle;
@@ -16,9 +17,10 @@ mod tokens;
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Recipient, Says};
+use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Purpose, Recipient, Says};
 use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
 use super::policy::Policy;
+use super::proposal::Sent;
 use super::state::{Incident, Person, Unconfirmed, WideMail};
 use crate::mail::Address;
 use crate::mail::command::{Command, Line};
@@ -54,6 +56,10 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
+                Event::Taken { to, purpose: Purpose::Proposal(seq), at } => {
+                    step.note_copy(*seq, to, Sent::Taken(*at));
+                }
+                Event::Taken { .. } => {}
                 Event::TokensVoided { of } => step.void_tokens(of),
                 Event::Undeliverable { to, purpose, fate, reason } => {
                     step.undeliverable(to, *purpose, *fate, reason);
@@ -109,6 +115,10 @@ struct Step<'a> {
     announce: bool,
     /// Who has the words of this mail in another one.
     told: Vec<Address>,
+    /// What this mail proposes.
+    proposed: Option<i64>,
+    /// The words of this mail are told to one person, and stand in no entry of its writer's.
+    kept_back: bool,
 }
 
 impl<'a> Step<'a> {
@@ -135,6 +145,8 @@ impl<'a> Step<'a> {
             hints: Vec::new(),
             announce: false,
             told: Vec::new(),
+            proposed: None,
+            kept_back: false,
         }
     }
 

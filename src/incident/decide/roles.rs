@@ -129,6 +129,7 @@ impl Step<'_> {
             Some(Purpose::Page | Purpose::TakeCommand) => Err(self.not_offered(address)),
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
+            Some(Purpose::Proposal(seq)) => self.agree(seq, said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"
                     .to_owned(),

@@ -42,6 +42,10 @@ pub(super) enum Kind {
     Done,
     MoreTime,
     Decline,
+    Propose,
+    Risk,
+    Object,
+    Decision,
     Later,
     Unavailable,
 }
@@ -79,7 +83,7 @@ const fn field(
     example: &'static str,
 ) -> Field {
     let reach = match kind {
-        Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved => Reach::Paragraph,
+        Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved | Kind::Object => Reach::Paragraph,
         Kind::Update | Kind::Note => Reach::End,
         _ => Reach::Line,
     };
@@ -87,7 +91,16 @@ const fn field(
 }
 
 const fn is_numbered(kind: Kind) -> bool {
-    matches!(kind, Kind::Correct | Kind::Reassign | Kind::Done | Kind::MoreTime | Kind::Decline)
+    matches!(
+        kind,
+        Kind::Correct
+            | Kind::Reassign
+            | Kind::Done
+            | Kind::MoreTime
+            | Kind::Decline
+            | Kind::Object
+            | Kind::Decision
+    )
 }
 
 /// A field of the design that this version cannot act on.
@@ -165,10 +178,10 @@ pub(super) static FIELDS: &[Field] = &[
     field("Done", &["done"], Kind::Done, "Done #3: what came of it"),
     field("More time", &["more time"], Kind::MoreTime, "More time #3: 20m"),
     field("Decline", &["decline"], Kind::Decline, "Decline #3: why"),
-    later("Propose", &["propose", "proposal"]),
-    later("Risk", &["risk"]),
-    later("Object", &["object"]),
-    later("Decision", &["decision"]),
+    field("Propose", &["propose", "proposal"], Kind::Propose, "Propose: roll back to 2.3 (10m)"),
+    field("Risk", &["risk"], Kind::Risk, "Risk: what may go wrong"),
+    field("Object", &["object", "objection"], Kind::Object, "Object: why"),
+    field("Decision", &["decision"], Kind::Decision, "Decision: what is done"),
     later("Page", &["page"]),
     field("Later", &["later"], Kind::Later, "Later: what should be asked when it is over"),
     // Customers' words: what follows is text, and must not be read as fields.
