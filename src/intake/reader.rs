@@ -21,9 +21,15 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// Reads until `shutdown` becomes true. `arrivals` wakes it.
 pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
+    let mut has_arrived = false;
     while !*shutdown.borrow() {
         let begun = Instant::now();
-        let pause = match engine.read_waiting().await {
+        let read = if std::mem::take(&mut has_arrived) {
+            engine.read_arrived().await
+        } else {
+            engine.read_waiting().await
+        };
+        let pause = match read {
             Ok(0) => LOOK_EVERY,
             Ok(1) => continue,
             Ok(_) => {
@@ -36,7 +42,7 @@ pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Rec
             }
         };
         tokio::select! {
-            () = arrivals.notified() => {}
+            () = arrivals.notified() => has_arrived = true,
             () = tokio::time::sleep(pause) => {}
             _ = shutdown.changed() => return,
         }
