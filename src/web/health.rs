@@ -79,28 +79,30 @@ async fn ask_health(engine: &Engine) -> Answer {
         Ok(()) => engine.stuck_mail().await,
         Err(error) => return unavailable(&error),
     };
-    let mailbox_fails = || engine.meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some());
-    let said = match stuck {
-        Ok(_) if !engine.meters.relays_away().is_empty() => relays(&engine.meters),
-        Ok(Some((_, count))) => format!("ok, but mail does not move: {count} wait for the relay\n"),
-        Ok(None) if mailbox_fails() => {
-            "ok, but the mailbox cannot be read, and mail waits in it\n".to_owned()
-        }
-        Ok(None) => "ok\n".to_owned(),
-        Err(error) => return unavailable(&error),
-    };
-    (StatusCode::OK, said)
+    match stuck {
+        Ok(stuck) => (StatusCode::OK, said(&troubles(&engine.meters, stuck.map(|(_, count)| count)))),
+        Err(error) => unavailable(&error),
+    }
 }
 
-fn relays(meters: &Meters) -> String {
-    match (meters.relays_away().as_slice(), meters.relays_there().as_slice()) {
-        ([], _) => "ok\n".to_owned(),
-        (away, []) => format!("ok, but no relay is there, and mail waits: {}\n", away.join(", ")),
-        (away, there) => {
-            let (away, there) = (away.join(", "), there.join(", "));
-            format!("ok, but the relay {away} is not there; mail goes through {there}\n")
-        }
-    }
+/// What is not well although mail can be stored. One trouble hides no other: each has somebody else to
+/// look after it.
+fn troubles(meters: &Meters, stuck: Option<i64>) -> Vec<String> {
+    let (away, there) = (meters.relays_away().join(", "), meters.relays_there().join(", "));
+    let relays = match (away.is_empty(), there.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("no relay is there, and mail waits: {away}")),
+        (false, false) => Some(format!("the relay {away} is not there, and mail goes through {there}")),
+    };
+    let stuck = stuck.map(|count| format!("mail does not move: {count} wait for the relay"));
+    let mailbox_fails = meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some());
+    let mailbox = mailbox_fails.then(|| "the mailbox cannot be read, and mail waits in it".to_owned());
+    [relays, stuck, mailbox].into_iter().flatten().collect()
+}
+
+/// In one line, as monitoring shows it.
+fn said(troubles: &[String]) -> String {
+    if troubles.is_empty() { "ok\n".to_owned() } else { format!("ok, but {}\n", troubles.join("; ")) }
 }
 
 /// Prometheus' text format.
@@ -164,6 +166,42 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[test]
+    fn every_trouble_is_named_whatever_else_is_wrong() {
+        let none_there = "no relay is there, and mail waits: a, b";
+        let one_there = "the relay b is not there, and mail goes through a";
+        let (stuck, mailbox) = (
+            "mail does not move: 3 wait for the relay",
+            "the mailbox cannot be read, and mail waits in it",
+        );
+        for (relays, expected) in [
+            (&[][..] as &[(&str, bool)], None),
+            (&[("a", true), ("b", true)], None),
+            (&[("a", true), ("b", false)], Some(one_there)),
+            (&[("a", false), ("b", false)], Some(none_there)),
+        ] {
+            for waits in [None, Some(3)] {
+                for fails in [false, true] {
+                    let meters = Meters::default();
+                    relays.iter().for_each(|(name, is_there)| meters.relay(name, *is_there));
+                    meters.mailbox_read(Utc::now());
+                    if fails {
+                        meters.mailbox_failed(Utc::now(), "it does not answer");
+                    }
+                    let all = [expected, waits.map(|_| stuck), fails.then_some(mailbox)];
+                    let all: Vec<&str> = all.into_iter().flatten().collect();
+                    assert_eq!(troubles(&meters, waits), all);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn health_is_one_line_that_begins_with_ok() {
+        assert_eq!(said(&[]), "ok\n");
+        assert_eq!(said(&["A".to_owned(), "B".to_owned()]), "ok, but A; B\n");
+    }
 
     #[tokio::test]
     async fn however_many_ask_the_database_works_once() {
