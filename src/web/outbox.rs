@@ -92,17 +92,16 @@ impl OutboxLine {
             1 => "tried once".to_owned(),
             times => format!("tried {times} times"),
         };
-        // One that is uncertain for good is due never.
-        let is_due = may_hold && row.due_at < now + policy.stuck_after * 1_000;
-        let next = match row.accepted_at {
-            Some(at) => format!("accepted {}", when::brief(at, &policy, now)),
-            None if is_due => format!("{tried}; next {}", when::brief(row.due_at, &policy, now)),
-            None => tried,
+        let due_at = row.due_at.filter(|_| may_hold);
+        let next = match (row.accepted_at, due_at) {
+            (Some(at), _) => format!("accepted {}", when::brief(at, &policy, now)),
+            (None, Some(at)) => format!("{tried}; next {}", when::brief(at, &policy, now)),
+            (None, None) => tried,
         };
         Self {
             id: row.id,
             state: row.state.name(),
-            stands: matches!(row.state, Refused | Held) || (row.state == Uncertain && !is_due),
+            stands: matches!(row.state, Refused | Held) || (row.state == Uncertain && due_at.is_none()),
             recipient: row.recipient.to_string(),
             subject: row.subject.clone(),
             incident: row.incident.map(|number| format!("INC-{number}")),
