@@ -3,16 +3,12 @@
 //! Start with [`show_health`].
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use tokio::sync::Mutex;
-use tracing::error;
 
+use super::asked::{Answer, Asked, plain, unavailable};
 use crate::engine::Engine;
 use crate::meters::{Meters, begin};
 use crate::store::rows::{InboundState, OutboxState};
@@ -33,45 +29,10 @@ const UNSENT: [OutboxState; 8] = [
 /// What lies in the inbox for somebody to look at.
 const TO_LOOK_AT: [InboundState; 3] = [InboundState::Held, InboundState::SetAside, InboundState::Filed];
 
-/// Answers are repeated within this span: however many ask, the database works once for all of them.
-const REPEATED_WITHIN: Duration = Duration::from_secs(1);
-
-/// Whom to ask, and what was answered last.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    engine: Engine,
-    health: LastAnswer,
-    metrics: LastAnswer,
-}
-
-type Answer = (StatusCode, String);
-
-/// Whoever asks meanwhile waits for the answer that is being made.
-#[derive(Debug, Clone, Default)]
-struct LastAnswer(Arc<Mutex<Option<(Instant, Answer)>>>);
-
-impl Asked {
-    pub fn new(engine: Engine) -> Self {
-        Self { engine, health: LastAnswer::default(), metrics: LastAnswer::default() }
-    }
-}
-
-impl LastAnswer {
-    async fn or(&self, ask: impl Future<Output = Answer>) -> Answer {
-        let mut last = self.0.lock().await;
-        if let Some((_, answer)) = last.as_ref().filter(|(at, _)| at.elapsed() < REPEATED_WITHIN) {
-            return answer.clone();
-        }
-        let answer = ask.await;
-        *last = Some((Instant::now(), answer.clone()));
-        answer
-    }
-}
-
 /// Ready means that mail can be stored. A relay or a mailbox that is away, or mail that waits for too
 /// long, is shown and does not count: another server would have the same ones.
-pub async fn show_health(State(Asked { engine, health, .. }): State<Asked>) -> Response {
-    health.or(ask_health(&engine)).await.into_response()
+pub(super) async fn show_health(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_health(&asked.engine)).await
 }
 
 async fn ask_health(engine: &Engine) -> Answer {
@@ -80,7 +41,10 @@ async fn ask_health(engine: &Engine) -> Answer {
         Err(error) => return unavailable(&error),
     };
     match stuck {
-        Ok(stuck) => (StatusCode::OK, said(&troubles(&engine.meters, stuck.map(|(_, count)| count)))),
+        Ok(stuck) => {
+            let troubles = troubles(&engine.meters, stuck.map(|(_, count)| count));
+            plain(StatusCode::OK, said(&troubles))
+        }
         Err(error) => unavailable(&error),
     }
 }
@@ -106,14 +70,14 @@ fn said(troubles: &[String]) -> String {
 }
 
 /// Prometheus' text format.
-pub async fn show_metrics(State(Asked { engine, metrics, .. }): State<Asked>) -> Response {
-    let (status, text) = metrics.or(ask_metrics(&engine)).await;
-    (status, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+pub(super) async fn show_metrics(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_metrics(&asked.engine)).await
 }
 
 async fn ask_metrics(engine: &Engine) -> Answer {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     match waiting(engine).await {
-        Ok(waiting) => (StatusCode::OK, engine.meters.shown() + &waiting),
+        Ok(waiting) => (StatusCode::OK, content_type, engine.meters.shown() + &waiting),
         Err(error) => unavailable(&error),
     }
 }
@@ -155,16 +119,8 @@ fn seconds_since(at: DateTime<Utc>, engine: &Engine) -> i64 {
     (engine.clock.now() - at).num_seconds().max(0)
 }
 
-/// The database is not to be had.
-pub(super) fn unavailable(error: &StoreError) -> Answer {
-    error!(error = error as &dyn std::error::Error, "the store cannot be used");
-    (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
 
     #[test]
@@ -201,21 +157,5 @@ mod tests {
     fn health_is_one_line_that_begins_with_ok() {
         assert_eq!(said(&[]), "ok\n");
         assert_eq!(said(&["A".to_owned(), "B".to_owned()]), "ok, but A; B\n");
-    }
-
-    #[tokio::test]
-    async fn however_many_ask_the_database_works_once() {
-        let (last, asked) = (LastAnswer::default(), AtomicU32::new(0));
-        let ask = async || {
-            asked.fetch_add(1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            (StatusCode::OK, "ok".to_owned())
-        };
-        let (one, other) = tokio::join!(last.or(ask()), last.or(ask()));
-        assert_eq!((one.1.as_str(), other.1.as_str()), ("ok", "ok"));
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        let long_ago = Instant::now() - REPEATED_WITHIN;
-        *last.0.lock().await = Some((long_ago, (StatusCode::SERVICE_UNAVAILABLE, String::new())));
-        assert_eq!(last.or(ask()).await.0, StatusCode::OK);
     }
 }

@@ -5,8 +5,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 
+use super::asked::{Answer, Asked, unavailable};
 use crate::engine::Engine;
 use crate::render::when;
 use crate::store::StoreError;
@@ -122,9 +122,13 @@ struct FiguresPage {
 }
 
 /// What a server shows while it has no sign-in: whether mail moves, and nobody's address.
-pub async fn show_figures(State(engine): State<Engine>) -> Response {
-    match Movement::load(&engine).await {
-        Ok(movement) => super::page(&FiguresPage { movement }),
-        Err(error) => super::health::unavailable(&error).into_response(),
+pub(super) async fn show_figures(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_figures(&asked.engine)).await
+}
+
+async fn ask_figures(engine: &Engine) -> Answer {
+    match Movement::load(engine).await {
+        Ok(movement) => super::written(&FiguresPage { movement }),
+        Err(error) => unavailable(&error),
     }
 }
