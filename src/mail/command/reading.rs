@@ -237,7 +237,15 @@ impl<'a> Reader<'a> {
         }
         let mut typed: Vec<&str> = std::mem::take(&mut self.unwritten);
         typed.extend(own);
+        let text_of = match &item.meaning {
+            Ok(Command::Update(_)) => Some("Update"),
+            Ok(Command::Note(_)) => Some("Note"),
+            _ => None,
+        };
         self.lines.push(Line { typed: typed.join("\n").trim().to_owned(), meaning: item.meaning });
+        if let Some(of) = text_of {
+            self.name_fields_at_end(at + 1, item.next, of);
+        }
         if item.stays {
             (at..item.next).for_each(|at| self.keep(at));
         }
@@ -343,9 +351,7 @@ impl<'a> Reader<'a> {
     /// A line among other words that would change the state if it stood elsewhere. It changes nothing,
     /// since it may be somebody else's, but whoever meant it must not believe that it did.
     fn unread(&self, at: usize) -> Option<Misread> {
-        let line = self.line(at);
-        let head = Head::read(line).filter(|head| head.by_colon)?;
-        let Opens::Field(field) = self.opens(at, &head)? else { return None };
+        let (field, instead) = self.valid_field(at)?;
         let changes = matches!(
             field.kind,
             Kind::Severity
@@ -356,16 +362,43 @@ impl<'a> Reader<'a> {
                 | Kind::Resolved
                 | Kind::PostmortemOwner
         );
-        let value = line.get(head.value_at..).unwrap_or_default().trim();
-        if !changes || read_value(field, head.number, value, self.grammar.zone, self.now).is_err() {
-            return None;
-        }
         let why = "It stands among other words; a line counts at the top, or in a paragraph of its own.";
-        Some(Misread {
+        changes.then(|| Misread {
             why: why.to_owned(),
-            instead: Some(format!("{}: {value}", field.name)),
+            instead: Some(instead),
             field: Some(field.name.to_owned()),
         })
+    }
+
+    /// The field that a line would be where fields are read, and how it is written.
+    fn valid_field(&self, at: usize) -> Option<(&'static Field, String)> {
+        let line = self.line(at);
+        let head = Head::read(line).filter(|head| head.by_colon)?;
+        let Opens::Field(field) = self.opens(at, &head)? else { return None };
+        let value = line.get(head.value_at..).unwrap_or_default().trim();
+        let is_valid = read_value(field, head.number, value, self.grammar.zone, self.now).is_ok();
+        is_valid.then(|| (field, written(field.name, head.number, value)))
+    }
+
+    /// Names the fields with which the text of an update or a note ends. They are its text, as anything
+    /// that somebody pastes into it, but people write a mail in that order and rely on it.
+    fn name_fields_at_end(&mut self, from: usize, to: usize, of: &str) {
+        let mut misread = Vec::new();
+        for at in (from..to).rev().filter(|at| !self.is_blank(*at)) {
+            let Some((field, instead)) = self.valid_field(at) else { break };
+            if field.kind == Kind::Unavailable || field.reach == Reach::End {
+                break;
+            }
+            let why = format!(
+                "Below `{of}:` everything is text, to the end of the mail; above it, the line counts."
+            );
+            let field = Some(field.name.to_owned());
+            misread.push((at, Misread { why, instead: Some(instead), field }));
+        }
+        for (at, meaning) in misread.into_iter().rev().take(UNREAD_MAX - self.unread) {
+            self.unread += 1;
+            self.lines.push(Line { typed: self.line(at).trim().to_owned(), meaning: Err(meaning) });
+        }
     }
 
     /// A line that nearly is a field.
@@ -411,10 +444,9 @@ impl<'a> Reader<'a> {
         let name = Field::named(spelling, true)
             .or_else(|| Field::named(spelling, false))
             .map_or(spelling, |field| field.name);
-        let number = head.number.map(|number| format!(" #{number}")).unwrap_or_default();
         let value = line.get(head.value_at..).unwrap_or_default().trim();
         let why = format!("There is no field `{}`.", head.shown);
-        misread(why, format!("{name}{number}: {value}").trim().to_owned(), name)
+        misread(why, written(name, head.number, value), name)
     }
 
     fn line(&self, at: usize) -> &'a str {
@@ -457,6 +489,12 @@ impl<'a> Reader<'a> {
         let prose = self.prose.join("\n").trim().to_owned();
         Written { lines: self.lines, prose, gave_up: self.gave_up }
     }
+}
+
+/// A field as our own mails write it.
+fn written(name: &str, number: Option<i64>, value: &str) -> String {
+    let number = number.map(|number| format!(" #{number}")).unwrap_or_default();
+    format!("{name}{number}: {value}").trim().to_owned()
 }
 
 fn is_of_kind(misread: &Misread) -> bool {
