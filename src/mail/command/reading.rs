@@ -7,21 +7,19 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use super::courtesies::{is_courtesy, is_greeting, is_signed_off};
 use super::fields::{FIELDS, Field, Kind, Reach, header_field, nearest};
+use super::sentences::read_sentence;
 use super::text::{Head, clean, is_blank, sentence};
 use super::values::read_value;
 use super::{Command, Grammar, Line, Misread, Written};
 use crate::mail::quote::labels::Label;
-use crate::mail::quote::sign_offs::{is_gratitude, is_sign_off};
 
 /// More lines that nearly are fields than this, and the writer needs the guide.
 const NEAR_MISSES_MAX: usize = 5;
 
 /// So many lines that were not read are named; whoever wrote more sees by these how it is done.
 const UNREAD_MAX: usize = 5;
-
-/// Nobody signs a mail to colleagues with more.
-const NAME_CHARS_MAX: usize = 40;
 
 /// More lines than anybody types in one mail; a longer one is a table that looks like fields.
 const LINES_MAX: usize = 200;
@@ -499,113 +497,6 @@ fn written(name: &str, number: Option<i64>, value: &str) -> String {
 
 fn is_of_kind(misread: &Misread) -> bool {
     matches!(misread.field.as_deref(), Some("Private" | "Drill"))
-}
-
-/// The lines that work alone.
-fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
-    let sentence = sentence(line)?;
-    let command = match sentence.as_str() {
-        words if words.split([',', '.', '!']).all(|part| is_ack(part.trim())) => Command::Ack,
-        "i have command" | "i have the command" | "i'm ic" | "i am ic" | "im ic" | "i'm the ic"
-        | "i am the ic" => Command::TakeCommand,
-        "join" => Command::Join,
-        "leave" => Command::Leave,
-        "confirm" | "confirmed" => Command::Confirm,
-        "status" => Command::Status,
-        "help" => Command::Help,
-        "submit" => Command::Submit,
-        "publish" => Command::Publish,
-        "approve" | "approved" => Command::Unavailable("Approve".to_owned()),
-        other => Command::Unavailable(unavailable_sentence(other)?.to_owned()),
-    };
-    Some(Ok(command))
-}
-
-/// `Yes, on it!` says it twice.
-fn is_ack(words: &str) -> bool {
-    matches!(words, "ack" | "acknowledge" | "acknowledged" | "ok" | "okay" | "yes" | "on it" | "got it")
-}
-
-/// `done`, `done #3`, `fund 3`.
-fn unavailable_sentence(sentence: &str) -> Option<&'static str> {
-    let (word, number) = sentence.split_once(' ').unwrap_or((sentence, ""));
-    let is_number = !number.is_empty()
-        && number.trim_start_matches('#').chars().all(|c| c.is_ascii_digit())
-        && number.ends_with(|c: char| c.is_ascii_digit());
-    match word {
-        "done" if number.is_empty() || is_number => Some("Done"),
-        "fund" if is_number => Some("Fund"),
-        "drop" if is_number => Some("Drop"),
-        _ => None,
-    }
-}
-
-/// `Hi Bob,` and the like: a line that greets and says nothing. In doubt it says something, since
-/// "All clear!" may be the reason that was asked for.
-fn is_greeting(line: &str) -> bool {
-    const GREETINGS: [&str; 13] = [
-        "hi",
-        "hello",
-        "hey",
-        "hallo",
-        "dear",
-        "greetings",
-        "moin",
-        "servus",
-        "bonjour",
-        "hola",
-        "ciao",
-        "liebe",
-        "lieber",
-    ];
-    const TIMES_OF_DAY: [&str; 7] = ["morning", "afternoon", "evening", "day", "morgen", "tag", "abend"];
-    let cleaned = clean(line).to_lowercase();
-    let words: Vec<&str> = cleaned.split([' ', ',', '!', '.']).filter(|word| !word.is_empty()).collect();
-    if words.len() > 5 || cleaned.contains([':', '=', '?']) {
-        return false;
-    }
-    let starts = match words.as_slice() {
-        [first, second, ..] if matches!(*first, "good" | "guten") => TIMES_OF_DAY.contains(second),
-        [first, ..] => GREETINGS.contains(first),
-        [] => false,
-    };
-    let ends = cleaned.ends_with([',', '!']);
-    (starts && (ends || words.len() <= 2)) || (cleaned.ends_with(',') && words.len() <= 2)
-}
-
-/// Whether the prose is a greeting and a sign-off, with a name below it.
-fn is_courtesy(prose: &[&str]) -> bool {
-    let lines: Vec<&str> = prose.iter().copied().filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() || lines.len() > 4 {
-        return false;
-    }
-    let mut has_ended = false;
-    lines.iter().enumerate().all(|(at, line)| {
-        let ends = is_sign_off(line);
-        let is_signer = has_ended && is_name(line);
-        has_ended |= ends;
-        ends || is_signer || (at == 0 && is_greeting(line))
-    })
-}
-
-/// Whether a paragraph ends in a sign-off, the name of whoever says it, and up to two lines more; or is
-/// that name, where what was said before is a sign-off that can be nothing else.
-fn is_signed_off(before: Option<&str>, paragraph: &[&str]) -> bool {
-    let end = paragraph.get(paragraph.len().saturating_sub(4)..).unwrap_or_default();
-    let signs = |name: &str| is_name(name) && Head::read(&clean(name)).is_none();
-    end.windows(2).any(|pair| matches!(pair, [sign_off, name] if is_sign_off(sign_off) && signs(name)))
-        || matches!((before, paragraph), (Some(sign_off), [name])
-            if is_sign_off(sign_off) && !is_gratitude(sign_off) && signs(name))
-}
-
-/// Up to three words, and of three none that a name would not have.
-fn is_name(line: &str) -> bool {
-    let name = clean(line);
-    let words = name.split(' ').count();
-    words <= 3
-        && name.chars().count() <= NAME_CHARS_MAX
-        && !name.ends_with(['?', '!', '。', '！', '？'])
-        && (words < 3 || !name.split(' ').any(|word| word.starts_with(char::is_lowercase)))
 }
 
 #[cfg(test)]
