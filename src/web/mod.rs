@@ -25,11 +25,22 @@ const STYLE: &str = include_str!("style.css");
 /// A bell, for the browser's tab.
 const ICON: &str = include_str!("icon.svg");
 
+#[derive(Debug, askama::Template)]
+#[template(path = "web/nothing.html")]
+struct NothingPage;
+
 /// What a server offers while there is no sign-in: its health, and nothing of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
-    health(engine).merge(outbox).merge(files()).layer(axum::middleware::from_fn(guard::protect_answer))
+    let pages = health(engine).merge(outbox).merge(files()).fallback(show_nothing);
+    pages.layer(axum::middleware::from_fn(guard::protect_answer))
+}
+
+/// Whoever opens the server in a browser is told what there is.
+async fn show_nothing() -> Response {
+    let (_, content_type, text) = written(&NothingPage);
+    (StatusCode::NOT_FOUND, content_type, text).into_response()
 }
 
 /// `/healthz`: 200 when the store can be written to, 503 when it cannot; `/metrics` for Prometheus.
