@@ -24,6 +24,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::Page => TimeDelta::minutes(15),
         Purpose::TakeCommand
         | Purpose::RoleOffer
+        | Purpose::Task(_)
+        | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,
@@ -45,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 24] = [
+    const ALL: [Purpose; 26] = [
         Declaration,
         FollowUp,
         Resolution,
@@ -53,6 +55,8 @@ mod tests {
         Page,
         TakeCommand,
         RoleOffer,
+        Task(1),
+        ReminderTask(1),
         ReminderUpdate,
         ReminderMissing,
         ReminderPostmortemOwner,
@@ -109,8 +113,17 @@ mod tests {
 
     #[test]
     fn what_asks_for_something_now_does_not_come_days_later() {
-        for purpose in [Page, TakeCommand, RoleOffer, ReminderUpdate, ReminderMissing, Reminders, Stuck]
-        {
+        for purpose in [
+            Page,
+            TakeCommand,
+            RoleOffer,
+            Task(1),
+            ReminderTask(1),
+            ReminderUpdate,
+            ReminderMissing,
+            Reminders,
+            Stuck,
+        ] {
             assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");
         }
     }

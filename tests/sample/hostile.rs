@@ -16,6 +16,7 @@ fn hostile_words_in_every_field_stay_words() {
         reporter: mallory.clone(),
         services: vec![evil.clone()],
         links: vec![evil.clone()],
+        tasks: vec![task(7, mallory.clone(), &evil)],
         ..resolved()
     };
     incident.coordination.bridge = Some(evil.clone());
@@ -75,6 +76,9 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         },
         Says::RoleOffer { role: Role::Expert, by: by(), remark: Some(text()) },
         Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
+        Says::Task { seq: 7 },
+        Says::TaskNews { seq: 7, by: by(), became: text(), words: text() },
+        Says::Reminder(owed(Owed::Task { seq: 7, what: text(), due_at: at(15, 0) })),
         Says::Reminder(owed(Owed::PostmortemOwner)),
         Says::Reminder(owed(Owed::Postmortem { due_at: None })),
         Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },
