@@ -1,7 +1,7 @@
 //! `firebell check`: the configuration, and what it points at.
 //!
-//! Makes nothing that is not there, because root may run it and the server as somebody else; a
-//! database that is there is brought up to date.
+//! Makes nothing that is not there, because the account of the server may be another; a database that
+//! is there is brought up to date.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
-use super::{Failure, open};
+use super::{Failure, account, open};
 use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
 use crate::delivery::relay::{Connection, Limits};
@@ -33,6 +33,7 @@ type Finding = (String, Result<(), String>);
 pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     let found = open::read(named)?;
     let config = &found.config;
+    account::agree(config)?;
     print(&format!("ok   {}: no mistakes\n", found.path.display()))?;
     for warning in config.warnings() {
         print(&format!("warn {warning}\n"))?;

@@ -3,6 +3,7 @@
 //! Nothing is decided here; a command reads the configuration, asks the parts of the program and
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
+mod account;
 mod alone;
 mod audit;
 mod backup;

@@ -3,11 +3,13 @@
 //! Start with [`read`], which every command but `init` and `new-text` begins with.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Failure;
+use super::account;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
@@ -41,7 +43,9 @@ pub fn read(named: Option<&Path>) -> Result<Found, Failure> {
     let path = match named {
         Some(path) => path.to_owned(),
         None => {
-            USUAL_PLACES.map(PathBuf::from).into_iter().find(|path| path.exists()).ok_or_else(|| {
+            // One that may not be looked for is there: who may, is told below.
+            let is_there = |path: &PathBuf| path.try_exists().unwrap_or(true);
+            USUAL_PLACES.map(PathBuf::from).into_iter().find(is_there).ok_or_else(|| {
                 let [here, system] = USUAL_PLACES;
                 Failure::new(
                     CONFIG,
@@ -60,7 +64,10 @@ pub fn read(named: Option<&Path>) -> Result<Found, Failure> {
 pub fn read_file(path: PathBuf) -> Result<Found, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(&path).map_err(|error| {
-        let next = "write it with `firebell init`, or name another with -c FILE";
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => "run this as the account of the server: sudo -u firebell …",
+            _ => "write it with `firebell init`, or name another with -c FILE",
+        };
         Failure::new(CONFIG, format!("{name}: the configuration cannot be read ({error}); {next}"))
     })?;
     match read_config(&text, &name) {
@@ -111,8 +118,9 @@ pub fn database_name(config: &Config) -> String {
     }
 }
 
-/// Opens the database and brings its schema up to date.
+/// Opens the database and brings its schema up to date, for the account that owns it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    account::agree(config)?;
     if config.database == Database::Sqlite {
         make_data_dir(config)?;
     }
