@@ -13,7 +13,7 @@ use super::account;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
-use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
+use crate::config::{Config, Credential, Database, Listen, Mailbox, Relay, read_config};
 use crate::delivery::dkim::Signer;
 use crate::engine::Engine;
 use crate::ids::Ids;
@@ -126,10 +126,7 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
     }
     Store::open(&database_url(config)?).await.map_err(|error| {
         let name = database_name(config);
-        Failure::new(
-            UNAVAILABLE,
-            format!("{name} cannot be opened: {}; `firebell check` looks at each part", chain(&error)),
-        )
+        Failure::new(UNAVAILABLE, format!("{name} cannot be opened: {}", chain(&error)))
     })
 }
 
@@ -202,24 +199,45 @@ pub fn passwords(config: &Config) -> Result<Option<Arc<Watched<Passwords>>>, Fai
 /// Whether the files that relays and the mailbox name are there: they are read again at each login,
 /// but a mistake is better told at the start.
 pub fn login_files(config: &Config) -> Result<(), Failure> {
-    let mut named = Vec::new();
-    for relay in &config.relays {
-        if let Relay::Smtp { login: Some(login), .. } = relay {
-            named.push(("[send] password_file", password_file(&login.credential)));
+    for (at, relay) in config.relays.iter().enumerate() {
+        relay_files(relay, relay_table(at))?;
+    }
+    config.imap.as_ref().map_or(Ok(()), mailbox_files)
+}
+
+/// The table of the configuration that names a relay.
+pub fn relay_table(at: usize) -> &'static str {
+    if at == 0 { "[send]" } else { "[send.fallback]" }
+}
+
+/// Whether the file is there that a login to the relay of this table needs.
+pub fn relay_files(relay: &Relay, table: &str) -> Result<(), Failure> {
+    match relay {
+        Relay::Smtp { login: Some(login), .. } => {
+            can_read(table, "password_file", password_file(&login.credential))
         }
+        _ => Ok(()),
     }
-    if let Some(mailbox) = &config.imap {
-        named.push(("[receive.imap] password_file", password_file(&mailbox.credential)));
-        named.push(("[receive.imap] ca_file", mailbox.ca_file.as_deref()));
-    }
-    for (key, path) in named {
-        let Some(path) = path else { continue };
-        fs::File::open(path).map_err(|error| {
-            let name = path.display();
-            Failure::new(CONFIG, format!("{key} {name} cannot be read: {error}"))
-        })?;
-    }
-    Ok(())
+}
+
+/// Whether the files are there that a login to the mailbox needs.
+pub fn mailbox_files(mailbox: &Mailbox) -> Result<(), Failure> {
+    let table = "[receive.imap]";
+    can_read(table, "password_file", password_file(&mailbox.credential))?;
+    can_read(table, "ca_file", mailbox.ca_file.as_deref())
+}
+
+fn can_read(table: &str, key: &str, path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let opened = fs::File::open(path).map_err(|error| {
+        let name = path.display();
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => "; let the account of the server read it",
+            _ => "",
+        };
+        Failure::new(CONFIG, format!("{table} {key} {name} cannot be read: {error}{next}"))
+    });
+    opened.map(drop)
 }
 
 fn password_file(credential: &Credential) -> Option<&Path> {
