@@ -101,7 +101,7 @@ async fn check_database(config: &Config) -> Finding {
     if !is_database_there(config) {
         return (format!("{what} is not there yet; the server makes it"), Ok(()));
     }
-    let outcome = match open::open_store(config).await {
+    let outcome = match open::try_store(config).await {
         Ok(store) => {
             let misfits = store.check_statements().await;
             store.close().await;
@@ -203,7 +203,7 @@ async fn check_unfetched(config: &Config, mailbox: &Mailbox) -> Option<Finding> 
     if !is_database_there(config) {
         return None;
     }
-    let store = open::open_store(config).await.ok()?;
+    let store = open::try_store(config).await.ok()?;
     let missing = async {
         let cursor = store.load_mailbox_cursor(&mailbox.name()).await.ok()??;
         store.load_unfetched(&cursor.mailbox, cursor.uid_validity).await.ok()

@@ -120,6 +120,16 @@ pub fn database_name(config: &Config) -> String {
 
 /// Opens the database and brings its schema up to date, for the account that owns it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    try_store(config).await.map_err(|mut failure| {
+        if failure.code == UNAVAILABLE {
+            failure.lines.push("`firebell check` looks at each part of the way to it".to_owned());
+        }
+        failure
+    })
+}
+
+/// The same, for whoever looks at the parts.
+pub async fn try_store(config: &Config) -> Result<Store, Failure> {
     account::agree(config)?;
     if config.database == Database::Sqlite {
         make_data_dir(config)?;
