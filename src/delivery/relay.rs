@@ -53,6 +53,9 @@ pub enum HandoverError {
     /// The connection broke behind the final dot: the relay may have the mail or not.
     #[error("the relay did not say whether it took the mail: {0}")]
     Uncertain(String),
+    /// Nobody's: the mail is another process's by now, and the relay has nothing of it from us.
+    #[error("somebody else hands the mail over")]
+    Lapsed,
 }
 
 /// A connection on which the relay has greeted us.
@@ -80,19 +83,26 @@ impl Connection {
 
     /// Hands one mail over for one recipient; returns what the relay answered to it.
     ///
+    /// `is_ours` is asked when the relay is ready for the content: this process may have stood still
+    /// since it began, and a transaction without its final dot is nothing (RFC 5321 section 4.1.1.4).
+    ///
     /// # Errors
     ///
-    /// [`HandoverError`]; after its last two kinds this connection is not to be used again.
+    /// [`HandoverError`]; after its last three kinds this connection is not to be used again.
     pub async fn hand_over(
         &mut self,
         reverse_path: &Address,
         recipient: &Address,
         octets: &[u8],
+        is_ours: impl Fn() -> bool,
     ) -> Result<String, HandoverError> {
         self.dialogue.clear();
         let within = self.limits.commands;
         let begun = timeout(within, self.begin(reverse_path, recipient, octets)).await;
         begun.unwrap_or_else(|_| Err(HandoverError::Broken("no answer in time".to_owned())))?;
+        if !is_ours() {
+            return Err(HandoverError::Lapsed);
+        }
         // The final dot brings its own line end.
         let content = octets.strip_suffix(b"\r\n").unwrap_or(octets);
         self.dialogue.push(format!("> {} octets and the final dot", content.len()));

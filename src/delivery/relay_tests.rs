@@ -124,7 +124,7 @@ pub(crate) const GO_AHEAD: (&str, &str) = ("DATA", "354 go");
 async fn hand_over(connection: &mut Connection, to: &str) -> Result<String, HandoverError> {
     let from = Address::read("incidents+bounce.7.abc@example.org").unwrap();
     let to = Address::read(to).unwrap();
-    connection.hand_over(&from, &to, b"Subject: x\r\n\r\n.dot\r\nend\r\n").await
+    connection.hand_over(&from, &to, b"Subject: x\r\n\r\n.dot\r\nend\r\n", || true).await
 }
 
 async fn outcome(answers: &[(&'static str, &'static str)]) -> Result<String, HandoverError> {
