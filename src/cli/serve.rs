@@ -18,7 +18,7 @@ use super::{Failure, alone, open};
 use crate::app::{App, Parts, local_address};
 use crate::authentication;
 use crate::config::{Config, Listen};
-use crate::delivery;
+use crate::delivery::{self, dkim::Signers};
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::imap;
@@ -43,7 +43,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     open::login_files(config)?;
     let certificates = open::certificates(config)?;
     let passwords = open::passwords(config)?;
-    let signers = open::signers(config)?;
+    let signers = Signers::new(open::signers(config)?);
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -66,7 +66,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     settings.passwords = passwords;
     let (secret, clock) = (engine.secret.clone(), engine.clock.clone());
     let mut delivery = delivery::Settings::new(config.relays.clone(), host, own, secret, clock);
-    delivery.signers = Arc::new(signers);
+    delivery.signers = signers.clone();
     delivery.meters = engine.meters.clone();
     let mut ready: String = listeners
         .iter()
@@ -115,7 +115,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         let stopping = app.stopping();
         app.spawn(async move { supervisor.keep_alive(stopping).await });
     }
-    let ended = wait(&mut app, &mut signals, &engine, &found).await;
+    let ended = wait(&mut app, &mut signals, &engine, &signers, &found).await;
     if let Some(supervisor) = supervisor {
         supervisor.tell("STOPPING=1");
     }
@@ -127,14 +127,20 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
 }
 
 /// Until it is told to stop (`None`), or a part of it ended.
-async fn wait(app: &mut App, signals: &mut Signals, engine: &Engine, found: &Found) -> Option<String> {
+async fn wait(
+    app: &mut App,
+    signals: &mut Signals,
+    engine: &Engine,
+    signers: &Signers,
+    found: &Found,
+) -> Option<String> {
     let mut in_force = found.config.clone();
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return None,
             _ = signals.interrupt.recv() => return None,
             _ = signals.hangup.recv() => {
-                if let Some(config) = read_again(engine, found, &in_force).await {
+                if let Some(config) = read_again(engine, signers, found, &in_force).await {
                     in_force = config;
                 }
             }
@@ -148,8 +154,16 @@ async fn wait(app: &mut App, signals: &mut Signals, engine: &Engine, found: &Fou
 }
 
 /// Puts the configuration in force as it is now; one with mistakes changes nothing.
-async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option<Config> {
-    let read = match read_file(found.path.clone()) {
+async fn read_again(
+    engine: &Engine,
+    signers: &Signers,
+    found: &Found,
+    in_force: &Config,
+) -> Option<Config> {
+    // Keys are read again also where only their files changed.
+    let read = read_file(found.path.clone())
+        .and_then(|read| open::signers(&read.config).map(|signing| (read, signing)));
+    let (read, signing) = match read {
         Ok(read) => read,
         Err(failure) => {
             for line in failure.lines {
@@ -170,6 +184,7 @@ async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option
         );
         return None;
     }
+    signers.replace(signing);
     info!("the configuration was read again and is in force");
     if needs_restart(in_force, &read.config) {
         warn!("address, database, listeners, mailbox, networks and relays change with the next start");
@@ -183,7 +198,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relays.clone()),
-            (config.dkim.clone(), config.keep_raw, config.web_listen),
+            (config.keep_raw, config.web_listen),
             (config.resolver, config.arc_sealers.clone()),
             (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )
