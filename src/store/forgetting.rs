@@ -36,8 +36,8 @@ impl Store {
         for statement in [FORGET_BUDGETS, FORGET_HELD] {
             forgotten += self.engine.execute(statement, vec![hour.into()]).await?;
         }
-        let day = micros(now - BUDGETS_WITHIN);
-        forgotten += self.engine.execute(FORGET_DEAD, vec![day.into()]).await?;
+        let dead = micros(now - super::dead::ROWS_WITHIN);
+        forgotten += self.engine.execute(FORGET_DEAD, vec![dead.into()]).await?;
         let before = micros(now - KNOWN_WITHIN);
         for (statement, before) in [(FORGET_CONTENT_KEYS, first), (FORGET_MESSAGE_IDS, before)] {
             loop {

@@ -367,8 +367,9 @@ impl Store {
             return Ok(());
         }
         let accepted: Vec<_> = outbox.iter().map(|(id, answer)| (id, plain(answer))).collect();
-        self.engine.execute(MARK_ACCEPTED, vec![micros(now).into(), rows(&accepted)]).await?;
-        Ok(())
+        let accepted = rows(&accepted);
+        self.engine.execute(MARK_ACCEPTED, vec![micros(now).into(), accepted.clone()]).await?;
+        self.forget_reached(accepted, now).await
     }
 
     /// The relay did not take it yet; does nothing when it is out of the queue meanwhile, or
