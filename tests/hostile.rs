@@ -20,6 +20,8 @@ use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "hostile/room.rs"]
+mod room;
 #[path = "hostile/sending.rs"]
 mod sending;
 #[path = "hostile/twice.rs"]
@@ -67,8 +69,25 @@ impl Server {
     }
 
     async fn on(url: &str, folder: tempfile::TempDir, clock: Clock, process: u16, more: &str) -> Self {
+        Self::configured(url, folder, clock, process, ("", more)).await
+    }
+
+    /// With keys of the top level, which stand first.
+    async fn start_above(top: &str, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("firebell.db").display());
+        Self::configured(&url, dir, Clock::manual(nine()), 0, (top, more)).await
+    }
+
+    async fn configured(
+        url: &str,
+        folder: tempfile::TempDir,
+        clock: Clock,
+        process: u16,
+        (top, more): (&str, &str),
+    ) -> Self {
         let text = format!(
-            "address = \"{PLAIN}\"\nname = \"Incidents\"\ndomains = [\"example.org\"]\n\
+            "{top}address = \"{PLAIN}\"\nname = \"Incidents\"\ndomains = [\"example.org\"]\n\
              [send]\noperator = \"{OPERATOR}\"\n\
              [[person]]\nname = \"Alice Ng\"\nalias = \"alice\"\nemail = \"{ALICE}\"\n\
              [[person]]\nname = \"Bob Okafor\"\nalias = \"bob\"\nemail = \"{BOB}\"\n\

@@ -23,9 +23,9 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
-    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unread_mailbox,
-    render_unreadable, render_waits_no_more,
+    HeldReport, Unreadable, render_crowded, render_damaged, render_digest, render_guide, render_held,
+    render_mailing, render_on_call, render_reminders, render_review, render_stuck, render_unread,
+    render_unread_mailbox, render_unreadable, render_waits_no_more,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
 
@@ -287,6 +287,7 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
                 at(13, 40),
             ),
         ),
+        ("operator-crowded", render_crowded(&policy(), 1_204, at(13, 40))),
         ("operator-damaged", render_damaged(&policy(), "INC-42", at(13, 40))),
         ("operator-damaged-mail", render_damaged(&policy(), "mail 9 of the outbox", at(13, 40))),
     ]

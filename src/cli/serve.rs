@@ -27,8 +27,8 @@ use crate::store::KNOWN_WITHIN;
 use crate::web;
 use crate::web::places::Places;
 
-/// What is kept for a time is looked through for what is too old so often.
-const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is kept for a time is looked through for what is too old, or too much, so often.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Runs until a signal.
 ///
@@ -257,23 +257,35 @@ fn ready_line(listener: &Listener, protocol: Protocol, place: &Listen) -> String
     }
 }
 
-/// Once a day deletes what was kept long enough: octets of messages, and what is known of them.
+/// Once an hour deletes what was kept long enough: octets of messages, and what is known of them.
 async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiver<bool>) {
-    let mut days = tokio::time::interval(FORGET_EVERY);
+    let mut looks = tokio::time::interval(FORGET_EVERY);
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
-            _ = days.tick() => {}
+            _ = looks.tick() => {}
         }
         let before = engine.clock.now() - keep;
         if let Err(error) = engine.store.forget_audit(before).await {
-            warn!(error = &error as &dyn std::error::Error, "old decisions are kept for another day");
+            warn!(error = &error as &dyn std::error::Error, "old decisions are kept for another hour");
         }
         match engine.store.forget_raw(before).await {
             Ok(0) => {}
             Ok(count) => info!(count, "the octets of {count} old messages were deleted"),
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "old messages are kept for another day")
+                warn!(error = &error as &dyn std::error::Error, "old messages are kept for another hour")
+            }
+        }
+        match engine.forget_unproven().await {
+            Ok(0) => {}
+            Ok(count) => {
+                info!(count, "the octets of {count} messages without effect were deleted, to make room");
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "messages without effect are kept for now"
+                )
             }
         }
         let now = engine.clock.now();
@@ -281,7 +293,7 @@ async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiv
             Ok(0) => {}
             Ok(count) => info!(count, "{count} rows that are of no use any more were deleted"),
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "old rows are kept for another day")
+                warn!(error = &error as &dyn std::error::Error, "old rows are kept for another hour")
             }
         }
     }

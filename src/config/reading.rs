@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "time_zone",
     "data_dir",
     "keep_raw",
+    "keep_unproven",
     "close_within",
     "database",
     "receive",
