@@ -238,7 +238,9 @@ impl Batch {
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
         for mailing in &decision.mailings {
-            self.send(number, mailing).await?;
+            if self.may_send(number, mailing).await? {
+                self.send(number, mailing).await?;
+            }
         }
         Ok(())
     }
