@@ -20,6 +20,8 @@ use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered
 
 #[path = "hostile/flood.rs"]
 mod flood;
+#[path = "hostile/injection.rs"]
+mod injection;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "hostile/room.rs"]
