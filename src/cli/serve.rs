@@ -27,8 +27,10 @@ use crate::store::KNOWN_WITHIN;
 use crate::web;
 use crate::web::places::Places;
 
-/// What is kept for a time is looked through for what is too old, or too much, so often.
-const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
+/// What is kept for a time is looked through for what is too old so often.
+const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// And for what is too much.
+const MAKE_ROOM_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Runs until a signal.
 ///
@@ -108,6 +110,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         ready.push_str(&format!("reading the mailbox {}\n", mailbox.name()));
     }
     app.spawn(forget_old(engine.clone(), config.keep_raw, app.stopping()));
+    app.spawn(make_room(engine.clone(), app.stopping()));
     print(&ready)?;
     info!("started");
     if let Some(supervisor) = supervisor.clone() {
@@ -257,24 +260,43 @@ fn ready_line(listener: &Listener, protocol: Protocol, place: &Listen) -> String
     }
 }
 
-/// Once an hour deletes what was kept long enough: octets of messages, and what is known of them.
+/// Once a day deletes what was kept long enough: octets of messages, and what is known of them.
 async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiver<bool>) {
-    let mut looks = tokio::time::interval(FORGET_EVERY);
+    let mut days = tokio::time::interval(FORGET_EVERY);
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
-            _ = looks.tick() => {}
+            _ = days.tick() => {}
         }
         let before = engine.clock.now() - keep;
         if let Err(error) = engine.store.forget_audit(before).await {
-            warn!(error = &error as &dyn std::error::Error, "old decisions are kept for another hour");
+            warn!(error = &error as &dyn std::error::Error, "old decisions are kept for another day");
         }
         match engine.store.forget_raw(before).await {
             Ok(0) => {}
             Ok(count) => info!(count, "the octets of {count} old messages were deleted"),
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "old messages are kept for another hour")
+                warn!(error = &error as &dyn std::error::Error, "old messages are kept for another day")
             }
+        }
+        let now = engine.clock.now();
+        match engine.store.forget_known(Ids::before(now - KNOWN_WITHIN), now).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "{count} rows that are of no use any more were deleted"),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "old rows are kept for another day")
+            }
+        }
+    }
+}
+
+/// Deletes the octets of messages without effect, where there are more than are kept.
+async fn make_room(engine: Engine, mut stopping: watch::Receiver<bool>) {
+    let mut hours = tokio::time::interval(MAKE_ROOM_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = hours.tick() => {}
         }
         match engine.forget_unproven().await {
             Ok(0) => {}
@@ -286,14 +308,6 @@ async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiv
                     error = &error as &dyn std::error::Error,
                     "messages without effect are kept for now"
                 )
-            }
-        }
-        let now = engine.clock.now();
-        match engine.store.forget_known(Ids::before(now - KNOWN_WITHIN), now).await {
-            Ok(0) => {}
-            Ok(count) => info!(count, "{count} rows that are of no use any more were deleted"),
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "old rows are kept for another hour")
             }
         }
     }
