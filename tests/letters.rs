@@ -15,6 +15,7 @@ use firebell::incident::decision::{
     Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
 };
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
+use firebell::incident::task::{Ended, Ending};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
@@ -27,7 +28,7 @@ use firebell::render::{
     render_mailing, render_on_call, render_reminders, render_review, render_stuck, render_unread,
     render_unread_mailbox, render_unreadable, render_waits_no_more,
 };
-use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
+use sample::{address, at, commanded, declared, person, policy, resolved, task, timeline};
 
 fn said(says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
     said_to("alice@example.org", says, incident, now)
@@ -153,6 +154,12 @@ fn duties() -> Vec<(&'static str, Letter)> {
         by: person("Alice Ng"),
         remark: Some("database".to_owned()),
     };
+    let declined = Says::TaskNews {
+        seq: 8,
+        by: person("Carol Diaz"),
+        became: "is declined".to_owned(),
+        words: "I have no access to the queue.".to_owned(),
+    };
     let undelivered = |fate, reason: &str| Says::Undeliverable {
         to: address("carol@example.org"),
         purpose: Purpose::RoleOffer,
@@ -168,10 +175,27 @@ fn duties() -> Vec<(&'static str, Letter)> {
         ("take-command-handover", said(handover, &commanded(), at(13, 45))),
         ("take-command-silent", said(silent, &commanded(), at(14, 10))),
         ("role-offer", said_to("carol@example.org", role, &commanded(), at(13, 8))),
+        ("task", said_to("bob@example.org", Says::Task { seq: 7 }, &tasked(), at(13, 40))),
+        ("task-declined", said(declined, &tasked(), at(13, 45))),
         ("undeliverable", said(refused, &commanded(), at(13, 9))),
         ("undeliverable-late", said(late, &commanded(), at(13, 9))),
         ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
     ]
+}
+
+/// Two tasks, one of which nobody has any more.
+fn tasked() -> Incident {
+    let mut declined = task(8, person("Carol Diaz"), "restart the queue of card payments");
+    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45) });
+    let open = task(7, person("Bob Okafor"), "check the lag of the replica");
+    Incident { tasks: vec![open, declined], ..commanded() }
+}
+
+fn task_owed(escalated: bool) -> Reminder {
+    let what = "check the lag of the replica".to_owned();
+    let owed_by = person("Bob Okafor");
+    let owed = Owed::Task { seq: 7, what, due_at: at(13, 50) };
+    Reminder { owed_by, ..reminder(owed, Some(at(13, 50)), escalated) }
 }
 
 fn reminders() -> Vec<(&'static str, Letter)> {
@@ -191,6 +215,8 @@ fn reminders() -> Vec<(&'static str, Letter)> {
         ("reminder-update-due", remind(update_owed(vec!["involved"], false), &commanded(), at(14, 0))),
         ("reminder-update-overdue", remind(update_owed(Vec::new(), false), &commanded(), at(14, 5))),
         ("reminder-update-escalated", remind(update_owed(Vec::new(), true), &commanded(), at(14, 5))),
+        ("reminder-task", remind(task_owed(false), &tasked(), at(13, 50))),
+        ("reminder-task-escalated", remind(task_owed(true), &tasked(), at(13, 55))),
         ("reminder-missing", remind(missing(fields), &assumed, at(13, 10))),
         (
             "reminder-postmortem-owner",
@@ -554,6 +580,7 @@ fn hostile_words_in_every_field_stay_words() {
         reporter: mallory.clone(),
         services: vec![evil.clone()],
         links: vec![evil.clone()],
+        tasks: vec![task(7, mallory.clone(), &evil)],
         ..resolved()
     };
     incident.coordination.bridge = Some(evil.clone());
@@ -613,6 +640,9 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         },
         Says::RoleOffer { role: Role::Expert, by: by(), remark: Some(text()) },
         Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
+        Says::Task { seq: 7 },
+        Says::TaskNews { seq: 7, by: by(), became: text(), words: text() },
+        Says::Reminder(owed(Owed::Task { seq: 7, what: text(), due_at: at(15, 0) })),
         Says::Reminder(owed(Owed::PostmortemOwner)),
         Says::Reminder(owed(Owed::Postmortem { due_at: None })),
         Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },

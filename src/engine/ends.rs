@@ -24,6 +24,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::Page => TimeDelta::minutes(15),
         Purpose::TakeCommand
         | Purpose::RoleOffer
+        | Purpose::Task(_)
+        | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,

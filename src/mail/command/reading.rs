@@ -478,7 +478,7 @@ fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
         "submit" => Command::Submit,
         "publish" => Command::Publish,
         "approve" | "approved" => Command::Unavailable("Approve".to_owned()),
-        other => Command::Unavailable(unavailable_sentence(other)?.to_owned()),
+        other => numbered_sentence(other)?,
     };
     Some(Ok(command))
 }
@@ -489,15 +489,17 @@ fn is_ack(words: &str) -> bool {
 }
 
 /// `done`, `done #3`, `fund 3`.
-fn unavailable_sentence(sentence: &str) -> Option<&'static str> {
+fn numbered_sentence(sentence: &str) -> Option<Command> {
     let (word, number) = sentence.split_once(' ').unwrap_or((sentence, ""));
-    let is_number = !number.is_empty()
-        && number.trim_start_matches('#').chars().all(|c| c.is_ascii_digit())
-        && number.ends_with(|c: char| c.is_ascii_digit());
-    match word {
-        "done" if number.is_empty() || is_number => Some("Done"),
-        "fund" if is_number => Some("Fund"),
-        "drop" if is_number => Some("Drop"),
+    let bare = number.strip_prefix('#').unwrap_or(number);
+    let seq: Option<i64> = bare.parse().ok().filter(|_| bare.chars().all(|c| c.is_ascii_digit()));
+    match (word, seq) {
+        ("done", None) if number.is_empty() => Some(Command::Done { seq: None, result: String::new() }),
+        ("done", Some(_)) => Some(Command::Done { seq, result: String::new() }),
+        ("ack", Some(seq)) => Some(Command::TakeOn(seq)),
+        ("decline", Some(_)) => Some(Command::Decline { seq, why: String::new() }),
+        ("fund", Some(_)) => Some(Command::Unavailable("Fund".to_owned())),
+        ("drop", Some(_)) => Some(Command::Unavailable("Drop".to_owned())),
         _ => None,
     }
 }
