@@ -34,6 +34,7 @@ use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
 use crate::meters::Meters;
+use crate::render::Damaged;
 use crate::store::rows::{Taken, Undelivered};
 use crate::store::{Store, StoreError};
 use batch::Batch;
@@ -132,6 +133,15 @@ impl Engine {
         if !self.store.is_inbound_waiting().await? {
             return Ok(0);
         }
+        self.read_arrived().await
+    }
+
+    /// The same, where something is known to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_waiting`].
+    pub async fn read_arrived(&self) -> Result<usize, StoreError> {
         match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(failure) => {
@@ -301,7 +311,7 @@ impl Engine {
     /// The store's.
     pub async fn watch_outbox(&self) -> Result<(), StoreError> {
         for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
-            self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
+            self.perform(Work::Damaged(Damaged::Mail(id))).await?;
         }
         let Some((since, count)) = self.stuck_mail().await? else {
             if self.store.settle_stuck().await? > 0 {
@@ -337,6 +347,30 @@ impl Engine {
             return Ok(());
         }
         self.perform(Work::Unread { since, why }).await.map(drop)
+    }
+
+    /// Tells the operator, once a day, when mail was refused because much came that proves nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_room(&self) -> Result<(), StoreError> {
+        let refused = self.meters.take_refused_for_room();
+        if refused == 0 {
+            return Ok(());
+        }
+        warn!(refused, "{refused} messages that prove nothing were refused, there are so many");
+        self.perform(Work::Crowded { refused }).await.map(drop)
+    }
+
+    /// Deletes the octets of the oldest messages without effect, as far as there are more than are kept
+    /// of such; returns how many messages that were.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn forget_unproven(&self) -> Result<u64, StoreError> {
+        self.store.forget_ineffective(self.policy().unproven_octets_max).await
     }
 
     /// Runs a transaction, again when another writer was faster; whether it did anything.
@@ -380,11 +414,15 @@ enum Work {
         period_at: DateTime<Utc>,
     },
     /// Something stored that cannot be read.
-    Damaged(String),
+    Damaged(Damaged),
     /// Mail does not move.
     Stuck {
         since: DateTime<Utc>,
         count: i64,
+    },
+    /// Mail that proves nothing was refused, because there is so much.
+    Crowded {
+        refused: u64,
     },
     /// The mailbox cannot be read.
     Unread {

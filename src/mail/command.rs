@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::incident::{Phase, Role, Severity};
 
+mod courtesies;
 mod fields;
 mod reading;
+mod sentences;
 mod subject;
 mod text;
 mod times;

@@ -28,7 +28,10 @@ pub use answer::{
     render_waits_no_more,
 };
 pub use digest::render_digest;
-pub use operator::{Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable};
+pub use operator::{
+    Damaged, Unreadable, render_crowded, render_damaged, render_stuck, render_unread_mailbox,
+    render_unreadable,
+};
 pub use reminder::render_reminders;
 
 use crate::incident::state::Person;

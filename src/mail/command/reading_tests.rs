@@ -465,8 +465,40 @@ fn a_promise_behind_an_update_is_a_promise() {
     assert_eq!(written.lines.len(), 2);
     assert_eq!(written.lines[0].meaning, Ok(Command::Update("We roll back.".to_owned())));
     assert!(matches!(written.lines[1].meaning, Ok(Command::NextUpdate(_))));
-    // Anything else behind an update is its text.
-    assert_eq!(read("Update: They wrote\nSeverity: SEV-1\n").lines.len(), 1);
+}
+
+#[test]
+fn fields_behind_an_update_are_its_text_and_named() {
+    let unread = |text: &str| {
+        let written = read(text);
+        let (first, others) = written.lines.split_first().unwrap();
+        assert!(matches!(first.meaning, Ok(Command::Update(_) | Command::Note(_))), "{first:?}");
+        let misread = others.iter().map(|line| line.meaning.clone().unwrap_err());
+        misread.map(|misread| misread.instead.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(unread("Update: They wrote\nSeverity: SEV-1\n"), ["Severity: SEV-1"]);
+    assert_eq!(
+        unread(
+            "Update: It works.\n\n*Phase:* monitoring.\n\nnext update = 20m\nNext update: 20m\n sev: 2\n"
+        ),
+        ["Next update: 20m", "Severity: 2"],
+        "an equals sign among words is none"
+    );
+    let both = ["Next update: 20m", "Phase: monitoring"];
+    assert_eq!(unread("Note: It works.\nNext update: 20m\n\nPhase: monitoring\n \n"), both);
+    // Many of them are a table that somebody pasted.
+    let pasted = "Phase: monitoring\n".repeat(50);
+    assert_eq!(unread(&format!("Update: It works.\n{pasted}")).len(), UNREAD_MAX);
+    for prose in [
+        "Update: It works.",
+        "Update: It works.\nWorkaround: use the other door.",
+        "Update: It works.\nPhase: monitoring\nas they call it.",
+        "Update: It works.\nSeverity: none of ours",
+        "Update: It works.\nNote: others are welcome.",
+        "Update: It works.\nAction: Add an alert.",
+    ] {
+        assert_eq!(unread(prose), [""; 0], "{prose}");
+    }
 }
 
 #[test]
