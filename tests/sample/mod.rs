@@ -8,6 +8,7 @@ use firebell::incident::decision::EntryKind;
 use firebell::incident::policy::{
     DeclareFrom, Ladder, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt, SeverityPolicy, Span,
 };
+use firebell::incident::proposal::{Asked, Proposal, Sent};
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
@@ -153,6 +154,19 @@ pub fn policy() -> Policy {
         unproven_octets_max: 1_000_000_000,
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
+    }
+}
+
+pub fn proposal(seq: i64, by: Person, what: &str) -> Proposal {
+    Proposal {
+        seq,
+        what: what.to_owned(),
+        risks: vec![what.to_owned()],
+        by: by.clone(),
+        proposed_at: at(13, 40),
+        window: TimeDelta::minutes(10),
+        asked: vec![Asked { person: by, copy: Sent::Failed(what.to_owned()), agreed: false }],
+        ended: None,
     }
 }
 
