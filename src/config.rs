@@ -13,6 +13,7 @@ use crate::incident::Policy;
 use crate::mail::Address;
 
 mod defaults;
+mod duty;
 mod mailbox;
 mod reading;
 mod receive;
@@ -107,7 +108,7 @@ impl Config {
         let mut warnings = Vec::new();
         let roster = &self.policy.roster;
         if self.policy.operator.is_none()
-            && roster.command_rotation.is_none()
+            && roster.command_rotation().is_none()
             && roster.trained.is_empty()
         {
             let what = "nobody is told of a report that is held, or of a message that cannot be read: \

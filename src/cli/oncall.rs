@@ -51,7 +51,7 @@ fn render_oncall(policy: &Policy, at: DateTime<Utc>) -> String {
         if person.name.is_empty() { address.to_string() } else { format!("{} <{address}>", person.name) }
     };
     let mut text = format!("{}\n", zone.format_full(at));
-    match &roster.command_rotation {
+    match roster.command_rotation() {
         Some(rotation) => {
             for (index, address) in rotation.order(at).into_iter().enumerate() {
                 let role = if index == 0 { "commands" } else { "then" };

@@ -351,7 +351,7 @@ pub fn render_on_call(policy: &Policy, now: DateTime<Utc>) -> Letter {
     if let Some(person) = &on_call {
         rows.push(fact("On call", format!("{}  {}", shown(person), person.address)));
     }
-    if let Some(rotation) = &policy.roster.command_rotation {
+    if let Some(rotation) = policy.roster.command_rotation() {
         let next: Vec<String> = rotation
             .order(now)
             .into_iter()

@@ -40,6 +40,7 @@ pub fn member(name: &str, pager: Option<&str>) -> Member {
         address: person(name).address,
         also: Vec::new(),
         pager: pager.map(address),
+        zone: None,
     }
 }
 
@@ -97,14 +98,20 @@ pub fn policy() -> Policy {
                 kind: ListKind::Own(vec![address("vp@example.org")]),
             }],
             domains: vec!["example.org".to_owned()],
-            command_rotation: Some(Rotation {
+            teams: Vec::new(),
+            services: Vec::new(),
+            commanding: Some("commanders".to_owned()),
+            rotations: vec![Rotation {
                 name: "commanders".to_owned(),
                 members: vec![address("alice@example.org"), address("bob@example.org")],
                 zone,
                 weekday: Some(Weekday::Mon),
                 time: time(9),
                 from: NaiveDate::from_ymd_opt(2026, 11, 16).unwrap(),
-            }),
+                backup: None,
+                notice: None,
+                overrides: Vec::new(),
+            }],
             trained: vec![address("alice@example.org"), address("bob@example.org")],
         },
         default_severity: Severity::Sev2,
