@@ -7,7 +7,7 @@
 pub mod calendar;
 pub mod levels;
 pub mod period;
-
+pub mod request;
 pub mod rotation;
 pub mod zone;
 

@@ -149,6 +149,13 @@ impl Step<'_> {
                 self.mail_person(&said.by.person, crate::incident::Says::Guide);
                 Ok("the guide is on its way to you".to_owned())
             }
+            Command::Override(_) => Err((
+                format!(
+                    "a shift changes hands outside of incidents; mail the line to {}",
+                    self.policy.address.tagged("oncall")
+                ),
+                None,
+            )),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,

@@ -37,6 +37,7 @@ pub(super) enum Kind {
     Correct,
     PostmortemOwner,
     WaivePostmortem,
+    Override,
     Unavailable,
 }
 
@@ -150,6 +151,7 @@ pub(super) static FIELDS: &[Field] = &[
         Kind::WaivePostmortem,
         "Waive postmortem: why",
     ),
+    field("Override", &["override"], Kind::Override, "Override: alice 2026-11-22 to 2026-11-24"),
     later("Task", &["task"]),
     later("Reassign", &["reassign"]),
     later("Done", &["done"]),
@@ -171,7 +173,6 @@ pub(super) static FIELDS: &[Field] = &[
     later("Drop", &["drop"]),
     later("Ask", &["ask"]),
     later("Template", &["template"]),
-    later("Override", &["override"]),
 ];
 
 /// Which field of a header (RFC 5322 section 3.6) a name is, in any of the languages that clients print
