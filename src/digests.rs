@@ -11,6 +11,7 @@ use tracing::error;
 
 use crate::engine::Engine;
 use crate::incident::Policy;
+use crate::shifts;
 use crate::store::StoreError;
 
 /// How often the loop looks at the clock: a digest may be half a minute late.
@@ -61,11 +62,14 @@ fn latest(policy: &Policy, schedule: &str, now: DateTime<Utc>) -> Option<DateTim
     Some(at)
 }
 
-/// Sends digests until `shutdown` becomes true.
+/// Sends digests, and notices of shifts, until `shutdown` becomes true.
 pub async fn run(engine: Engine, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow() {
         if let Err(error) = send_due(&engine).await {
             error!(error = &error as &dyn std::error::Error, "digests wait for the database");
+        }
+        if let Err(error) = shifts::send_due(&engine).await {
+            error!(error = &error as &dyn std::error::Error, "notices of shifts wait for the database");
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}

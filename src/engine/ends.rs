@@ -35,7 +35,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::ReminderPostmortemOwner | Purpose::ReminderPostmortem => STAYS,
         Purpose::Receipt | Purpose::Confirmation | Purpose::Held | Purpose::Guide => STAYS,
         Purpose::PostmortemSkeleton | Purpose::PostmortemGaps | Purpose::PostmortemPublished => STAYS,
-        Purpose::Undeliverable | Purpose::Digest => STAYS,
+        // A notice ends with its shift, which its sender knows better.
+        Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
     }
 }
 
@@ -70,6 +71,8 @@ mod tests {
             PostmortemPublished,
             Undeliverable,
             Digest,
+            Shift,
+            ShiftRequest,
         ] {
             assert_eq!(hours(purpose), 120, "{purpose:?}");
         }

@@ -156,6 +156,10 @@ pub enum Purpose {
     PostmortemPublished,
     Undeliverable,
     Digest,
+    /// A shift begins, or changed hands.
+    Shift,
+    /// Whether a shift may change hands.
+    ShiftRequest,
     Operator,
     /// Mail does not move: to the operator, and of no use once it moves.
     Stuck,

@@ -9,6 +9,7 @@ mod health;
 pub mod incident;
 pub mod outbox;
 pub mod places;
+mod shifts;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -23,10 +24,19 @@ const STYLE: &str = include_str!("style.css");
 /// A bell, for the browser's tab.
 const ICON: &str = include_str!("icon.svg");
 
-/// What a server offers while there is no sign-in: its health, and nothing of its incidents.
+/// What a server offers while there is no sign-in: its health, shifts for those who were told where they
+/// are, and nothing of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
     let outbox = Router::new().route("/outbox", get(outbox::show_figures)).with_state(engine.clone());
-    health(engine).merge(outbox).merge(files()).layer(axum::middleware::from_fn(guard::protect_answer))
+    let shifts = Router::new()
+        .route("/shifts/person/{key}/{file}", get(shifts::show_person))
+        .route("/shifts/rotation/{key}/{file}", get(shifts::show_rotation))
+        .with_state(engine.clone());
+    health(engine)
+        .merge(outbox)
+        .merge(shifts)
+        .merge(files())
+        .layer(axum::middleware::from_fn(guard::protect_answer))
 }
 
 /// `/healthz`: 200 when the store can be written to, 503 when it cannot; `/metrics` for Prometheus.
