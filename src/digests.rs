@@ -3,6 +3,8 @@
 //! A digest whose time passed while nobody was awake is sent at the next look, once, for the latest
 //! period only. Start with [`run`].
 
+pub mod shifts;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +13,6 @@ use tracing::error;
 
 use crate::engine::Engine;
 use crate::incident::Policy;
-use crate::shifts;
 use crate::store::StoreError;
 
 /// How often the loop looks at the clock: a digest may be half a minute late.

@@ -60,7 +60,7 @@
 //! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, IMAP mailboxes, pipes and files in, SMTP and maildirs out |
 //! | [`credential`] | passwords and tokens with which Firebell logs in elsewhere |
 //! | [`authentication`] | asks DNS who stands behind a message |
-//! | [`deadlines`], [`digests`], [`shifts`] | what wakes up by itself |
+//! | [`deadlines`], [`digests`] | the loops that wake up by themselves; notices of shifts |
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |
@@ -92,6 +92,5 @@ pub mod meters;
 pub mod rehearse;
 pub mod render;
 pub mod roster;
-pub mod shifts;
 pub mod store;
 pub mod web;

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::digests;
+use crate::digests::{self, shifts};
 use crate::engine::Engine;
 use crate::incident::deadlines::DeadlineKind;
-use crate::shifts;
 use crate::store::StoreError;
 
 /// Deadlines of one instant that are named.

@@ -300,7 +300,7 @@ impl Rehearsal {
         let deadline = self.engine.store.earliest_deadline().await?.map(|at| self.gate.opens_at(at));
         let digest = crate::digests::next(&policy, now).map(|(_, at)| at);
         let outbox = if self.relay_down { None } else { self.engine.store.earliest_outbox().await? };
-        let shift = crate::shifts::next(&policy, now);
+        let shift = crate::digests::shifts::next(&policy, now);
         Ok([deadline, digest, shift, outbox].into_iter().flatten().min())
     }
 
@@ -317,7 +317,7 @@ impl Rehearsal {
                 done += self.engine.pass_deadlines().await?;
             }
             done += usize::from(crate::digests::send_due(&self.engine).await?);
-            done += usize::from(crate::shifts::send_due(&self.engine).await?);
+            done += usize::from(crate::digests::shifts::send_due(&self.engine).await?);
             done += self.deliver(now).await?;
             if done == 0 {
                 return Ok(());

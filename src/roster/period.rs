@@ -59,7 +59,7 @@ impl Moment {
             return Some(Self::Day(day));
         }
         let (date, clock) = text.split_once(['T', 't', ' '])?;
-        Some(day(date)?.and_time(read_clock(clock.trim())?)).map(Self::Local)
+        Some(Self::Local(day(date)?.and_time(read_clock(clock.trim())?)))
     }
 }
 
