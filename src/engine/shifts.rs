@@ -243,9 +243,7 @@ impl Batch {
             return Ok(false);
         }
         if let Some(reason) = self.why_dead(&shift.person).await? {
-            let person = policy.roster.person(&shift.person, "");
-            let why = format!("No mail reaches {}: {reason}.", person.shown());
-            self.tell_short(&rotation.name, &[why]).await?;
+            self.tell_unreached(&shift.person, &reason).await?;
             return Ok(true);
         }
         let urls = self.calendar_urls(&shift.person);
@@ -276,6 +274,24 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// Tells, once a day, that mail about shifts does not reach somebody of a rotation.
+    pub(super) async fn tell_unreached(
+        &mut self,
+        who: &Address,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let policy = self.policy.clone();
+        let theirs = |rotation: &&Rotation| rotation.members.contains(who);
+        let Some(rotation) = policy.roster.rotations.iter().find(theirs) else { return Ok(()) };
+        let told = format!("unreached:{}", who.key());
+        if self.write.count_use_of_day(&told, self.now).await? > 1 {
+            return Ok(());
+        }
+        let person = policy.roster.person(who, "");
+        let why = format!("No mail reaches {}: {reason}.", person.shown());
+        self.tell_short(&rotation.name, &[why]).await
     }
 
     /// To the operator, and to those who can take a shift or find somebody: those trained to command

@@ -4,6 +4,7 @@
 //! them in the zone of whoever it is for. Start with [`render_calendar`].
 
 use chrono::{DateTime, Utc};
+use ring::digest::{SHA256, digest};
 
 use crate::incident::Policy;
 use crate::mail::ids::Secret;
@@ -134,19 +135,14 @@ pub fn render_calendar(calendar: &Calendar<'_>, now: DateTime<Utc>) -> String {
     out
 }
 
-/// The same for the same shift, whenever it is written: a shift that changes hands is another.
+/// The same for the same shift, whenever it is written: a shift that changes hands is another. Whose it
+/// is cannot be read out of it.
 fn uid(event: &Event<'_>, domain: &str) -> String {
-    let name: String = event.rotation.name.to_lowercase();
-    let safe = |text: &str| -> String {
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
-    };
-    format!(
-        "{}-{}-{}@{}",
-        safe(&name),
-        utc(event.shift.starts_at).to_lowercase(),
-        safe(&event.shift.person.key()),
-        domain
-    )
+    let (shift, name) = (&event.shift, event.rotation.name.to_lowercase());
+    let whole = format!("{name}\n{}\n{}", utc(shift.starts_at), shift.person.key());
+    let hash = digest(&SHA256, whole.as_bytes());
+    let id: String = hash.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect();
+    format!("{id}@{domain}")
 }
 
 fn utc(at: DateTime<Utc>) -> String {

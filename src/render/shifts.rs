@@ -85,7 +85,12 @@ pub fn render_on_call(
         rows.extend(asked.iter().take(STANDINGS_MAX).map(|standing| row(policy, zone, standing)));
     }
     paper.facts(rows);
-    let overrides = override_rows(policy, zone, now);
+    let concerns = |rotation: &Rotation| {
+        let is = |name: &String| *name == rotation.name;
+        asked.is_empty()
+            || asked.iter().any(|one| is(&one.name) || one.rotation.as_ref().is_some_and(is))
+    };
+    let overrides = override_rows(policy, zone, concerns, now);
     if !overrides.is_empty() {
         paper.prose("Overrides, agreed on or configured.");
         paper.facts(overrides);
@@ -143,7 +148,12 @@ fn row(policy: &Policy, zone: &Zone, standing: &Standing) -> Fact {
 }
 
 /// What differs from the rotations from now on.
-fn override_rows(policy: &Policy, zone: &Zone, now: DateTime<Utc>) -> Vec<Fact> {
+fn override_rows(
+    policy: &Policy,
+    zone: &Zone,
+    concerns: impl Fn(&Rotation) -> bool,
+    now: DateTime<Utc>,
+) -> Vec<Fact> {
     let shown = |(rotation, change): (&Rotation, &Override)| {
         facts(
             &clipped(&rotation.name, 40),
@@ -153,7 +163,8 @@ fn override_rows(policy: &Policy, zone: &Zone, now: DateTime<Utc>) -> Vec<Fact> 
             ],
         )
     };
-    policy.roster.overrides_after(now).into_iter().take(STANDINGS_MAX).map(shown).collect()
+    let all = policy.roster.overrides_after(now).into_iter();
+    all.filter(|(rotation, _)| concerns(rotation)).take(STANDINGS_MAX).map(shown).collect()
 }
 
 fn add_how_to_change(paper: &mut Paper, policy: &Policy) {
