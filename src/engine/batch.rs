@@ -137,7 +137,7 @@ impl Batch {
             Work::ShiftNotice { rotation, starts_at } => self.shift_notice(rotation, *starts_at).await,
             Work::CheckRotations => self.check_rotations().await.map(|()| true),
             Work::Misconfigured(mistakes) => self.tell_mistakes(mistakes).await.map(|()| true),
-            Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
+            Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,

@@ -19,6 +19,7 @@ mod reminder;
 mod shifts;
 pub mod show;
 pub mod size;
+mod task;
 pub mod when;
 mod wrap;
 
@@ -30,7 +31,8 @@ pub use answer::{
 pub use digest::render_digest;
 pub use on_call::{render_on_call_page, render_on_call_text};
 pub use operator::{
-    Unreadable, render_damaged, render_mistakes, render_stuck, render_unread_mailbox, render_unreadable,
+    Damaged, Unreadable, render_damaged, render_mistakes, render_stuck, render_unread_mailbox,
+    render_unreadable,
 };
 pub use reminder::render_reminders;
 pub use shifts::{
@@ -77,6 +79,14 @@ pub fn render_mailing(
             let asked = asked_for_role(context, mailing, *role).map(first_name);
             duty::render_role_offer(context, *role, by, remark.as_deref(), asked.as_deref())
         }
+        Says::Task { seq } => match incident.task(*seq) {
+            Some(task) => task::render_task(context, task),
+            None => news::render_status(context, timeline),
+        },
+        Says::TaskNews { seq, by, became, words } => match incident.task(*seq) {
+            Some(task) => task::render_news(context, task, by, became, words),
+            None => news::render_status(context, timeline),
+        },
         Says::Reminder(reminder) => reminder::render_reminder(context, reminder),
         Says::Receipt { results, hint } => answer::render_receipt(context, results, hint.as_deref()),
         Says::Confirmation { lines } => {
