@@ -13,6 +13,7 @@ use crate::incident::Policy;
 use crate::mail::Address;
 
 mod defaults;
+mod duty;
 mod mailbox;
 mod places;
 mod reading;
@@ -108,12 +109,17 @@ impl Config {
         let mut warnings = Vec::new();
         let roster = &self.policy.roster;
         if self.policy.operator.is_none()
-            && roster.command_rotation.is_none()
+            && roster.command_rotation().is_none()
             && roster.trained.is_empty()
         {
             let what = "nobody is told of a report that is held, or of a message that cannot be read: \
                         name the operator in [send], or who may command in [command]";
             warnings.push(what.to_owned());
+        }
+        for rotation in &roster.rotations {
+            for why in roster.shortage(rotation) {
+                warnings.push(format!("the rotation {} is short of people: {why}", rotation.name));
+            }
         }
         warnings
     }

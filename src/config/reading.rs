@@ -35,8 +35,10 @@ const KEYS: &[&str] = &[
     "ladder",
     "postmortem",
     "person",
+    "team",
     "list",
     "rotation",
+    "override",
     "command",
     "service",
     "calendar",
@@ -79,6 +81,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let stand_in = || Address::read("incidents@example.org").ok().map(|address| (address, '+'));
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
+    policy.web_url.clone_from(&web_url);
     policy.stuck_after = send.stuck_after;
     policy.per_person_per_hour = send.per_person_per_hour;
     policy.declare_from = receive.declare_from;

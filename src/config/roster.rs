@@ -1,27 +1,23 @@
-//! The people, lists and rotations of the configuration.
+//! The people, teams and lists of the configuration; who is on call is in `duty`.
 //!
-//! Every name that another part uses must exist, and every address must have one owner.
+//! Every name that another part uses must exist, and every address must have one owner. A team may
+//! stand wherever people are named.
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveTime;
-
+use super::duty::read_duties;
 use super::reading::{Own, read_foreign};
 use super::source::{Source, Table, Text, nearest};
-use super::values::{read_date, read_handover};
+use super::values::read_zone;
 use crate::mail::Address;
-use crate::roster::rotation::Rotation;
-use crate::roster::zone::Zone;
-use crate::roster::{List, ListKind, Member, Roster};
+use crate::roster::{List, ListKind, Member, Roster, Team};
 
 pub(super) fn read_people<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Roster {
-    let zone = source.string(top, "time_zone").and_then(|name| Zone::named(&name.value));
     let mut roster = Roster { people: read_members(source, top, own), ..Roster::default() };
     roster.domains = read_domains(source, top, own);
+    read_teams(source, top, own, &mut roster);
     roster.lists = read_lists(source, top, own, &roster);
-    let rotations = read_rotations(source, top, own, &roster, &zone.unwrap_or_else(Zone::utc));
-    read_command(source, top, own, &mut roster, &rotations);
-    check_services(source, top, own, &roster, &rotations);
+    read_duties(source, top, own, &mut roster);
     roster
 }
 
@@ -50,7 +46,11 @@ fn read_members<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) 
     let mut aliases: BTreeMap<String, usize> = BTreeMap::new();
     let mut addresses: BTreeMap<String, usize> = BTreeMap::new();
     for table in source.tables(top, "person") {
-        source.check_keys(table, "[[person]]", &["name", "alias", "email", "also", "pager"]);
+        source.check_keys(
+            table,
+            "[[person]]",
+            &["name", "alias", "email", "also", "pager", "time_zone"],
+        );
         let name = source.required(table, "[[person]]", "name", "Alice Ng");
         let email = source.required(table, "[[person]]", "email", "alice@example.org");
         let alias = source.string(table, "alias");
@@ -87,20 +87,46 @@ fn read_members<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) 
         let also = also.iter().filter_map(|text| own_address(source, "also", text)).collect();
         let pager = source.string(table, "pager");
         let pager = pager.and_then(|text| own_address(source, "pager", &text));
+        let zone = source.parsed(table, "time_zone", read_zone);
         // Kept without an address too, so that one mistake is not told again wherever the alias
         // stands. A configuration with a mistake is never used.
         let address = address.or_else(|| Address::read("unknown@invalid").ok());
         if let Some(address) = address {
             let name = name.map_or(String::new(), |name| name.value.into_owned());
             let alias = alias.map(|alias| alias.value.into_owned());
-            members.push(Member { name, alias, address, also, pager });
+            members.push(Member { name, alias, address, also, pager, zone });
         }
     }
     members
 }
 
+/// Teams may not stand in each other: whoever reads a name should find people.
+fn read_teams<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>, roster: &mut Roster) {
+    let mut teams: Vec<Team> = Vec::new();
+    for table in source.tables(top, "team") {
+        source.check_keys(table, "[[team]]", &["name", "members"]);
+        let Some(name) = source.required(table, "[[team]]", "name", "database") else { continue };
+        let is_alias = roster.people.iter().filter_map(|member| member.alias.as_ref());
+        if is_alias.into_iter().any(|alias| alias.eq_ignore_ascii_case(&name.value)) {
+            let what = format!("'{}' is the alias of a person; choose another name", name.value);
+            source.mistake(name.line, what);
+        }
+        if teams.iter().any(|team| team.name.eq_ignore_ascii_case(&name.value)) {
+            let what = format!("there is a team '{}' already; choose another name", name.value);
+            source.mistake(name.line, what);
+        }
+        let members = read_all(source, table, "members", own, roster);
+        if source.strings(table, "members").is_none_or(|members| members.is_empty()) {
+            let what = "[[team]] needs 'members'; write members = [\"alice\", \"bob\"]";
+            source.mistake(table.line, what);
+        }
+        teams.push(Team { name: name.value.into_owned(), members });
+    }
+    roster.teams = teams;
+}
+
 /// An address, or the alias of somebody whose address is known.
-fn read_whom<'t>(
+pub(super) fn read_whom<'t>(
     source: &mut Source<'t>,
     key: &str,
     text: &Text<'t>,
@@ -116,7 +142,8 @@ fn read_whom<'t>(
         });
         found.map(|member| member.address.clone()).ok_or_else(|| {
             let aliases: Vec<String> = roster.people.iter().filter_map(of).collect();
-            match nearest(&text.value, aliases.iter().map(String::as_str)) {
+            let teams = roster.teams.iter().map(|team| team.name.as_str());
+            match nearest(&text.value, aliases.iter().map(String::as_str).chain(teams)) {
                 Some(near) => {
                     format!("no person has the alias `{}`; did you mean '{near}'?", text.value)
                 }
@@ -130,7 +157,8 @@ fn read_whom<'t>(
     found.map_err(|why| source.mistake(text.line, format!("'{key}': {why}"))).ok()
 }
 
-fn read_all<'t>(
+/// People by address or alias, and teams by name, in the order in which they stand.
+pub(super) fn read_all<'t>(
     source: &mut Source<'t>,
     table: Table<'t>,
     key: &str,
@@ -140,6 +168,13 @@ fn read_all<'t>(
     let texts = source.strings(table, key).unwrap_or_default();
     let mut found: Vec<Address> = Vec::new();
     for text in &texts {
+        if let Some(team) = roster.team(&text.value) {
+            // Whoever is in two teams is named once.
+            let new = team.members.iter().filter(|member| !found.contains(*member)).cloned();
+            let new: Vec<Address> = new.collect();
+            found.extend(new);
+            continue;
+        }
         match read_whom(source, key, text, own, roster) {
             Some(address) if found.contains(&address) => {
                 source.mistake(
@@ -200,95 +235,4 @@ fn read_lists<'t>(
         }
     }
     lists
-}
-
-fn read_rotations<'t>(
-    source: &mut Source<'t>,
-    top: Table<'t>,
-    own: Option<&Own>,
-    roster: &Roster,
-    zone: &Zone,
-) -> Vec<Rotation> {
-    let mut rotations: Vec<Rotation> = Vec::new();
-    for table in source.tables(top, "rotation") {
-        source.check_keys(table, "[[rotation]]", &["name", "members", "hands_over", "from"]);
-        let name = source.required(table, "[[rotation]]", "name", "commanders");
-        let from = source.required(table, "[[rotation]]", "from", "2026-11-16");
-        let from = from.and_then(|text| {
-            read_date(&text.value)
-                .map_err(|why| source.mistake(text.line, format!("'from': {why}")))
-                .ok()
-        });
-        let written = source.strings(table, "members").map_or(0, |members| members.len());
-        let members = read_all(source, table, "members", own, roster);
-        if written == 0 {
-            source.mistake(
-                table.line,
-                "[[rotation]] needs 'members'; write members = [\"alice\", \"bob\"]",
-            );
-        }
-        let (weekday, time) =
-            source.parsed(table, "hands_over", read_handover).unwrap_or((None, NaiveTime::MIN));
-        if let Some(name) = name {
-            if rotations.iter().any(|rotation| rotation.name == name.value) {
-                source.mistake(
-                    name.line,
-                    format!("there is a rotation '{}' already; choose another name", name.value),
-                );
-            }
-            // Kept with its mistakes too, so that one is not told as two.
-            let from = from.unwrap_or_default();
-            let (name, zone) = (name.value.into_owned(), zone.clone());
-            rotations.push(Rotation { name, members, zone, weekday, time, from });
-        }
-    }
-    rotations
-}
-
-fn find_rotation<'t>(
-    source: &mut Source<'t>,
-    table: Table<'t>,
-    key: &str,
-    rotations: &[Rotation],
-) -> Option<Rotation> {
-    let name = source.string(table, key)?;
-    let found = rotations.iter().find(|rotation| rotation.name == name.value);
-    if found.is_none() {
-        let names = rotations.iter().map(|rotation| rotation.name.as_str());
-        let advice = match nearest(&name.value, names) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => "add a [[rotation]] with that name".to_owned(),
-        };
-        source.mistake(name.line, format!("'{key}': there is no rotation '{}'; {advice}", name.value));
-    }
-    found.cloned()
-}
-
-fn read_command<'t>(
-    source: &mut Source<'t>,
-    top: Table<'t>,
-    own: Option<&Own>,
-    roster: &mut Roster,
-    rotations: &[Rotation],
-) {
-    let Some(table) = source.table(top, "command") else { return };
-    source.check_keys(table, "[command]", &["rotation", "trained"]);
-    roster.command_rotation = find_rotation(source, table, "rotation", rotations);
-    roster.trained = read_all(source, table, "trained", own, roster);
-}
-
-/// Services are read by a later version; their mistakes are told now.
-fn check_services<'t>(
-    source: &mut Source<'t>,
-    top: Table<'t>,
-    own: Option<&Own>,
-    roster: &Roster,
-    rotations: &[Rotation],
-) {
-    for table in source.tables(top, "service") {
-        source.check_keys(table, "[[service]]", &["name", "experts", "on_call"]);
-        source.required(table, "[[service]]", "name", "payments");
-        read_all(source, table, "experts", own, roster);
-        find_rotation(source, table, "on_call", rotations);
-    }
 }

@@ -48,7 +48,7 @@ impl Batch {
         let policy = self.policy.clone();
         let mut asked: Vec<Address> =
             policy.roster.commander_on_call(self.now).map(|person| person.address).into_iter().collect();
-        if let Some(rotation) = &policy.roster.command_rotation {
+        if let Some(rotation) = policy.roster.command_rotation() {
             asked.extend(rotation.order(self.now).into_iter().cloned());
         }
         for address in asked {

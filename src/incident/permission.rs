@@ -79,6 +79,8 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         Command::Correct { .. } => Right::AuthorOrScribe,
         Command::Submit => Right::PostmortemOwner,
         Command::Publish => Right::PostmortemOwnerOrCommander,
+        // Those of the rotation decide it, and no incident.
+        Command::Override(_) => Right::Anybody,
         Command::Ack
         | Command::TakeOn(_)
         | Command::Confirm

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::incident::{Phase, Role, Severity};
 
 mod courtesies;
+mod cover;
 mod fields;
 mod reading;
 mod sentences;
@@ -18,6 +19,7 @@ mod text;
 mod times;
 mod values;
 
+pub use cover::Cover;
 pub use reading::read_commands;
 pub use subject::{is_forwarded, read_subject, read_tag};
 
@@ -78,6 +80,8 @@ pub enum Command {
         heading: String,
         text: String,
     },
+    /// `Override: alice 2026-11-22 to 2026-11-24`: takes a shift, when those concerned agree.
+    Override(Cover),
     Submit,
     Publish,
     /// `ack`, `ok`, `yes`, `on it`, `got it`: whatever the mail that is answered asked for.

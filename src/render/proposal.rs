@@ -91,7 +91,7 @@ pub fn render_objection(
         fact("Proposal", format!("#{seq} {}", clipped(&one_line(&proposal.what), WHAT_CHARS))),
         fact("Proposed by", shown(&proposal.by)),
     ]);
-    let done = format!("Decision #{seq}: {}", clipped(&one_line(&proposal.what), WHAT_CHARS));
+    let done = format!("Decision #{seq}: We do it: {}", clipped(&one_line(&proposal.what), 30));
     paper.actions(vec![
         context.action("To do it all the same", &done, &subject),
         context.action("To leave it", &format!("Decision #{seq}: We do not do this."), &subject),

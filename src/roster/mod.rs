@@ -1,10 +1,16 @@
-//! Who is who: people and their addresses, lists, the rotation of commanders, and the
-//! organisation's zone and working days.
+//! Who is who: people and their addresses, teams, lists, services and who is on call for them, and
+//! the organisation's zone and working days.
 //!
-//! Pure: a question about "now" takes `now`.
+//! Pure: a question about "now" takes `now`. Overrides that people made by mail are in the database;
+//! whoever needs them lays them over the rotations with [`Roster::lay_over`].
 
 pub mod calendar;
+pub mod levels;
+pub mod period;
+pub mod request;
 pub mod rotation;
+mod short;
+pub mod standing;
 pub mod zone;
 
 use chrono::{DateTime, Utc};
@@ -12,17 +18,23 @@ use chrono::{DateTime, Utc};
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::address::is_same_domain;
-use rotation::Rotation;
+use rotation::{Override, Rotation};
+use zone::Zone;
 
 /// Everybody the configuration names.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     pub people: Vec<Member>,
     pub lists: Vec<List>,
+    pub teams: Vec<Team>,
+    pub rotations: Vec<Rotation>,
+    pub services: Vec<Service>,
     /// Domains whose people are known. Lower case.
     pub domains: Vec<String>,
-    /// Who commands when; empty when there is no rotation.
-    pub command_rotation: Option<Rotation>,
+    /// The overrides that people agreed on, as they were last laid over the rotations.
+    pub agreed: Vec<(String, Override)>,
+    /// The rotation of those who are asked to command; `None` where there is none.
+    pub commanding: Option<String>,
     /// May be asked to command when the rotation is silent. First addresses.
     pub trained: Vec<Address>,
 }
@@ -37,6 +49,37 @@ pub struct Member {
     /// Other addresses they write from.
     pub also: Vec<Address>,
     pub pager: Option<Address>,
+    /// Where they live; the organisation's when they say nothing.
+    pub zone: Option<Zone>,
+}
+
+/// People who are named together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Team {
+    pub name: String,
+    /// First addresses.
+    pub members: Vec<Address>,
+}
+
+/// Something that can fail, and who knows about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    /// First addresses.
+    pub experts: Vec<Address>,
+    /// Whose it is.
+    pub team: Option<String>,
+    pub on_call: OnCall,
+}
+
+/// Who is on call for a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnCall {
+    Nobody,
+    /// The rotation of this name.
+    Rotation(String),
+    /// All of a team at once.
+    Team(String),
 }
 
 /// A list of the configuration.
@@ -133,9 +176,51 @@ impl Roster {
         self.lists.iter().find(|list| list.name.eq_ignore_ascii_case(name))
     }
 
+    /// The team of this name.
+    pub fn team(&self, name: &str) -> Option<&Team> {
+        self.teams.iter().find(|team| team.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The rotation of this name.
+    pub fn rotation(&self, name: &str) -> Option<&Rotation> {
+        self.rotations.iter().find(|rotation| rotation.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The rotation of those who are asked to command.
+    pub fn command_rotation(&self) -> Option<&Rotation> {
+        self.commanding.as_ref().and_then(|name| self.rotation(name))
+    }
+
+    /// Puts overrides in force beside those of the configuration, which count less: people made them
+    /// later. Each goes with the name of its rotation; those of a rotation that is gone do nothing.
+    pub fn lay_over(&mut self, overrides: Vec<(String, Override)>) {
+        for rotation in &mut self.rotations {
+            rotation.overrides.retain(|change| change.agreed_at.is_none());
+            let here = |name: &String| name.eq_ignore_ascii_case(&rotation.name);
+            let theirs = overrides.iter().filter(|(name, _)| here(name));
+            rotation.overrides.extend(theirs.map(|(_, change)| change.clone()));
+        }
+        self.agreed = overrides;
+    }
+
+    /// The overrides that have not ended, each with its rotation, in the order in which they begin.
+    pub fn overrides_after(&self, now: DateTime<Utc>) -> Vec<(&Rotation, &Override)> {
+        let of = |rotation| move |change| (rotation, change);
+        let all = self.rotations.iter().flat_map(|rotation| rotation.overrides.iter().map(of(rotation)));
+        let mut left: Vec<(&Rotation, &Override)> =
+            all.filter(|(_, change)| change.until_at > now).collect();
+        left.sort_by_key(|(_, change)| change.from_at);
+        left
+    }
+
     /// Who is asked first to command: the rotation's turn, else the trained, else nobody.
     pub fn commander_on_call(&self, now: DateTime<Utc>) -> Option<Person> {
-        let address = match &self.command_rotation {
+        let address = match self.command_rotation() {
             Some(rotation) => rotation.on_call(now),
             None => self.trained.first(),
         }?;

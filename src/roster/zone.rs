@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 /// A time zone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(jiff::tz::TimeZone);
 
 impl Zone {

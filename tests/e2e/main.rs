@@ -21,6 +21,7 @@ mod place;
 mod postgres;
 mod rolling;
 mod several;
+mod shifts;
 mod stalled;
 mod submission;
 mod support;

@@ -42,6 +42,7 @@ pub fn member(name: &str, pager: Option<&str>) -> Member {
         address: person(name).address,
         also: Vec::new(),
         pager: pager.map(address),
+        zone: None,
     }
 }
 
@@ -99,14 +100,21 @@ pub fn policy() -> Policy {
                 kind: ListKind::Own(vec![address("vp@example.org")]),
             }],
             domains: vec!["example.org".to_owned()],
-            command_rotation: Some(Rotation {
+            teams: Vec::new(),
+            services: Vec::new(),
+            agreed: Vec::new(),
+            commanding: Some("commanders".to_owned()),
+            rotations: vec![Rotation {
                 name: "commanders".to_owned(),
                 members: vec![address("alice@example.org"), address("bob@example.org")],
                 zone,
                 weekday: Some(Weekday::Mon),
                 time: time(9),
                 from: NaiveDate::from_ymd_opt(2026, 11, 16).unwrap(),
-            }),
+                backup: None,
+                notice: None,
+                overrides: Vec::new(),
+            }],
             trained: vec![address("alice@example.org"), address("bob@example.org")],
         },
         default_severity: Severity::Sev2,
@@ -149,6 +157,7 @@ pub fn policy() -> Policy {
         },
         digests: Vec::new(),
         operator: None,
+        web_url: None,
         stuck_after: TimeDelta::minutes(15),
         per_person_per_hour: 60,
         unproven_octets_max: 1_000_000_000,

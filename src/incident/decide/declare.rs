@@ -192,7 +192,7 @@ pub(super) fn asked_first(
     if incident.severity >= Severity::Sev4 {
         return reporter();
     }
-    if roster.command_rotation.is_some() {
+    if roster.command_rotation().is_some() {
         return roster.commander_on_call(now).map_or_else(reporter, |person| vec![person]);
     }
     let trained: Vec<_> = roster.trained.iter().map(|address| roster.person(address, "")).collect();

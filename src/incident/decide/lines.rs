@@ -152,6 +152,13 @@ impl Step<'_> {
                 self.mail_person(&said.by.person, crate::incident::Says::Guide);
                 Ok("the guide is on its way to you".to_owned())
             }
+            Command::Override(_) => Err((
+                format!(
+                    "a shift changes hands outside of incidents; mail the line to {}",
+                    self.policy.address.tagged("oncall")
+                ),
+                None,
+            )),
             Command::Task { text, within } => self.give_task(text, *within, said),
             Command::TakeOn(seq) => self.accept_task(*seq, said),
             Command::Reassign { seq, person } => self.reassign_task(*seq, person, said),

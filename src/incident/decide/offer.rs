@@ -209,8 +209,7 @@ pub(super) fn asked_next(
     let roster = &policy.roster;
     let known = |address| roster.person(address, "");
     if climb.done == 0 {
-        let order =
-            roster.command_rotation.as_ref().map(|rotation| rotation.order(now)).unwrap_or_default();
+        let order = roster.command_rotation().map(|rotation| rotation.order(now)).unwrap_or_default();
         let next = order
             .into_iter()
             .map(known)

@@ -427,7 +427,7 @@ impl Step<'_> {
         let mut tell: Vec<_> = self.incident.commander().cloned().into_iter().collect();
         if tell.is_empty() || tell.iter().any(|commander| commander.address == person) {
             tell = self.incident.holder(Role::Deputy).cloned().into_iter().collect();
-            let rotation = self.policy.roster.command_rotation.as_ref();
+            let rotation = self.policy.roster.command_rotation();
             let order = rotation.map(|rotation| rotation.order(self.now)).unwrap_or_default();
             let next = order.into_iter().find(|address| **address != person);
             tell.extend(next.map(|address| self.policy.roster.person(address, "")));

@@ -37,6 +37,7 @@ pub(super) enum Kind {
     Correct,
     PostmortemOwner,
     WaivePostmortem,
+    Override,
     Task,
     Reassign,
     Done,
@@ -173,6 +174,7 @@ pub(super) static FIELDS: &[Field] = &[
         Kind::WaivePostmortem,
         "Waive postmortem: why",
     ),
+    field("Override", &["override"], Kind::Override, "Override: alice 2026-11-22 to 2026-11-24"),
     field("Task", &["task"], Kind::Task, "Task: bob check the replica's lag by 10m"),
     field("Reassign", &["reassign"], Kind::Reassign, "Reassign #3: carol"),
     field("Done", &["done"], Kind::Done, "Done #3: what came of it"),
@@ -194,7 +196,6 @@ pub(super) static FIELDS: &[Field] = &[
     later("Drop", &["drop"]),
     later("Ask", &["ask"]),
     later("Template", &["template"]),
-    later("Override", &["override"]),
 ];
 
 /// Which field of a header (RFC 5322 section 3.6) a name is, in any of the languages that clients print

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::cover::read_cover;
 use super::fields::{Field, Kind};
 use super::subject::TITLE_CHARS_MAX;
 use super::text::{clean, short};
@@ -133,6 +134,15 @@ pub(super) fn read_value(
         }
         Kind::Object => Ok(Command::Object { seq: number, why: text.to_owned() }),
         Kind::Decision => Ok(Command::Decision { seq: number, text: text.to_owned() }),
+        Kind::Override => match read_cover(&word, zone, now) {
+            Some(cover) => Ok(Command::Override(cover)),
+            None => misread(
+                "Write who takes the shift and its days, or its days with their hours, such as \
+                 alice 2026-11-22 18:00 to 2026-11-23 09:00."
+                    .to_owned(),
+                field.example,
+            ),
+        },
         Kind::Reassign => Ok(Command::Reassign { seq: number, person: word }),
         Kind::Done => Ok(Command::Done { seq: number, result: text.to_owned() }),
         Kind::MoreTime => {
@@ -264,7 +274,7 @@ fn read_timed(
 }
 
 /// `carol (database)`: the person, and what of.
-fn split_remark(word: &str) -> (String, Option<String>) {
+pub(super) fn split_remark(word: &str) -> (String, Option<String>) {
     match word.strip_suffix(')').and_then(|word| word.split_once('(')) {
         Some((person, remark)) if !person.trim().is_empty() => {
             let remark = remark.trim();
