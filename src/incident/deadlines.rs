@@ -5,11 +5,12 @@
 //! Start with [`obligations`], what is owed, and [`deadlines`], when the server must wake up for it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::Policy;
+use super::numbered::kinds;
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
 use super::state::{Climb, Command, Incident, Person, Postmortem};
+use super::task::Task;
 
 /// How late a reminder may go out before the rungs behind it move with it: whoever comes next on
 /// the ladder is counted from the instant at which the one before was told.
@@ -18,40 +19,19 @@ const LATE_AFTER: TimeDelta = TimeDelta::minutes(2);
 /// Offers of command are repeated hourly after the last level, and no longer than this.
 pub const COMMAND_REPEATS_AT_MOST: u32 = 12;
 
-/// What a deadline is about. An incident has at most one of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeadlineKind {
-    TakeCommand,
-    MissingFields,
-    Update,
-    PostmortemOwner,
-    Postmortem,
-    /// Nobody owes it: the incident closes by itself.
-    Close,
-}
-
-impl DeadlineKind {
-    /// Every kind, in the order in which simultaneous ones are handled.
-    pub const ALL: [Self; 6] = [
-        Self::TakeCommand,
-        Self::MissingFields,
-        Self::Update,
-        Self::PostmortemOwner,
-        Self::Postmortem,
-        Self::Close,
-    ];
-
-    /// `take-command`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TakeCommand => "take-command",
-            Self::MissingFields => "missing-fields",
-            Self::Update => "update",
-            Self::PostmortemOwner => "postmortem-owner",
-            Self::Postmortem => "postmortem",
-            Self::Close => "close",
-        }
+kinds! {
+    /// What a deadline is about. An incident has at most one of each.
+    pub enum DeadlineKind {
+        TakeCommand = "take-command",
+        MissingFields = "missing-fields",
+        Update = "update",
+        PostmortemOwner = "postmortem-owner",
+        Postmortem = "postmortem",
+        /// Nobody owes it: the incident closes by itself.
+        Close = "close",
+        ;
+        /// The time of a task is up.
+        Task = "task",
     }
 }
 
@@ -98,6 +78,7 @@ pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     ]
     .into_iter()
     .flatten()
+    .chain(tasks_owed(incident, policy))
     .collect()
 }
 
@@ -206,6 +187,17 @@ fn update_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     })
 }
 
+fn tasks_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
+    let owed = |task: &Task| Obligation {
+        kind: DeadlineKind::Task(task.seq),
+        owed_by: vec![task.owner.clone()],
+        due_at: Some(task.due_at),
+        stage: task.climb.done,
+        wake_at: task_climbing(task, policy).next_at(),
+    };
+    incident.open_tasks().filter(|_| incident.phase.is_active()).map(owed).collect()
+}
+
 fn postmortem_owner_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     let postmortem = incident.postmortem.as_ref()?;
     let chased = !postmortem.owner_named && postmortem.is_owed() && postmortem.due_at.is_some();
@@ -266,6 +258,11 @@ pub fn update_climbing<'a>(
     let ladder = update_ladder(incident, policy);
     let since = incident.updates.counted_from.unwrap_or(due_at);
     Climbing::new(ladder, incident.updates.climb, since, due_at, policy)
+}
+
+/// The ladder of a task.
+pub fn task_climbing<'a>(task: &Task, policy: &'a Policy) -> Climbing<'a> {
+    Climbing::new(&policy.task_ladder, task.climb, task.given_at, task.due_at, policy)
 }
 
 /// The ladder that chases the naming of an owner.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Fate, LineResult, Source};
+use super::numbered::kinds;
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -130,35 +131,40 @@ impl Recipient {
     }
 }
 
-/// What a mail is for: stored with it, and told by it when somebody answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    Declaration,
-    FollowUp,
-    Resolution,
-    Note,
-    Page,
-    TakeCommand,
-    RoleOffer,
-    ReminderUpdate,
-    ReminderMissing,
-    ReminderPostmortemOwner,
-    ReminderPostmortem,
-    Reminders,
-    Receipt,
-    Confirmation,
-    Held,
-    Status,
-    Guide,
-    PostmortemSkeleton,
-    PostmortemGaps,
-    PostmortemPublished,
-    Undeliverable,
-    Digest,
-    Operator,
-    /// Mail does not move: to the operator, and of no use once it moves.
-    Stuck,
+kinds! {
+    /// What a mail is for: stored with it, and told by it when somebody answers.
+    pub enum Purpose {
+        Declaration = "declaration",
+        FollowUp = "follow-up",
+        Resolution = "resolution",
+        Note = "note",
+        Page = "page",
+        TakeCommand = "take-command",
+        RoleOffer = "role-offer",
+        ReminderUpdate = "reminder-update",
+        ReminderMissing = "reminder-missing",
+        ReminderPostmortemOwner = "reminder-postmortem-owner",
+        ReminderPostmortem = "reminder-postmortem",
+        Reminders = "reminders",
+        Receipt = "receipt",
+        Confirmation = "confirmation",
+        Held = "held",
+        Status = "status",
+        Guide = "guide",
+        PostmortemSkeleton = "postmortem-skeleton",
+        PostmortemGaps = "postmortem-gaps",
+        PostmortemPublished = "postmortem-published",
+        Undeliverable = "undeliverable",
+        Digest = "digest",
+        Operator = "operator",
+        /// Mail does not move: to the operator, and of no use once it moves.
+        Stuck = "stuck",
+        ;
+        /// "Will you do this by then?"
+        Task = "task",
+        /// "Is it done, or how long?"
+        ReminderTask = "reminder-task",
+    }
 }
 
 impl Purpose {
@@ -215,6 +221,18 @@ pub enum Says {
         by: Person,
         remark: Option<String>,
     },
+    /// "Will you do this by then?"
+    Task {
+        seq: i64,
+    },
+    /// What became of a task, for whoever gave it and whoever commands.
+    TaskNews {
+        seq: i64,
+        by: Person,
+        /// `is done`, `takes until …`.
+        became: String,
+        words: String,
+    },
     /// Something is owed.
     Reminder(Reminder),
     /// What became of each line, because something was not done.
@@ -250,7 +268,8 @@ impl Says {
             Self::Declaration => Purpose::Declaration,
             Self::FollowUp { .. } => Purpose::FollowUp,
             Self::Resolution { .. } => Purpose::Resolution,
-            Self::Note { .. } | Self::Notice { .. } => Purpose::Note,
+            Self::Note { .. } | Self::Notice { .. } | Self::TaskNews { .. } => Purpose::Note,
+            Self::Task { seq } => Purpose::Task(*seq),
             Self::Page => Purpose::Page,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
@@ -325,6 +344,11 @@ pub enum Owed {
     Missing {
         fields: Vec<&'static str>,
     },
+    Task {
+        seq: i64,
+        what: String,
+        due_at: DateTime<Utc>,
+    },
     PostmortemOwner,
     Postmortem {
         due_at: Option<DateTime<Utc>>,
@@ -337,6 +361,7 @@ impl Owed {
         match self {
             Self::Update { .. } => Purpose::ReminderUpdate,
             Self::Missing { .. } => Purpose::ReminderMissing,
+            Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,
         }

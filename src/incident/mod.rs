@@ -8,12 +8,14 @@ pub mod deadlines;
 pub mod decide;
 pub mod decision;
 pub mod event;
+pub mod numbered;
 pub mod permission;
 pub mod phase;
 pub mod policy;
 pub mod role;
 pub mod severity;
 pub mod state;
+pub mod task;
 pub mod waiting;
 
 pub use decision::{Decision, Entry, Mailing, NewEntry, Says};

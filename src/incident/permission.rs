@@ -25,6 +25,8 @@ pub enum Right {
     CommanderOrReporter,
     /// Who wrote the entry, the scribe, commander or deputy.
     AuthorOrScribe,
+    /// Whoever owns the task with this number, commander or deputy.
+    TaskOwner(i64),
     /// The postmortem's owner.
     PostmortemOwner,
     /// The postmortem's owner, commander or deputy.
@@ -41,6 +43,8 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Role { .. }
         | Command::Release(_)
         | Command::NewToken(_)
+        | Command::Task { .. }
+        | Command::Reassign { .. }
         | Command::Resolved(_)
         | Command::Reopen(_)
         | Command::Cancel(_)
@@ -60,13 +64,21 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::CustomersAffected(_)
         | Command::Section { .. } => Right::Responder,
         Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
-        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) => Right::Known,
+        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) | Command::Later(_) => {
+            Right::Known
+        }
+        Command::Done { seq, .. } | Command::MoreTime { seq, .. } | Command::Decline { seq, .. } => {
+            seq.map_or(Right::Responder, Right::TaskOwner)
+        }
         Command::Correct { .. } => Right::AuthorOrScribe,
         Command::Submit => Right::PostmortemOwner,
         Command::Publish => Right::PostmortemOwnerOrCommander,
-        Command::Ack | Command::Confirm | Command::Status | Command::Help | Command::Unavailable(_) => {
-            Right::Anybody
-        }
+        Command::Ack
+        | Command::TakeOn(_)
+        | Command::Confirm
+        | Command::Status
+        | Command::Help
+        | Command::Unavailable(_) => Right::Anybody,
     }
 }
 
@@ -130,6 +142,11 @@ pub fn check(
             commanding || incident.reporter.address == *address || (nobody_commands && known)
         }
         Right::AuthorOrScribe => wrote || commanding || has(Role::Scribe) || (nobody_commands && known),
+        Right::TaskOwner(seq) => {
+            commanding
+                || incident.task(seq).is_some_and(|task| task.owner.address == *address)
+                || (nobody_commands && known)
+        }
         Right::PostmortemOwner => owns,
         Right::PostmortemOwnerOrCommander => owns || commanding,
     };
@@ -160,6 +177,10 @@ fn who_can(right: Right, incident: &Incident) -> String {
             None => format!("{commander}{} can", deputy(incident)),
         },
         Right::AuthorOrScribe => format!("whoever wrote the entry, the scribe or {commander} can"),
+        Right::TaskOwner(seq) => match incident.task(seq) {
+            Some(task) => format!("{}, whose task #{seq} is, or {commander} can", task.owner.shown()),
+            None => format!("{commander}{} can", deputy(incident)),
+        },
         Right::PostmortemOwner => format!("{owner} can"),
         Right::PostmortemOwnerOrCommander => format!("{owner} or {commander} can"),
     }

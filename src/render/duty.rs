@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::context::{Context, first_name, shown};
 use super::news::{asked_full, asked_names};
 use super::paper::{Paper, fact, facts};
+use super::task::open_tasks;
 use super::wrap::{clipped, one_line};
 use crate::incident::Role;
 use crate::incident::decision::{OfferedBy, Purpose};
@@ -51,6 +52,7 @@ fn for_commander(context: &Context<'_>, subject: String, mut paper: Paper) -> Le
     let mut rows = context.summary_facts();
     rows.push(facts("Involved", context.involved_lines()));
     rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(open_tasks(context));
     rows.extend(context.times());
     paper.facts(rows);
     context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
@@ -244,6 +246,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::Page => "a page",
         Purpose::TakeCommand => "the question whether they take command",
         Purpose::RoleOffer => "the question whether they take a role",
+        Purpose::Task(_) => "a task",
+        Purpose::ReminderTask(_) => "the question whether a task is done",
         Purpose::ReminderUpdate => "the reminder that an update is due",
         Purpose::ReminderMissing => "the question for missing facts",
         Purpose::ReminderPostmortemOwner => "the question who writes the postmortem",

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::context::{Context, first_name, shown};
 use super::paper::{Paper, fact, facts};
+use super::task::add_task;
 use super::when;
-use super::wrap::one_line;
+use super::wrap::{clipped, one_line};
 use crate::incident::decision::{Owed, Purpose, Reminder};
 use crate::incident::policy::{Ladder, Party, RungAt};
 use crate::incident::state::Person;
@@ -26,12 +27,14 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
     rows.push(facts("Customer impact", context.impact_lines()));
     paper.facts(rows);
     let duty = match reminder.owed {
-        Owed::Update { .. } => "update",
-        Owed::Missing { .. } => "missing",
-        Owed::PostmortemOwner => "postmortem-owner",
-        Owed::Postmortem { .. } => "postmortem",
+        Owed::Update { .. } => "update".to_owned(),
+        Owed::Missing { .. } => "missing".to_owned(),
+        // The thread in which it was given.
+        Owed::Task { seq, .. } => format!("task-{seq}"),
+        Owed::PostmortemOwner => "postmortem-owner".to_owned(),
+        Owed::Postmortem { .. } => "postmortem".to_owned(),
     };
-    context.on_duty(reminder.owed.purpose(), subject, duty, &paper)
+    context.on_duty(reminder.owed.purpose(), subject, &duty, &paper)
 }
 
 /// Everything that waits for one person, in one mail.
@@ -93,6 +96,7 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
     match reminder.owed {
         Owed::Update { .. } => format!("{name}: update due"),
         Owed::Missing { .. } => format!("{name}: a few facts are missing"),
+        Owed::Task { seq, .. } => format!("{name}: is #{seq} done?"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
         Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
     }
@@ -107,6 +111,14 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
         Owed::Missing { fields } => return missing_headline(fields),
+        Owed::Task { seq, what, .. } => {
+            let what = clipped(&one_line(what), 50);
+            return if reminder.escalated {
+                format!("#{seq} is late: {what}")
+            } else {
+                format!("#{seq} done, or how long? {what}")
+            };
+        }
         Owed::PostmortemOwner if reminder.escalated => {
             return format!("Nobody is named to write the {name}");
         }
@@ -147,6 +159,7 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
     match &reminder.owed {
         Owed::Update { due_at } => add_update(paper, context, reminder, *due_at, subject),
         Owed::Missing { fields } => add_missing(paper, context, fields, subject),
+        Owed::Task { seq, what, .. } => add_task(paper, context, reminder, *seq, what, subject),
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
     }

@@ -11,6 +11,7 @@ use firebell::incident::policy::{
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
+use firebell::incident::task::Task;
 use firebell::incident::{Entry, Incident, Phase, Policy, Role, Severity};
 use firebell::learning::postmortem::Section;
 use firebell::mail::{Address, OwnAddress};
@@ -125,6 +126,8 @@ pub fn policy() -> Policy {
             rung(20, &[commander, deputy, Party::Leadership]),
         ]),
         update_ladder_minor: ladder(vec![rung(0, &[commander])]),
+        task_within: TimeDelta::minutes(10),
+        task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         postmortem: PostmortemPolicy {
             name: "postmortem".to_owned(),
@@ -148,6 +151,21 @@ pub fn policy() -> Policy {
         per_person_per_hour: 60,
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
+    }
+}
+
+pub fn task(seq: i64, owner: Person, what: &str) -> Task {
+    Task {
+        seq,
+        what: what.to_owned(),
+        owner,
+        given_by: person("Alice Ng"),
+        given_at: at(13, 40),
+        due_at: at(13, 50),
+        timebox: TimeDelta::minutes(10),
+        accepted_at: None,
+        ended: None,
+        climb: Climb::default(),
     }
 }
 
@@ -184,6 +202,8 @@ pub fn declared() -> Incident {
         services: vec!["payments".to_owned()],
         links: Vec::new(),
         coordination: Coordination::default(),
+        tasks: Vec::new(),
+        parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         missing_chase: Climb::default(),

@@ -89,6 +89,8 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         services: Vec::new(),
         links: Vec::new(),
         coordination: Coordination::default(),
+        tasks: Vec::new(),
+        parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         untold: Vec::new(),

@@ -11,6 +11,7 @@ mod passed;
 mod prose;
 mod roles;
 mod settle;
+mod tasks;
 mod tokens;
 
 use chrono::{DateTime, Utc};
@@ -106,6 +107,8 @@ struct Step<'a> {
     hints: Vec<String>,
     /// The declaration goes to everybody again: held mail was let go.
     announce: bool,
+    /// Who has the words of this mail in another one.
+    told: Vec<Address>,
 }
 
 impl<'a> Step<'a> {
@@ -131,6 +134,7 @@ impl<'a> Step<'a> {
             follow_up_to: Vec::new(),
             hints: Vec::new(),
             announce: false,
+            told: Vec::new(),
         }
     }
 

@@ -27,6 +27,7 @@ impl Step<'_> {
             DeadlineKind::TakeCommand => self.pass_offer(),
             DeadlineKind::MissingFields => self.pass_missing(),
             DeadlineKind::Update => self.pass_update(),
+            DeadlineKind::Task(seq) => self.pass_task(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
             DeadlineKind::Close => self.close_quietly(),
@@ -197,7 +198,7 @@ impl Step<'_> {
 
     /// One mail to who owes, and one to the others with the reason why they get it. Returns all of
     /// them.
-    fn remind(
+    pub(super) fn remind(
         &mut self,
         to: &[Party],
         owner: &Person,

@@ -128,6 +128,7 @@ impl Step<'_> {
             Some(Purpose::Page | Purpose::TakeCommand) if offered_command => self.take_command(said),
             Some(Purpose::Page | Purpose::TakeCommand) => Err(self.not_offered(address)),
             Some(Purpose::Confirmation) => self.confirm(said),
+            Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"
                     .to_owned(),
@@ -174,11 +175,22 @@ impl Step<'_> {
         if self.incident.accepted().any(|held| held.person.address == person.address) {
             return Ok("you take part already".to_owned());
         }
-        self.incident
-            .roles
-            .retain(|held| held.person.address != person.address || held.role != Role::Responder);
-        if self.incident.roles.len() >= ROLES_AT_MOST {
+        if !self.count_in(&person) {
             return Err((format!("{ROLES_AT_MOST} people have a role already"), None));
+        }
+        self.facts.push(format!("{} joined.", person.shown()));
+        Ok("you are a responder".to_owned())
+    }
+
+    /// Somebody works on it from now on, if they do not already; `false` when too many do.
+    pub(super) fn count_in(&mut self, person: &Person) -> bool {
+        let is_theirs = |held: &RoleHeld| held.person.address == person.address;
+        if self.incident.accepted().any(is_theirs) {
+            return true;
+        }
+        self.incident.roles.retain(|held| !is_theirs(held) || held.role != Role::Responder);
+        if self.incident.roles.len() >= ROLES_AT_MOST {
+            return false;
         }
         self.incident.roles.push(RoleHeld {
             role: Role::Responder,
@@ -187,8 +199,7 @@ impl Step<'_> {
             asked_at: self.now,
             accepted_at: Some(self.now),
         });
-        self.facts.push(format!("{} joined.", person.shown()));
-        Ok("you are a responder".to_owned())
+        true
     }
 
     pub(super) fn leave(&mut self, said: &Said) -> Applied {
@@ -199,6 +210,8 @@ impl Step<'_> {
                 Some("Handover: name".to_owned()),
             ));
         }
+        let person = person.clone();
+        self.leave_tasks(&person, said);
         if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
             return Ok("you had no role".to_owned());
         }
@@ -213,6 +226,7 @@ impl Step<'_> {
             return Err((format!("{} has no role here", person.shown()), None));
         }
         self.incident.roles.retain(|held| held.person.address != person.address);
+        self.leave_tasks(&person, said);
         self.facts.push(format!("{} was released.", person.shown()));
         let what = "You are released and need not stay".to_owned();
         let more = format!(
