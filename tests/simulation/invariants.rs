@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use firebell::incident::deadlines::{deadlines, obligations};
+use firebell::incident::numbered::join;
 use firebell::incident::state::{Command, Postmortem};
 use firebell::incident::{Entry, Incident, Policy};
 use firebell::store::Store;
@@ -45,6 +46,8 @@ pub struct Row {
     created_at: i64,
     due_at: i64,
     attempts: i64,
+    /// The first entry of what it tells; none where no newer mail takes its place.
+    tells_from: Option<i64>,
 }
 
 impl Row {
@@ -114,14 +117,15 @@ impl Seen {
             let counted = counts.get(number).copied().unwrap_or_default();
             assert_eq!(counted, (last, last), "the entries of INC-{number} are numbered without a gap");
             computed.extend(deadlines(&kept.incident, policy).into_iter().map(|deadline| {
-                (*number, deadline.kind.name().to_owned(), deadline.wake_at.timestamp_micros())
+                let name = join(deadline.kind.name(), deadline.kind.number());
+                (*number, name, deadline.wake_at.timestamp_micros())
             }));
         }
         computed.sort();
         assert_eq!(rows, computed, "the deadline rows are what is computed");
         let outbox: Vec<Row> = sqlx::query_as(
             "select o.id, l.message_id, o.recipient, o.state, l.incident, l.purpose, l.created_at,
-                    o.due_at, o.attempts
+                    o.due_at, o.attempts, o.tells_from
              from outbox o left join letter l on l.id = o.letter",
         )
         .fetch_all(behind)
@@ -164,15 +168,11 @@ impl Seen {
         let mut places = BTreeMap::new();
         for row in self.outbox.values().filter(waits) {
             let place = match row.purpose.as_str() {
-                "reminders"
-                | "reminder-update"
-                | "reminder-missing"
-                | "reminder-postmortem"
-                | "reminder-postmortem-owner" => (None, "reminders"),
+                purpose if purpose.starts_with("reminder") => (None, "reminders"),
                 "take-command" => (row.incident, "offers of command"),
                 "page" => (row.incident, "pages"),
-                "note" => (row.incident, "notes"),
-                "follow-up" | "resolution" => (row.incident, "updates"),
+                "note" if row.tells_from.is_some() => (row.incident, "notes"),
+                "follow-up" | "resolution" if row.tells_from.is_some() => (row.incident, "updates"),
                 _ => continue,
             };
             let Some(other) = places.insert((place, row.recipient.as_str()), row) else { continue };
@@ -203,7 +203,7 @@ impl Seen {
         for (row, number, purpose) in reminded {
             let incident = &self.incidents[number].incident;
             let is_owed = match purpose.as_str() {
-                "reminder-update" | "reminder-missing" => incident.phase.is_active(),
+                purpose if !purpose.starts_with("reminder-postmortem") => incident.phase.is_active(),
                 _ => incident.postmortem.as_ref().is_some_and(Postmortem::is_owed),
             };
             let row = &self.outbox[row];
@@ -218,8 +218,9 @@ impl Seen {
             let Some(now) = self.incidents.get(number) else {
                 panic!("INC-{number} is gone");
             };
+            let grown = now.timeline.iter().zip(&kept.timeline).all(|(now, then)| is_same(now, then));
             assert!(
-                now.timeline.starts_with(&kept.timeline),
+                grown && now.timeline.len() >= kept.timeline.len(),
                 "the timeline of INC-{number} is only appended to"
             );
             let steps = now.version - kept.version;
@@ -300,6 +301,12 @@ async fn load_incidents(store: &Store, behind: &SqlitePool, before: &Seen) -> BT
         incidents.insert(number, kept);
     }
     incidents
+}
+
+/// A second copy may bring files that the first had lost.
+fn is_same(now: &Entry, then: &Entry) -> bool {
+    let files = now.attachments.starts_with(&then.attachments);
+    files && Entry { attachments: then.attachments.clone(), ..now.clone() } == *then
 }
 
 fn check_incident(incident: &Incident, policy: &Policy) {

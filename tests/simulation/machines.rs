@@ -25,7 +25,9 @@ enum Report {
 
 impl Writer {
     pub fn machine(&mut self, taken: &[Arc<Taken>], chance: &mut Chance) -> Mail {
-        let Some(last) = taken.len().checked_sub(1) else { return self.nonsense(chance) };
+        let Some(last) = taken.len().checked_sub(1) else {
+            return self.unproven_note(chance);
+        };
         let answered = &taken[chance.below(last + 1)];
         match chance.below(6) {
             0 => self.automatic_reply(answered, chance),

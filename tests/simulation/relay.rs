@@ -200,7 +200,8 @@ impl Relay {
         let stalls = {
             let mut state = self.state();
             let silent = answer.line.is_empty();
-            if !told && !(silent && state.chance.percent(50)) {
+            let kept = told || (silent && state.chance.percent(50));
+            if !kept {
                 return answer;
             }
             let stalls = std::mem::take(&mut state.stalls);
