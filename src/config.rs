@@ -14,6 +14,7 @@ use crate::mail::Address;
 
 mod defaults;
 mod mailbox;
+mod places;
 mod reading;
 mod receive;
 mod roster;

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::notify::Supervisor;
 use super::open::{Found, open_engine, open_store, read_file};
-use super::{Failure, alone, open};
+use super::{Failure, account, alone, open};
 use crate::app::{App, Parts, local_address};
 use crate::authentication;
 use crate::config::{Config, Listen};
@@ -40,6 +40,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let supervisor = Supervisor::found().map(Arc::new);
     let config = &found.config;
+    account::agree(config)?;
     open::login_files(config)?;
     let certificates = open::certificates(config)?;
     let passwords = open::passwords(config)?;

@@ -141,8 +141,7 @@ impl Worker {
 
     async fn settle(&mut self, job: &Job) -> Outcome {
         // Stopping, or the row may be somebody else's by now.
-        let may_send = self.leases.may_send(job, self.settings.clock.machine_now());
-        if !may_send || *self.shutdown.borrow() {
+        if !self.is_ours(job) || *self.shutdown.borrow() {
             return given_back();
         }
         if job.is_untold() {
@@ -152,6 +151,10 @@ impl Worker {
             return Outcome::Expired;
         }
         self.hand_over(job).await
+    }
+
+    fn is_ours(&self, job: &Job) -> bool {
+        self.leases.may_send(job, self.settings.clock.machine_now())
     }
 
     /// To the first relay that is there, then to the next.
@@ -233,7 +236,9 @@ impl Worker {
                     return Err(NotThere::Away(answer));
                 }
             };
-            let error = match connection.hand_over(reverse_path, &job.recipient, octets).await {
+            let is_ours = || self.is_ours(job);
+            let handed = connection.hand_over(reverse_path, &job.recipient, octets, is_ours).await;
+            let error = match handed {
                 Ok(answer) => {
                     self.connection = Some((relay, connection));
                     return Ok(Outcome::Accepted(answer));
@@ -243,9 +248,12 @@ impl Worker {
             match error {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 HandoverError::Broken(_) if used_before => continue,
+                HandoverError::Lapsed => {}
                 _ => self.note(relay, &connection.dialogue()),
             }
             return match error {
+                // What was begun ends with this connection.
+                HandoverError::Lapsed => Ok(given_back()),
                 HandoverError::Broken(answer) => {
                     self.breakers.failed(relay);
                     Err(NotThere::Broken(answer))

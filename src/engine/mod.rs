@@ -133,6 +133,15 @@ impl Engine {
         if !self.store.is_inbound_waiting().await? {
             return Ok(0);
         }
+        self.read_arrived().await
+    }
+
+    /// The same, where something is known to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_waiting`].
+    pub async fn read_arrived(&self) -> Result<usize, StoreError> {
         match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(failure) => {

@@ -176,7 +176,7 @@ impl Engine {
         let writer = patiently(BUSY_WITHIN, connect).await?;
         migrate_sqlite(&writer).await?;
         // A reader that set the journal mode would have to write.
-        let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS);
+        let readers = sqlite_pool().max_connections(SQLITE_READERS);
         let options = options.read_only(true);
         let connect = || readers.clone().connect_with(options.clone());
         let readers = patiently(BUSY_WITHIN, connect).await?;
@@ -329,6 +329,12 @@ impl Transaction {
     }
 }
 
+/// A connection is asked whether it is well when it is given back: a second time, when it is taken, would
+/// be a switch of threads more before every statement.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().test_before_acquire(false)
+}
+
 /// Opens a connection anew that can never write again, although the disk may be well by now.
 ///
 /// On a full disk, and after other errors, SQLite ends a transaction by itself: sqlx 0.9.0 takes it for
@@ -337,7 +343,7 @@ impl Transaction {
 fn writing_once_more() -> SqlitePoolOptions {
     let reads_only = Arc::new(AtomicBool::new(false));
     let found = reads_only.clone();
-    SqlitePoolOptions::new()
+    sqlite_pool()
         .after_connect(move |connection, _| {
             let found = found.clone();
             Box::pin(async move {

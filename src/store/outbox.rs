@@ -116,8 +116,10 @@ statements! {
     HOLD_DAMAGED = "
         update outbox set state = 'held', leased_until = 0, last_answer = $2
         where id in (select cast(value->>0 as bigint) from json_each($1))";
+    /// As SQLite does not conclude that what is held was not accepted, it is told, and uses the index.
     LOAD_DAMAGED = "
-        select id from outbox where state = 'held' and last_answer = $1 order by id limit $2";
+        select id from outbox where state = 'held' and state <> 'accepted' and last_answer = $1
+        order by id limit $2";
     /// What is for the operator does not count: it tells of the others. Nor does what waits for the
     /// end of its reader's hour.
     LOAD_WAITING_SINCE = "

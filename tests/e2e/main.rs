@@ -11,6 +11,7 @@ mod crowd;
 mod demo;
 #[path = "../support/dns.rs"]
 mod dns;
+mod faults;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
@@ -20,6 +21,7 @@ mod place;
 mod postgres;
 mod rolling;
 mod several;
+mod stalled;
 mod submission;
 mod support;
 mod transcript;
