@@ -376,7 +376,7 @@ impl History {
         seen = self.step(Act::Fetch { at_most: usize::MAX }, false, &seen);
         seen = self.step(Act::Read, false, &seen);
         // Whoever asked before the last crash has them leased.
-        seen = self.step(Act::Move(ASKED_WITHIN), false, &seen);
+        seen = self.step(Act::Move(ASKED_WITHIN * 2), false, &seen);
         let all = Act::Prove { verdict: Verdict::Unknown, at_most: i64::MAX, drops: false };
         seen = self.step(all, false, &seen);
         seen = self.step(Act::Read, false, &seen);
@@ -436,9 +436,10 @@ impl History {
         for mail in self.relay.taken().iter().filter(|mail| mail.recipient == stranger) {
             let row = &seen.outbox[&mail.row];
             let of = row.incident.and_then(|number| seen.incidents.get(&number));
-            // Whose report was accepted is no stranger to it; a receipt is for whoever proved who they are.
-            let concerned =
-                row.purpose == "receipt" || of.is_some_and(|kept| kept.incident.concerns(&stranger));
+            // Whose report was accepted is no stranger to it; a receipt and a `status` are for whoever
+            // proved who they are.
+            let concerned = matches!(row.purpose.as_str(), "receipt" | "status")
+                || of.is_some_and(|kept| kept.incident.concerns(&stranger));
             let text = String::from_utf8_lossy(&mail.octets);
             let told = text.contains("mark=") && !concerned;
             assert!(!told, "a stranger is told what somebody wrote:\n{text}");

@@ -193,11 +193,10 @@ impl Seen {
             let commanded = matches!(incident.command, Command::Held { offered_on: None, .. });
             let settled = commanded || !incident.phase.is_active();
             let asks = matches!(row.purpose.as_str(), "take-command" | "page");
+            let (id, key) = (row.id, incident.key());
             assert!(
                 !(settled && asks),
-                "mail {} asks for what {} needs no more",
-                row.id,
-                incident.key()
+                "mail {id} asks for what {key} needs no more: {row:?}, {incident:?}"
             );
         }
         for (row, number, purpose) in reminded {

@@ -43,8 +43,8 @@ const WAKE_UPS_MAX: usize = 1_000;
 const FAILURES_MAX: usize = 1_000;
 /// Longer than a row is leased, and than a server may act on its lease.
 pub const STALLED_FOR: TimeDelta = TimeDelta::minutes(3);
-/// Longer than a message is leased to whoever asks DNS about it.
-pub const ASKED_WITHIN: TimeDelta = TimeDelta::seconds(31);
+/// A message is leased for so long to whoever asks DNS about it.
+pub const ASKED_WITHIN: TimeDelta = TimeDelta::seconds(30);
 const MAILBOX: &str = "incidents@imap.example";
 
 /// What a history is played under.
