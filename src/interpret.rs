@@ -25,7 +25,7 @@ use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
 use belief::addresses_of;
-pub use belief::{Proof, speaker, without_judgement};
+pub use belief::{Proof, speaker, was_given_to, without_judgement};
 pub use clues::{Clues, clues};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.

@@ -312,6 +312,11 @@ fn a_mistake_keeps_the_configuration_that_works_and_a_mended_one_is_put_in_force
     place.write("firebell.toml", &format!("severty = 1\n{text}"));
     server.signal("HUP");
     server.log_once("the configuration stays as it was: firebell.toml:1: unknown key 'severty'");
+    place.write("key.pem", "no key");
+    let key = format!("[[send.dkim]]\nselector = \"new\"\nkey_file = {:?}\n", place.path("key.pem"));
+    place.write("firebell.toml", &format!("{text}\n{key}"));
+    server.signal("HUP");
+    server.log_once("the configuration stays as it was: [[send.dkim]] ");
     place.write("firebell.toml", &text);
     server.signal("HUP");
     server.log_once("read again and is in force");

@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "time_zone",
     "data_dir",
     "keep_raw",
+    "keep_unproven",
     "close_within",
     "database",
     "receive",

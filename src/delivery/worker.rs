@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::breaker::Breakers;
-use super::dkim::sign;
 use super::leases::Leases;
 use super::relay::{Connection, HandoverError};
 use super::{Relay, Settings, maildir};
@@ -162,10 +161,11 @@ impl Worker {
         let settings = self.settings.clone();
         let mac = settings.secret.bounce_mac(job.outbox);
         let reverse_path = settings.own.tagged(&format!("bounce.{}.{mac}", job.outbox));
-        let filled = job.token.as_deref().map(|token| fill_token(&job.octets, token));
-        let filled = filled.as_deref().unwrap_or(&job.octets);
-        let signed = sign(&settings.signers, filled);
-        let octets = signed.as_deref().unwrap_or(filled);
+        let filled = match &job.token {
+            Some(token) => Arc::new(fill_token(&job.octets, token)),
+            None => Arc::clone(&job.octets),
+        };
+        let octets = &*settings.signers.sign(filled).await;
         let (mut from, mut failure) = (0, None);
         while let Some(relay) = self.breakers.take(from) {
             let handed = match settings.relays.get(relay) {

@@ -134,6 +134,7 @@ impl Batch {
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
+            Work::Crowded { refused } => self.tell_crowded(*refused).await.map(|()| true),
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
@@ -237,7 +238,9 @@ impl Batch {
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
         for mailing in &decision.mailings {
-            self.send(number, mailing).await?;
+            if self.may_send(number, mailing).await? {
+                self.send(number, mailing).await?;
+            }
         }
         Ok(())
     }

@@ -28,7 +28,8 @@ pub use answer::{
 };
 pub use digest::render_digest;
 pub use operator::{
-    Damaged, Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable,
+    Damaged, Unreadable, render_crowded, render_damaged, render_stuck, render_unread_mailbox,
+    render_unreadable,
 };
 pub use reminder::render_reminders;
 
