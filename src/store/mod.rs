@@ -20,6 +20,7 @@ mod forgetting;
 mod inbound;
 mod inbox;
 mod incidents;
+mod instants;
 mod ledgers;
 mod mailboxes;
 mod octets;
@@ -78,11 +79,12 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 15] = [
+const ALL: [&[engines::Statement]; 16] = [
     attachments::ALL,
     dead::ALL,
     forgetting::ALL,
     inbound::ALL,
+    instants::ALL,
     inbox::ALL,
     mailboxes::ALL,
     incidents::ALL,
