@@ -28,7 +28,9 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
-        | Purpose::Reminders => ASKED,
+        | Purpose::Reminders
+        | Purpose::Recovery
+        | Purpose::Alert => ASKED,
         // By then whoever was asked has decided without.
         Purpose::Proposal(_) => TimeDelta::minutes(30),
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
@@ -51,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 28] = [
+    const ALL: [Purpose; 30] = [
         Declaration,
         FollowUp,
         Resolution,
@@ -79,6 +81,8 @@ mod tests {
         Shift,
         ShiftRequest,
         Operator,
+        Recovery,
+        Alert,
         Stuck,
     ];
 
@@ -128,6 +132,8 @@ mod tests {
             ReminderUpdate,
             ReminderMissing,
             Reminders,
+            Recovery,
+            Alert,
             Stuck,
         ] {
             assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");

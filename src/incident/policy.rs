@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Severity;
+use crate::alerts::Rule;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
@@ -42,6 +43,8 @@ pub struct Policy {
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
     pub digests: Vec<DigestPolicy>,
+    /// What monitoring systems send; the first that matches counts.
+    pub alerts: Vec<Rule>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,
     /// Told what nobody else can mend.
