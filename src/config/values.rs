@@ -206,6 +206,14 @@ pub(super) fn read_positive(text: &str) -> Result<TimeDelta, String> {
     })
 }
 
+/// A duration of more than nothing, or `never`.
+pub(super) fn read_positive_or_never(text: &str) -> Result<Option<TimeDelta>, String> {
+    if text.trim().eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    read_positive(text).map(Some).map_err(|why| format!("{why}, or never"))
+}
+
 /// A duration, `3 business days` or `next working hour`.
 pub(super) fn read_span(text: &str) -> Result<Span, String> {
     if text.trim().eq_ignore_ascii_case("next working hour") {

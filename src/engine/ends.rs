@@ -21,9 +21,14 @@ const STAYS: TimeDelta = TimeDelta::days(5);
 pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
     match purpose {
         // Others were paged since.
-        Purpose::Page => TimeDelta::minutes(15),
+        Purpose::Page | Purpose::PageResponder => TimeDelta::minutes(15),
         Purpose::TakeCommand
         | Purpose::RoleOffer
+        | Purpose::PageLetter
+        | Purpose::PageUnanswered
+        | Purpose::CommandWanted
+        | Purpose::ReminderHandover
+        | Purpose::ReminderRest
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,
@@ -47,10 +52,23 @@ mod tests {
     fn each_kind_of_mail_has_an_end_of_its_own() {
         use Purpose::*;
         let hours = |purpose| useful_within(purpose).num_hours();
-        assert_eq!(useful_within(Page), TimeDelta::minutes(15));
-        for purpose in
-            [TakeCommand, RoleOffer, ReminderUpdate, ReminderMissing, Reminders, Operator, Stuck]
-        {
+        for purpose in [Page, PageResponder] {
+            assert_eq!(useful_within(purpose), TimeDelta::minutes(15), "{purpose:?}");
+        }
+        for purpose in [
+            TakeCommand,
+            RoleOffer,
+            PageLetter,
+            PageUnanswered,
+            CommandWanted,
+            ReminderHandover,
+            ReminderRest,
+            ReminderUpdate,
+            ReminderMissing,
+            Reminders,
+            Operator,
+            Stuck,
+        ] {
             assert_eq!(hours(purpose), 24, "{purpose:?}");
         }
         for purpose in [Declaration, Note, Status] {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Fate, LineResult, Source};
+use super::page::{Page, Wanted};
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -141,7 +142,17 @@ pub enum Purpose {
     Page,
     TakeCommand,
     RoleOffer,
+    /// One line to the pager of somebody who is wanted beside the commander.
+    PageResponder,
+    /// The same to their mailbox, with what they need to know.
+    PageLetter,
+    /// Nobody answers a page.
+    PageUnanswered,
+    /// Somebody who may command asks the commander for it.
+    CommandWanted,
     ReminderUpdate,
+    ReminderHandover,
+    ReminderRest,
     ReminderMissing,
     ReminderPostmortemOwner,
     ReminderPostmortem,
@@ -200,8 +211,27 @@ pub enum Says {
         what: String,
         more: String,
     },
-    /// One line to a pager.
+    /// One line to a pager: take command.
     Page,
+    /// Somebody is wanted: one line to their pager, or a letter.
+    PageResponder {
+        /// In one page whatever they are wanted for.
+        wanted: Vec<Wanted>,
+        by: Option<Person>,
+        /// Who was paged for it before, and has not answered.
+        before: Vec<Person>,
+        to_pager: bool,
+        /// They acknowledged, and nothing was heard of them.
+        again: bool,
+    },
+    /// Nobody answered a page, at any level.
+    PageUnanswered {
+        page: Page,
+    },
+    /// To the commander: somebody who may command asks for it.
+    CommandWanted {
+        by: Person,
+    },
     /// "Will you command?", to one or several.
     TakeCommand {
         asked: Vec<Person>,
@@ -252,6 +282,10 @@ impl Says {
             Self::Resolution { .. } => Purpose::Resolution,
             Self::Note { .. } | Self::Notice { .. } => Purpose::Note,
             Self::Page => Purpose::Page,
+            Self::PageResponder { to_pager: true, .. } => Purpose::PageResponder,
+            Self::PageResponder { .. } => Purpose::PageLetter,
+            Self::PageUnanswered { .. } => Purpose::PageUnanswered,
+            Self::CommandWanted { .. } => Purpose::CommandWanted,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
             Self::Reminder(reminder) => reminder.owed.purpose(),
@@ -268,7 +302,14 @@ impl Says {
 
     /// Whether its text shows the timeline, which must then be loaded.
     pub fn shows_timeline(&self) -> bool {
-        matches!(self, Self::PostmortemSkeleton | Self::PostmortemPublished | Self::Status)
+        match self {
+            Self::PostmortemSkeleton | Self::PostmortemPublished | Self::Status => true,
+            // Who takes over reads what was said last.
+            Self::TakeCommand { by, .. } => {
+                matches!(by, OfferedBy::Commander(_) | OfferedBy::CommanderSilent(_))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -325,10 +366,27 @@ pub enum Owed {
     Missing {
         fields: Vec<&'static str>,
     },
+    /// Somebody has commanded for long.
+    Handover {
+        since: DateTime<Utc>,
+        urge: Urge,
+    },
+    /// Somebody has worked on it for long: each with since when.
+    Rest {
+        people: Vec<(Person, DateTime<Utc>)>,
+    },
     PostmortemOwner,
     Postmortem {
         due_at: Option<DateTime<Utc>>,
     },
+}
+
+/// How strongly a handover is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urge {
+    Suggested,
+    Asked,
+    Insisted,
 }
 
 impl Owed {
@@ -337,6 +395,8 @@ impl Owed {
         match self {
             Self::Update { .. } => Purpose::ReminderUpdate,
             Self::Missing { .. } => Purpose::ReminderMissing,
+            Self::Handover { .. } => Purpose::ReminderHandover,
+            Self::Rest { .. } => Purpose::ReminderRest,
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,
         }

@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod decide;
 pub mod decision;
 pub mod event;
+pub mod page;
 pub mod permission;
 pub mod phase;
 pub mod policy;

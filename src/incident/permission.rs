@@ -58,6 +58,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Chat(_)
         | Command::Doc(_)
         | Command::CustomersAffected(_)
+        | Command::Page(_)
         | Command::Section { .. } => Right::Responder,
         Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
         Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) => Right::Known,

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::context::{Context, first_name, shown};
+use super::handover::{add_handover, add_rest, handover_headline, rest_headline};
 use super::paper::{Paper, fact, facts};
 use super::when;
 use super::wrap::one_line;
@@ -28,6 +29,8 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
     let duty = match reminder.owed {
         Owed::Update { .. } => "update",
         Owed::Missing { .. } => "missing",
+        Owed::Handover { .. } => "handover",
+        Owed::Rest { .. } => "rest",
         Owed::PostmortemOwner => "postmortem-owner",
         Owed::Postmortem { .. } => "postmortem",
     };
@@ -93,6 +96,9 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
     match reminder.owed {
         Owed::Update { .. } => format!("{name}: update due"),
         Owed::Missing { .. } => format!("{name}: a few facts are missing"),
+        Owed::Handover { .. } => format!("{name}: hand over command?"),
+        Owed::Rest { .. } if reminder.escalated => format!("{name}: responders should rest"),
+        Owed::Rest { .. } => format!("{name}: time to rest"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
         Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
     }
@@ -107,6 +113,10 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
         Owed::Missing { fields } => return missing_headline(fields),
+        Owed::Handover { since, urge } => {
+            return handover_headline(context, &reminder.owed_by, *since, *urge, reminder.escalated);
+        }
+        Owed::Rest { people } => return rest_headline(context, people, reminder.escalated),
         Owed::PostmortemOwner if reminder.escalated => {
             return format!("Nobody is named to write the {name}");
         }
@@ -147,6 +157,11 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
     match &reminder.owed {
         Owed::Update { due_at } => add_update(paper, context, reminder, *due_at, subject),
         Owed::Missing { fields } => add_missing(paper, context, fields, subject),
+        Owed::Handover { since, urge } => {
+            let (owner, escalated) = (&reminder.owed_by, reminder.escalated);
+            add_handover(paper, context, owner, *since, *urge, escalated, subject);
+        }
+        Owed::Rest { people } => add_rest(paper, context, people, reminder.escalated, subject),
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
     }

@@ -307,7 +307,10 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "take command",
         DeadlineKind::MissingFields => "state what is missing",
+        DeadlineKind::Page => "answer the page",
         DeadlineKind::Update => "send an update",
+        DeadlineKind::Handover => "hand over command",
+        DeadlineKind::Rest => "rest",
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
         DeadlineKind::Postmortem => "write the postmortem",
         DeadlineKind::Close => "close",
@@ -319,7 +322,10 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "nobody took command",
         DeadlineKind::MissingFields => "facts are missing",
+        DeadlineKind::Page => "nobody answered the page",
         DeadlineKind::Update => "an update is owed",
+        DeadlineKind::Handover => "the commander has been on for long",
+        DeadlineKind::Rest => "a responder has been on for long",
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",
         DeadlineKind::Postmortem => "the postmortem is owed",
         DeadlineKind::Close => "it closes",

@@ -40,6 +40,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
         step.incident.wide_mail = WideMail::HeldForConfirmation;
     }
     step.finish_declaration(declared, &said);
+    step.page_services();
     if !proven {
         step.ask_for_proof(declared, waiting);
     } else {
@@ -99,6 +100,10 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         unconfirmed: Vec::new(),
         token_epoch: 0,
         token_epochs: BTreeMap::new(),
+        pages: Vec::new(),
+        handover_climb: Default::default(),
+        told_to_rest: Default::default(),
+        told_to_split: false,
         last_entry_at: now,
         next_seq: 1,
     }

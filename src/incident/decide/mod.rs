@@ -5,8 +5,10 @@
 
 mod audience;
 mod declare;
+mod handover;
 mod lines;
 mod offer;
+mod page;
 mod passed;
 mod prose;
 mod roles;
@@ -106,6 +108,8 @@ struct Step<'a> {
     hints: Vec<String>,
     /// The declaration goes to everybody again: held mail was let go.
     announce: bool,
+    /// The places of the pages that this mail asked for, to ring together.
+    to_ring: Vec<usize>,
 }
 
 impl<'a> Step<'a> {
@@ -131,10 +135,12 @@ impl<'a> Step<'a> {
             follow_up_to: Vec::new(),
             hints: Vec::new(),
             announce: false,
+            to_ring: Vec::new(),
         }
     }
 
-    fn into_decision(self) -> Decision {
+    fn into_decision(mut self) -> Decision {
+        page::ring_once(&mut self.mailings);
         let changed = self.was.as_ref() != Some(&self.incident);
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
             return Decision::nothing();
@@ -241,8 +247,14 @@ impl<'a> Step<'a> {
                 || typed(&waiting.lines) != typed(&waiting_lines(&said.written.lines))
         });
         let before = self.incident.clone();
+        self.hear_of(&said.by.person);
         self.apply_lines(said);
+        if !said.written.prose.trim().is_empty() {
+            self.hear_of(&said.by.person);
+        }
         self.settle_prose(said, &before);
+        self.page_services();
+        self.hint_to_split();
         self.answer(said);
     }
 

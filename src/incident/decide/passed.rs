@@ -25,8 +25,11 @@ impl Step<'_> {
         }
         match kind {
             DeadlineKind::TakeCommand => self.pass_offer(),
+            DeadlineKind::Page => self.pass_pages(),
             DeadlineKind::MissingFields => self.pass_missing(),
             DeadlineKind::Update => self.pass_update(),
+            DeadlineKind::Handover => self.pass_handover(),
+            DeadlineKind::Rest => self.pass_rest(),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
             DeadlineKind::Close => self.close_quietly(),
@@ -197,7 +200,7 @@ impl Step<'_> {
 
     /// One mail to who owes, and one to the others with the reason why they get it. Returns all of
     /// them.
-    fn remind(
+    pub(super) fn remind(
         &mut self,
         to: &[Party],
         owner: &Person,

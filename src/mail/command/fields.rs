@@ -25,6 +25,7 @@ pub(super) enum Kind {
     OfferCommand,
     Role(Role),
     Release,
+    Page,
     NewToken,
     Update,
     Note,
@@ -129,6 +130,7 @@ pub(super) static FIELDS: &[Field] = &[
     ),
     field("Responder", &["responder"], Kind::Role(Role::Responder), "Responder: carol"),
     field("Release", &["release"], Kind::Release, "Release: bob"),
+    field("Page", &["page"], Kind::Page, "Page: payments"),
     field("New token", &["new token", "new tokens"], Kind::NewToken, "New token: bob"),
     field("Update", &["update", "follow up", "followup"], Kind::Update, "Update: what is new"),
     field("Note", &["note", "notes"], Kind::Note, "Note: what the timeline should keep"),
@@ -161,7 +163,6 @@ pub(super) static FIELDS: &[Field] = &[
     later("Risk", &["risk"]),
     later("Object", &["object"]),
     later("Decision", &["decision"]),
-    later("Page", &["page"]),
     later("Later", &["later"]),
     // Customers' words: what follows is text, and must not be read as fields.
     Field { reach: Reach::End, ..later("Statement", &["statement"]) },
