@@ -3,6 +3,8 @@
 //! Read them as their recipients would. `FIREBELL_REWRITE=1 cargo test --test letters` writes them
 //! anew; `FIREBELL_HTML=DIR` also writes the HTML parts there, to be looked at.
 
+#[path = "sample/hostile.rs"]
+mod hostile;
 mod sample;
 
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ use firebell::incident::decision::{
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::page::{Page, Standing, Wanted};
 use firebell::incident::state::Climb;
+use firebell::incident::task::{Ended, Ending};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
 use firebell::mail::OwnAddress;
@@ -25,11 +28,11 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held, render_mailing,
-    render_on_call, render_reminders, render_review, render_stuck, render_unread, render_unread_mailbox,
-    render_unreadable, render_waits_no_more,
+    Damaged, HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held,
+    render_mailing, render_on_call, render_reminders, render_review, render_stuck, render_unread,
+    render_unread_mailbox, render_unreadable, render_waits_no_more,
 };
-use sample::{address, at, commanded, declared, person, policy, resolved, timeline};
+use sample::{address, at, commanded, declared, person, policy, resolved, task, timeline};
 
 fn said(says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
     said_to("alice@example.org", says, incident, now)
@@ -156,6 +159,12 @@ fn duties() -> Vec<(&'static str, Letter)> {
         by: person("Alice Ng"),
         remark: Some("database".to_owned()),
     };
+    let declined = Says::TaskNews {
+        seq: 8,
+        by: person("Carol Diaz"),
+        became: "is declined".to_owned(),
+        words: "I have no access to the queue.".to_owned(),
+    };
     let undelivered = |fate, reason: &str| Says::Undeliverable {
         to: address("carol@example.org"),
         purpose: Purpose::RoleOffer,
@@ -179,6 +188,8 @@ fn duties() -> Vec<(&'static str, Letter)> {
         ("page-again", said_to("carol@example.org", paged(false, true), &commanded(), at(13, 50))),
         ("page-unanswered", said(Says::PageUnanswered { page: rung() }, &commanded(), at(13, 30))),
         ("command-wanted", said(wanted, &commanded(), at(13, 45))),
+        ("task", said_to("bob@example.org", Says::Task { seq: 7 }, &tasked(), at(13, 40))),
+        ("task-declined", said(declined, &tasked(), at(13, 45))),
         ("undeliverable", said(refused, &commanded(), at(13, 9))),
         ("undeliverable-late", said(late, &commanded(), at(13, 9))),
         ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
@@ -208,6 +219,21 @@ fn rung() -> Page {
     }
 }
 
+/// Two tasks, one of which nobody has any more.
+fn tasked() -> Incident {
+    let mut declined = task(8, person("Carol Diaz"), "restart the queue of card payments");
+    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45) });
+    let open = task(7, person("Bob Okafor"), "check the lag of the replica");
+    Incident { tasks: vec![open, declined], ..commanded() }
+}
+
+fn task_owed(escalated: bool) -> Reminder {
+    let what = "check the lag of the replica".to_owned();
+    let owed_by = person("Bob Okafor");
+    let owed = Owed::Task { seq: 7, what, due_at: at(13, 50) };
+    Reminder { owed_by, ..reminder(owed, Some(at(13, 50)), escalated) }
+}
+
 fn reminders() -> Vec<(&'static str, Letter)> {
     let remind = |reminder, incident: &Incident, now| said(Says::Reminder(reminder), incident, now);
     let missing = |fields| reminder(Owed::Missing { fields }, None, false);
@@ -233,6 +259,8 @@ fn reminders() -> Vec<(&'static str, Letter)> {
         ("reminder-handover-escalated", remind(long(Urge::Asked, true), &commanded(), at(14, 40))),
         ("reminder-rest", remind(rest(false), &commanded(), at(14, 40))),
         ("reminder-rest-escalated", remind(rest(true), &commanded(), at(14, 40))),
+        ("reminder-task", remind(task_owed(false), &tasked(), at(13, 50))),
+        ("reminder-task-escalated", remind(task_owed(true), &tasked(), at(13, 55))),
         ("reminder-missing", remind(missing(fields), &assumed, at(13, 10))),
         (
             "reminder-postmortem-owner",
@@ -329,8 +357,8 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
                 at(13, 40),
             ),
         ),
-        ("operator-damaged", render_damaged(&policy(), "INC-42", at(13, 40))),
-        ("operator-damaged-mail", render_damaged(&policy(), "mail 9 of the outbox", at(13, 40))),
+        ("operator-damaged", render_damaged(&policy(), Damaged::Incident(42), at(13, 40))),
+        ("operator-damaged-mail", render_damaged(&policy(), Damaged::Mail(9), at(13, 40))),
     ]
 }
 
@@ -588,118 +616,4 @@ fn each_incident_of_a_consolidated_mail_has_a_mark_of_its_own() {
         let filled = fill_mark(&octets, &mark, "abcdefghijklmnop");
         assert!(!String::from_utf8(filled).unwrap().contains(&mark));
     }
-}
-
-#[test]
-fn hostile_words_in_every_field_stay_words() {
-    let evil =
-        format!("a\r\nBcc: x@y.example\0 \u{202e}`b` <img src=x> {TOKEN_MARK} {}", "é".repeat(3_000));
-    let mallory = firebell::incident::state::Person { name: evil.clone(), ..person("Mallory M") };
-    let mut incident = Incident {
-        title: evil.clone(),
-        thread_title: evil.clone(),
-        summary: Some(evil.clone()),
-        impact: Some(evil.clone()),
-        outcome: Some(evil.clone()),
-        reporter: mallory.clone(),
-        services: vec![evil.clone()],
-        links: vec![evil.clone()],
-        ..resolved()
-    };
-    incident.coordination.bridge = Some(evil.clone());
-    for held in &mut incident.roles {
-        held.person = mallory.clone();
-        held.remark = Some(evil.clone());
-    }
-    if let Some(postmortem) = &mut incident.postmortem {
-        postmortem.owner = mallory.clone();
-        postmortem.sections.insert("Actions".to_owned(), evil.clone());
-    }
-    for says in hostile_says(&evil, &mallory) {
-        let letter = said(says, &incident, at(16, 0));
-        let name = format!("{:?}", letter.purpose);
-        assert!(
-            letter.subject.chars().count() < 200 && !letter.subject.contains(['\r', '\n', '\0']),
-            "{name}"
-        );
-        assert!(letter.display_name.is_ascii(), "{name}: {}", letter.display_name);
-        assert!(
-            !letter.text.contains(['\r', '\0', '\u{202e}']) && !letter.text.contains(TOKEN_MARK),
-            "{name}"
-        );
-        // A page is one line, and a line to send instead is not broken.
-        let is_long = is_page(&letter) || letter.purpose == Purpose::Receipt;
-        assert!(is_long || letter.text.lines().all(|line| line.chars().count() <= 72), "{name}");
-        assert!(letter.html.is_ascii() && letter.html.len() < 80_000, "{name} {}", letter.html.len());
-        assert!(!letter.html.contains("<img"), "{name}");
-        for mark in letter.html.match_indices(TOKEN_MARK) {
-            let before = letter.html.get(..mark.0).unwrap_or_default();
-            assert!(before.ends_with("mailto:incidents+42."), "{name}: a mark that is not in a link");
-        }
-    }
-}
-
-fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<Says> {
-    let text = || evil.to_owned();
-    let by = || mallory.clone();
-    let refused = Outcome::Refused { why: text(), instead: Some(text()) };
-    let owed = |owed| Reminder { owed_by: by(), ..reminder(owed, Some(at(15, 0)), true) };
-    vec![
-        Says::Declaration,
-        Says::FollowUp {
-            by: Some(by()),
-            changes: vec![Change::Cancelled { why: text() }, Change::Reopened { why: text() }],
-            text: text(),
-            update_overdue: false,
-        },
-        Says::Resolution { by: by(), text: text() },
-        Says::Note { seq: 1, by: by(), text: text(), attachments: vec![text()] },
-        Says::Page,
-        Says::TakeCommand {
-            asked: vec![by()],
-            by: OfferedBy::Commander(by()),
-            answer_by: None,
-            then: text(),
-        },
-        Says::RoleOffer { role: Role::Expert, by: by(), remark: Some(text()) },
-        Says::PageResponder {
-            wanted: vec![Wanted::Service(text()), Wanted::Person(by())],
-            by: Some(by()),
-            before: vec![by()],
-            to_pager: false,
-            again: false,
-        },
-        Says::PageResponder {
-            wanted: vec![Wanted::Service(text())],
-            by: None,
-            before: Vec::new(),
-            to_pager: true,
-            again: false,
-        },
-        Says::PageUnanswered {
-            page: Page { wanted: Wanted::Person(by()), by: Some(by()), asked: vec![by()], ..rung() },
-        },
-        Says::CommandWanted { by: by() },
-        Says::Reminder(owed(Owed::Handover { since: at(13, 0), urge: Urge::Asked })),
-        Says::Reminder(owed(Owed::Rest { people: vec![(by(), at(13, 0))] })),
-        Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
-        Says::Reminder(owed(Owed::PostmortemOwner)),
-        Says::Reminder(owed(Owed::Postmortem { due_at: None })),
-        Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },
-        Says::Confirmation { lines: vec![text()] },
-        Says::Status,
-        Says::Guide,
-        Says::PostmortemSkeleton,
-        Says::PostmortemGaps {
-            missing: vec![text()],
-            wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
-        },
-        Says::PostmortemPublished,
-        Says::Undeliverable {
-            to: address("mallory@example.org"),
-            purpose: Purpose::Note,
-            fate: Fate::Refused,
-            reason: text(),
-        },
-    ]
 }

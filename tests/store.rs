@@ -117,6 +117,8 @@ fn incident(number: i64) -> Incident {
         services: vec!["payments".into()],
         links: vec![],
         coordination: Coordination::default(),
+        tasks: Vec::new(),
+        parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         untold: Vec::new(),

@@ -80,7 +80,7 @@ struct RowShown {
     subject: String,
     message_id: String,
     created_at: String,
-    due_at: String,
+    due_at: Option<String>,
     accepted_at: Option<String>,
     attempts: i64,
     last_answer: String,
@@ -175,7 +175,7 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
     let mut text = String::new();
     for row in rows {
         let (id, state, to) = (row.id, row.state.name(), &row.recipient);
-        let due = zone.format_full(row.due_at);
+        let due = row.due_at.map_or("never".to_owned(), |at| zone.format_full(at));
         let _ = writeln!(text, "{id}  {state}  {to}  {}", row.subject);
         let tries = row.attempts;
         let answer = if row.last_answer.is_empty() { "" } else { ": " };
@@ -224,7 +224,7 @@ fn shown(row: &OutboxRow) -> RowShown {
         subject: row.subject.clone(),
         message_id: row.message_id.clone(),
         created_at: rfc3339(row.created_at),
-        due_at: rfc3339(row.due_at),
+        due_at: row.due_at.map(rfc3339),
         accepted_at: row.accepted_at.map(rfc3339),
         attempts: row.attempts,
         last_answer: row.last_answer.clone(),

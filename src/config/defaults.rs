@@ -138,6 +138,14 @@ pub(super) const PAGING: PagingPolicy =
 /// Nobody concentrates for longer without a break.
 pub(super) const REST_AFTER: TimeDelta = TimeDelta::minutes(90);
 
+/// What one person does before they report, unless somebody says otherwise.
+pub(super) const TASK_WITHIN: TimeDelta = TimeDelta::minutes(10);
+
+/// The end of a task: its owner and the commander, then the deputy.
+pub(super) fn task_ladder() -> Ladder {
+    Ladder { rungs: vec![at(0, &[Party::Owner, Party::Commander]), at(5, &[Party::Deputy])], then: None }
+}
+
 /// Naming an owner of the postmortem: when due, each business morning of a week, then leadership.
 pub(super) fn owner_ladder() -> Ladder {
     use Party::{Commander, Leadership};

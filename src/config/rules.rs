@@ -32,7 +32,8 @@ pub(super) fn read_policy<'t>(
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
-        let keys = ["update", "update_minor", "missing", "handover", "postmortem_owner", "postmortem"];
+        let keys =
+            ["update", "update_minor", "task", "missing", "handover", "postmortem_owner", "postmortem"];
         source.check_keys(table, "[ladder]", &keys);
     }
     let ladder = |source: &mut Source<'t>, key: &str, usual: Ladder| match ladders {
@@ -41,22 +42,25 @@ pub(super) fn read_policy<'t>(
     };
     let update_ladder = ladder(source, "update", defaults::update_ladder());
     let update_ladder_minor = ladder(source, "update_minor", defaults::update_ladder_minor());
+    let task_ladder = ladder(source, "task", defaults::task_ladder());
     let missing_ladder = ladder(source, "missing", defaults::missing_ladder());
     let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
-    let (default_severity, bridge, chat) = read_defaults(source, top);
+    let unsaid = read_defaults(source, top);
     Policy {
         authserv_ids: Vec::new(),
         name: name.unwrap_or_else(|| "Incidents".to_owned()),
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
-        default_severity,
+        default_severity: unsaid.severity,
         severities,
-        bridge,
-        chat,
+        bridge: unsaid.bridge,
+        chat: unsaid.chat,
         update_ladder,
         update_ladder_minor,
+        task_within: unsaid.task_within,
+        task_ladder,
         missing_ladder,
         handover_ladder,
         rest_after: source.parsed(top, "rest_after", read_positive).unwrap_or(defaults::REST_AFTER),
@@ -119,15 +123,27 @@ fn read_severity(text: &str) -> Result<Severity, String> {
     Severity::read(text).ok_or_else(|| format!("`{text}` is no severity; write one of SEV-1 to SEV-5"))
 }
 
-fn read_defaults<'t>(
-    source: &mut Source<'t>,
-    top: Table<'t>,
-) -> (Severity, Option<String>, Option<String>) {
-    let Some(table) = source.table(top, "defaults") else { return (Severity::Sev2, None, None) };
-    source.check_keys(table, "[defaults]", &["severity", "bridge", "chat"]);
-    let severity = source.parsed(table, "severity", read_severity).unwrap_or(Severity::Sev2);
+/// What holds where a report or a line does not say it.
+struct Unsaid {
+    severity: Severity,
+    bridge: Option<String>,
+    chat: Option<String>,
+    task_within: TimeDelta,
+}
+
+fn read_defaults<'t>(source: &mut Source<'t>, top: Table<'t>) -> Unsaid {
+    let usual = Unsaid {
+        severity: Severity::Sev2,
+        bridge: None,
+        chat: None,
+        task_within: defaults::TASK_WITHIN,
+    };
+    let Some(table) = source.table(top, "defaults") else { return usual };
+    source.check_keys(table, "[defaults]", &["severity", "bridge", "chat", "task"]);
+    let severity = source.parsed(table, "severity", read_severity).unwrap_or(usual.severity);
+    let task_within = source.parsed(table, "task", read_positive).unwrap_or(usual.task_within);
     let mut text = |key| source.string(table, key).map(|text| text.value.into_owned());
-    (severity, text("bridge"), text("chat"))
+    Unsaid { severity, bridge: text("bridge"), chat: text("chat"), task_within }
 }
 
 fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> [SeverityPolicy; 5] {

@@ -132,7 +132,7 @@ impl Batch {
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
-            Work::Damaged(what) => self.tell_damaged(what).await.map(|()| true),
+            Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,

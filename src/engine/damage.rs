@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::batch::Batch;
 use crate::mail::Address;
-use crate::render::{self, Unreadable};
+use crate::render::{self, Damaged, Unreadable};
 use crate::store::StoreError;
 use crate::store::rows::InboundState;
 
@@ -49,11 +49,11 @@ impl Batch {
     pub(super) async fn set_incident_aside(&mut self, number: i64) -> Result<(), StoreError> {
         error!(incident = number, "the stored incident {number} cannot be read");
         self.write.replace_deadlines(number, &[]).await?;
-        self.tell_damaged(&format!("INC-{number}")).await
+        self.tell_damaged(Damaged::Incident(number)).await
     }
 
     /// Tells the caretaker, once a day, of something stored that cannot be read.
-    pub(super) async fn tell_damaged(&mut self, what: &str) -> Result<(), StoreError> {
+    pub(super) async fn tell_damaged(&mut self, what: Damaged) -> Result<(), StoreError> {
         if self.write.count_use_of_day(&format!("damaged:{what}"), self.now).await? > 1 {
             return Ok(());
         }

@@ -29,6 +29,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::CommandWanted
         | Purpose::ReminderHandover
         | Purpose::ReminderRest
+        | Purpose::Task(_)
+        | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,
@@ -46,39 +48,109 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
+    use Purpose::*;
+
     use super::*;
 
+    const ALL: [Purpose; 32] = [
+        Declaration,
+        FollowUp,
+        Resolution,
+        Note,
+        Page,
+        TakeCommand,
+        RoleOffer,
+        PageResponder,
+        PageLetter,
+        PageUnanswered,
+        CommandWanted,
+        Task(1),
+        ReminderTask(1),
+        ReminderUpdate,
+        ReminderHandover,
+        ReminderRest,
+        ReminderMissing,
+        ReminderPostmortemOwner,
+        ReminderPostmortem,
+        Reminders,
+        Receipt,
+        Confirmation,
+        Held,
+        Status,
+        Guide,
+        PostmortemSkeleton,
+        PostmortemGaps,
+        PostmortemPublished,
+        Undeliverable,
+        Digest,
+        Operator,
+        Stuck,
+    ];
+
     #[test]
-    fn each_kind_of_mail_has_an_end_of_its_own() {
-        use Purpose::*;
-        let hours = |purpose| useful_within(purpose).num_hours();
-        for purpose in [Page, PageResponder] {
-            assert_eq!(useful_within(purpose), TimeDelta::minutes(15), "{purpose:?}");
+    fn a_page_is_for_a_quarter_of_an_hour_and_nothing_else_ends_with_the_night() {
+        for purpose in ALL {
+            let is_page = matches!(purpose, Page | PageResponder);
+            assert_eq!(useful_within(purpose) == TimeDelta::minutes(15), is_page, "{purpose:?}");
+            assert!(is_page || useful_within(purpose) >= TimeDelta::hours(24), "{purpose:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_tried_for_longer_than_mail_is_anywhere() {
+        for purpose in ALL {
+            assert!(useful_within(purpose) <= TimeDelta::days(5), "{purpose:?}");
+        }
+    }
+
+    /// Otherwise nothing would tell its reader between the two.
+    #[test]
+    fn what_is_said_again_lasts_until_then() {
+        let weekend = TimeDelta::days(3);
+        for (purpose, again_after) in [
+            // Daily at the slowest, as are both of the operator.
+            (ReminderUpdate, TimeDelta::days(1)),
+            (ReminderMissing, TimeDelta::days(1)),
+            (Operator, TimeDelta::days(1)),
+            (Stuck, TimeDelta::days(1)),
+            // Each business morning.
+            (ReminderPostmortemOwner, weekend),
+            (ReminderPostmortem, weekend),
+            // Two business days at SEV-4.
+            (FollowUp, weekend + TimeDelta::days(1)),
+        ] {
+            assert!(useful_within(purpose) >= again_after, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_for_something_now_does_not_come_days_later() {
         for purpose in [
-            TakeCommand,
-            RoleOffer,
+            Page,
+            PageResponder,
             PageLetter,
             PageUnanswered,
             CommandWanted,
             ReminderHandover,
             ReminderRest,
+            TakeCommand,
+            RoleOffer,
+            Task(1),
+            ReminderTask(1),
             ReminderUpdate,
             ReminderMissing,
             Reminders,
-            Operator,
             Stuck,
         ] {
-            assert_eq!(hours(purpose), 24, "{purpose:?}");
+            assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");
         }
-        for purpose in [Declaration, Note, Status] {
-            assert_eq!(hours(purpose), 48, "{purpose:?}");
-        }
+    }
+
+    /// Nothing else brings its words: no later mail and no reminder.
+    #[test]
+    fn what_is_said_once_lasts_as_long_as_mail_can() {
         for purpose in [
-            FollowUp,
             Resolution,
-            ReminderPostmortemOwner,
-            ReminderPostmortem,
             Receipt,
             Confirmation,
             Held,
@@ -87,9 +159,8 @@ mod tests {
             PostmortemGaps,
             PostmortemPublished,
             Undeliverable,
-            Digest,
         ] {
-            assert_eq!(hours(purpose), 120, "{purpose:?}");
+            assert_eq!(useful_within(purpose), TimeDelta::days(5), "{purpose:?}");
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
 use crate::meters::Meters;
+use crate::render::Damaged;
 use crate::store::rows::Undelivered;
 use crate::store::{Store, StoreError};
 use batch::Batch;
@@ -295,7 +296,7 @@ impl Engine {
     /// The store's.
     pub async fn watch_outbox(&self) -> Result<(), StoreError> {
         for id in self.store.load_damaged_outbox(DAMAGED_AT_ONCE).await? {
-            self.perform(Work::Damaged(format!("mail {id} of the outbox"))).await?;
+            self.perform(Work::Damaged(Damaged::Mail(id))).await?;
         }
         let Some((since, count)) = self.stuck_mail().await? else {
             if self.store.settle_stuck().await? > 0 {
@@ -372,7 +373,7 @@ enum Work {
         period_at: DateTime<Utc>,
     },
     /// Something stored that cannot be read.
-    Damaged(String),
+    Damaged(Damaged),
     /// Mail does not move.
     Stuck {
         since: DateTime<Utc>,

@@ -160,6 +160,7 @@ fn is_reminder(purpose: Purpose) -> bool {
             | Purpose::ReminderMissing
             | Purpose::ReminderHandover
             | Purpose::ReminderRest
+            | Purpose::ReminderTask(_)
             | Purpose::ReminderPostmortemOwner
             | Purpose::ReminderPostmortem
             | Purpose::Reminders
@@ -184,6 +185,16 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
     let missing = |incident: &Incident| !missing_fields(incident, policy).is_empty();
     if (before.phase.is_active() && !active) || (missing(before) && !missing(after)) {
         purposes.push(Purpose::ReminderMissing);
+    }
+    for task in before.open_tasks() {
+        let same = after.task(task.seq).filter(|now| now.is_open() && now.owner == task.owner && active);
+        match same {
+            None => purposes.extend([Purpose::Task(task.seq), Purpose::ReminderTask(task.seq)]),
+            Some(now) if task.is_chased() && !now.is_chased() => {
+                purposes.push(Purpose::ReminderTask(task.seq));
+            }
+            Some(_) => {}
+        }
     }
     let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
     if owed(before) && !owed(after) {

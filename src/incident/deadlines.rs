@@ -5,13 +5,14 @@
 //! Start with [`obligations`], what is owed, and [`deadlines`], when the server must wake up for it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use super::decision::Urge;
+use super::numbered::kinds;
 use super::page::{Page, Standing};
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
 use super::state::{Climb, Command, Incident, Person, Postmortem};
+use super::task::Task;
 
 /// How late a reminder may go out before the rungs behind it move with it: whoever comes next on
 /// the ladder is counted from the instant at which the one before was told.
@@ -23,52 +24,25 @@ pub const COMMAND_REPEATS_AT_MOST: u32 = 12;
 /// Nobody is asked to hand over who has offered command so recently.
 const OFFER_STANDS: TimeDelta = TimeDelta::minutes(15);
 
-/// What a deadline is about. An incident has at most one of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeadlineKind {
-    TakeCommand,
-    /// Somebody who is wanted beside the commander has not answered.
-    Page,
-    MissingFields,
-    Update,
-    /// Somebody has commanded for long.
-    Handover,
-    /// A responder has worked on it for long.
-    Rest,
-    PostmortemOwner,
-    Postmortem,
-    /// Nobody owes it: the incident closes by itself.
-    Close,
-}
-
-impl DeadlineKind {
-    /// Every kind, in the order in which simultaneous ones are handled.
-    pub const ALL: [Self; 9] = [
-        Self::TakeCommand,
-        Self::Page,
-        Self::MissingFields,
-        Self::Update,
-        Self::Handover,
-        Self::Rest,
-        Self::PostmortemOwner,
-        Self::Postmortem,
-        Self::Close,
-    ];
-
-    /// `take-command`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TakeCommand => "take-command",
-            Self::Page => "page",
-            Self::MissingFields => "missing-fields",
-            Self::Update => "update",
-            Self::Handover => "handover",
-            Self::Rest => "rest",
-            Self::PostmortemOwner => "postmortem-owner",
-            Self::Postmortem => "postmortem",
-            Self::Close => "close",
-        }
+kinds! {
+    /// What a deadline is about. An incident has at most one of each.
+    pub enum DeadlineKind {
+        TakeCommand = "take-command",
+        /// Somebody who is wanted beside the commander has not answered.
+        Page = "page",
+        MissingFields = "missing-fields",
+        Update = "update",
+        /// Somebody has commanded for long.
+        Handover = "handover",
+        /// A responder has worked on it for long.
+        Rest = "rest",
+        PostmortemOwner = "postmortem-owner",
+        Postmortem = "postmortem",
+        /// Nobody owes it: the incident closes by itself.
+        Close = "close",
+        ;
+        /// The time of a task is up.
+        Task = "task",
     }
 }
 
@@ -120,6 +94,7 @@ pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     ]
     .into_iter()
     .flatten()
+    .chain(tasks_owed(incident, policy))
     .collect()
 }
 
@@ -249,6 +224,17 @@ fn update_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     })
 }
 
+fn tasks_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
+    let owed = |task: &Task| Obligation {
+        kind: DeadlineKind::Task(task.seq),
+        owed_by: vec![task.owner.clone()],
+        due_at: Some(task.due_at),
+        stage: task.climb.done,
+        wake_at: task_climbing(task, policy).next_at(),
+    };
+    incident.open_tasks().filter(|_| incident.phase.is_active()).map(owed).collect()
+}
+
 fn postmortem_owner_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
     let postmortem = incident.postmortem.as_ref()?;
     let chased = !postmortem.owner_named && postmortem.is_owed() && postmortem.due_at.is_some();
@@ -374,6 +360,11 @@ pub fn update_climbing<'a>(
     let ladder = update_ladder(incident, policy);
     let since = incident.updates.counted_from.unwrap_or(due_at);
     Climbing::new(ladder, incident.updates.climb, since, due_at, policy)
+}
+
+/// The ladder of a task.
+pub fn task_climbing<'a>(task: &Task, policy: &'a Policy) -> Climbing<'a> {
+    Climbing::new(&policy.task_ladder, task.climb, task.given_at, task.due_at, policy)
 }
 
 /// The ladder that chases the naming of an owner.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Fate, LineResult, Source};
+use super::numbered::kinds;
 use super::page::{Page, Wanted};
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
@@ -131,45 +132,50 @@ impl Recipient {
     }
 }
 
-/// What a mail is for: stored with it, and told by it when somebody answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    Declaration,
-    FollowUp,
-    Resolution,
-    Note,
-    Page,
-    TakeCommand,
-    RoleOffer,
-    /// One line to the pager of somebody who is wanted beside the commander.
-    PageResponder,
-    /// The same to their mailbox, with what they need to know.
-    PageLetter,
-    /// Nobody answers a page.
-    PageUnanswered,
-    /// Somebody who may command asks the commander for it.
-    CommandWanted,
-    ReminderUpdate,
-    ReminderHandover,
-    ReminderRest,
-    ReminderMissing,
-    ReminderPostmortemOwner,
-    ReminderPostmortem,
-    Reminders,
-    Receipt,
-    Confirmation,
-    Held,
-    Status,
-    Guide,
-    PostmortemSkeleton,
-    PostmortemGaps,
-    PostmortemPublished,
-    Undeliverable,
-    Digest,
-    Operator,
-    /// Mail does not move: to the operator, and of no use once it moves.
-    Stuck,
+kinds! {
+    /// What a mail is for: stored with it, and told by it when somebody answers.
+    pub enum Purpose {
+        Declaration = "declaration",
+        FollowUp = "follow-up",
+        Resolution = "resolution",
+        Note = "note",
+        Page = "page",
+        TakeCommand = "take-command",
+        RoleOffer = "role-offer",
+        /// One line to the pager of somebody who is wanted beside the commander.
+        PageResponder = "page-responder",
+        /// The same to their mailbox, with what they need to know.
+        PageLetter = "page-letter",
+        /// Nobody answers a page.
+        PageUnanswered = "page-unanswered",
+        /// Somebody who may command asks the commander for it.
+        CommandWanted = "command-wanted",
+        ReminderUpdate = "reminder-update",
+        ReminderHandover = "reminder-handover",
+        ReminderRest = "reminder-rest",
+        ReminderMissing = "reminder-missing",
+        ReminderPostmortemOwner = "reminder-postmortem-owner",
+        ReminderPostmortem = "reminder-postmortem",
+        Reminders = "reminders",
+        Receipt = "receipt",
+        Confirmation = "confirmation",
+        Held = "held",
+        Status = "status",
+        Guide = "guide",
+        PostmortemSkeleton = "postmortem-skeleton",
+        PostmortemGaps = "postmortem-gaps",
+        PostmortemPublished = "postmortem-published",
+        Undeliverable = "undeliverable",
+        Digest = "digest",
+        Operator = "operator",
+        /// Mail does not move: to the operator, and of no use once it moves.
+        Stuck = "stuck",
+        ;
+        /// "Will you do this by then?"
+        Task = "task",
+        /// "Is it done, or how long?"
+        ReminderTask = "reminder-task",
+    }
 }
 
 impl Purpose {
@@ -245,6 +251,18 @@ pub enum Says {
         by: Person,
         remark: Option<String>,
     },
+    /// "Will you do this by then?"
+    Task {
+        seq: i64,
+    },
+    /// What became of a task, for whoever gave it and whoever commands.
+    TaskNews {
+        seq: i64,
+        by: Person,
+        /// `is done`, `takes until …`.
+        became: String,
+        words: String,
+    },
     /// Something is owed.
     Reminder(Reminder),
     /// What became of each line, because something was not done.
@@ -280,7 +298,8 @@ impl Says {
             Self::Declaration => Purpose::Declaration,
             Self::FollowUp { .. } => Purpose::FollowUp,
             Self::Resolution { .. } => Purpose::Resolution,
-            Self::Note { .. } | Self::Notice { .. } => Purpose::Note,
+            Self::Note { .. } | Self::Notice { .. } | Self::TaskNews { .. } => Purpose::Note,
+            Self::Task { seq } => Purpose::Task(*seq),
             Self::Page => Purpose::Page,
             Self::PageResponder { to_pager: true, .. } => Purpose::PageResponder,
             Self::PageResponder { .. } => Purpose::PageLetter,
@@ -375,6 +394,11 @@ pub enum Owed {
     Rest {
         people: Vec<(Person, DateTime<Utc>)>,
     },
+    Task {
+        seq: i64,
+        what: String,
+        due_at: DateTime<Utc>,
+    },
     PostmortemOwner,
     Postmortem {
         due_at: Option<DateTime<Utc>>,
@@ -397,6 +421,7 @@ impl Owed {
             Self::Missing { .. } => Purpose::ReminderMissing,
             Self::Handover { .. } => Purpose::ReminderHandover,
             Self::Rest { .. } => Purpose::ReminderRest,
+            Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,
         }

@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod decide;
 pub mod decision;
 pub mod event;
+pub mod numbered;
 pub mod page;
 pub mod permission;
 pub mod phase;
@@ -15,6 +16,7 @@ pub mod policy;
 pub mod role;
 pub mod severity;
 pub mod state;
+pub mod task;
 pub mod waiting;
 
 pub use decision::{Decision, Entry, Mailing, NewEntry, Says};

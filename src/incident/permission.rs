@@ -25,6 +25,8 @@ pub enum Right {
     CommanderOrReporter,
     /// Who wrote the entry, the scribe, commander or deputy.
     AuthorOrScribe,
+    /// Whoever owns the task with this number, commander or deputy.
+    TaskOwner(i64),
     /// The postmortem's owner.
     PostmortemOwner,
     /// The postmortem's owner, commander or deputy.
@@ -41,6 +43,8 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Role { .. }
         | Command::Release(_)
         | Command::NewToken(_)
+        | Command::Task { .. }
+        | Command::Reassign { .. }
         | Command::Resolved(_)
         | Command::Reopen(_)
         | Command::Cancel(_)
@@ -61,15 +65,23 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Page(_)
         | Command::Section { .. } => Right::Responder,
         Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
-        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) => Right::Known,
+        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) | Command::Later(_) => {
+            Right::Known
+        }
+        Command::Done { seq, .. } | Command::MoreTime { seq, .. } | Command::Decline { seq, .. } => {
+            seq.map_or(Right::Responder, Right::TaskOwner)
+        }
         Command::Correct { .. } => Right::AuthorOrScribe,
         Command::Submit => Right::PostmortemOwner,
         Command::Publish => Right::PostmortemOwnerOrCommander,
         // Those of the rotation decide it, and no incident.
         Command::Override(_) => Right::Anybody,
-        Command::Ack | Command::Confirm | Command::Status | Command::Help | Command::Unavailable(_) => {
-            Right::Anybody
-        }
+        Command::Ack
+        | Command::TakeOn(_)
+        | Command::Confirm
+        | Command::Status
+        | Command::Help
+        | Command::Unavailable(_) => Right::Anybody,
     }
 }
 
@@ -133,6 +145,11 @@ pub fn check(
             commanding || incident.reporter.address == *address || (nobody_commands && known)
         }
         Right::AuthorOrScribe => wrote || commanding || has(Role::Scribe) || (nobody_commands && known),
+        Right::TaskOwner(seq) => {
+            commanding
+                || incident.task(seq).is_some_and(|task| task.owner.address == *address)
+                || (nobody_commands && known)
+        }
         Right::PostmortemOwner => owns,
         Right::PostmortemOwnerOrCommander => owns || commanding,
     };
@@ -163,6 +180,10 @@ fn who_can(right: Right, incident: &Incident) -> String {
             None => format!("{commander}{} can", deputy(incident)),
         },
         Right::AuthorOrScribe => format!("whoever wrote the entry, the scribe or {commander} can"),
+        Right::TaskOwner(seq) => match incident.task(seq) {
+            Some(task) => format!("{}, whose task #{seq} is, or {commander} can", task.owner.shown()),
+            None => format!("{commander}{} can", deputy(incident)),
+        },
         Right::PostmortemOwner => format!("{owner} can"),
         Right::PostmortemOwnerOrCommander => format!("{owner} or {commander} can"),
     }

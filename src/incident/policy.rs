@@ -31,6 +31,10 @@ pub struct Policy {
     pub update_ladder: Ladder,
     /// The same for SEV-4 and SEV-5.
     pub update_ladder_minor: Ladder,
+    /// How long a task takes where nobody said.
+    pub task_within: TimeDelta,
+    /// When a task's time is up.
+    pub task_ladder: Ladder,
     /// When missing fields are asked for, after the declaration.
     pub missing_ladder: Ladder,
     /// When the commander of a SEV-1 or SEV-2 is asked to hand over, from taking command.

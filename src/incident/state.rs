@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Change;
 use super::page::Page;
+use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
 use crate::mail::command::Line;
@@ -53,6 +54,12 @@ pub struct Incident {
     pub services: Vec<String>,
     pub links: Vec<String>,
     pub coordination: Coordination,
+    /// Ended ones included, in the order in which they were given.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// Questions that wait until it is over.
+    #[serde(default)]
+    pub parked: Vec<Parked>,
     pub customers_affected: Option<bool>,
     /// Official updates.
     pub updates: Updates,

@@ -44,6 +44,15 @@ pub fn reminder_now(
             }
             (Owed::Rest { people }, to, None)
         }
+        Purpose::ReminderTask(seq) => {
+            let task = incident.task(seq).filter(|task| task.is_chased())?;
+            if !incident.phase.is_active() {
+                return None;
+            }
+            let due_at = task.due_at;
+            let owed = Owed::Task { seq, what: task.what.clone(), due_at };
+            (owed, &task.owner, Some(due_at))
+        }
         Purpose::ReminderPostmortemOwner | Purpose::ReminderPostmortem => {
             let postmortem = incident.postmortem.as_ref().filter(|postmortem| postmortem.is_owed())?;
             if incident.phase != Phase::Resolved {

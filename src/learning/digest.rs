@@ -245,6 +245,8 @@ mod tests {
             services: Vec::new(),
             links: Vec::new(),
             coordination: Coordination::default(),
+            tasks: Vec::new(),
+            parked: Vec::new(),
             customers_affected: None,
             updates: Updates::default(),
             untold: Vec::new(),

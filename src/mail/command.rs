@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::incident::{Phase, Role, Severity};
 
+mod courtesies;
 mod cover;
 mod fields;
 mod reading;
+mod sentences;
 mod subject;
 mod text;
 mod times;
@@ -90,6 +92,35 @@ pub enum Command {
     Confirm,
     Status,
     Help,
+    /// `Task: bob check replica lag by 10m`: whom and what, as typed, and by when.
+    Task {
+        text: String,
+        within: Option<Promise>,
+    },
+    /// `ack #3`.
+    TakeOn(i64),
+    /// `Reassign #3: carol`.
+    Reassign {
+        seq: Option<i64>,
+        person: String,
+    },
+    /// `Done #3`, `done`: the task of the mail that is answered where no number stands there.
+    Done {
+        seq: Option<i64>,
+        result: String,
+    },
+    /// `More time #3: 20m`.
+    MoreTime {
+        seq: Option<i64>,
+        by: Promise,
+    },
+    /// `Decline #3: why`.
+    Decline {
+        seq: Option<i64>,
+        why: String,
+    },
+    /// `Later: …`: what is asked again when the incident is over.
+    Later(String),
     /// A field of the design that this version cannot act on; its canonical name. Its line stays
     /// in the timeline, and its writer is told.
     Unavailable(String),

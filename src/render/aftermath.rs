@@ -58,12 +58,26 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     paper.heading("Filled in already");
     paper.facts(durations(context));
     paper.facts(people(context));
+    add_parked(&mut paper, context);
     add_timeline(&mut paper, context, timeline);
     paper.foot(
         "Blameless: write what people knew and why it made sense to them. Write \"the deploy\", not \
          who deployed.",
     );
     context.on_duty(Purpose::PostmortemSkeleton, subject, "postmortem", &paper)
+}
+
+/// What was asked while nobody had the time.
+fn add_parked(paper: &mut Paper, context: &Context<'_>) {
+    let parked = &context.incident.parked;
+    if parked.is_empty() {
+        return;
+    }
+    paper.heading("Asked during the incident, for later");
+    let asked = parked.iter().take(ENTRIES_MAX);
+    let lines = asked
+        .map(|parked| format!("{} (#{}, {})", one_line(&parked.text), parked.seq, shown(&parked.by)));
+    paper.items(&lines.collect::<Vec<_>>());
 }
 
 /// Only what is missing, and what could be worded better.

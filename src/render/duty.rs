@@ -7,6 +7,7 @@ use super::context::{Context, first_name, shown};
 use super::handover::brief;
 use super::news::{asked_full, asked_names};
 use super::paper::{Paper, fact, facts};
+use super::task::open_tasks;
 use super::wrap::{clipped, one_line};
 use crate::incident::decision::{OfferedBy, Purpose};
 use crate::incident::event::Fate;
@@ -65,6 +66,7 @@ fn for_commander(
         rows.push(facts("Involved", context.involved_lines()));
     }
     rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(open_tasks(context));
     rows.extend(context.times());
     paper.facts(rows);
     if takes_over {
@@ -261,6 +263,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::Page => "a page",
         Purpose::TakeCommand => "the question whether they take command",
         Purpose::RoleOffer => "the question whether they take a role",
+        Purpose::Task(_) => "a task",
+        Purpose::ReminderTask(_) => "the question whether a task is done",
         Purpose::ReminderUpdate => "the reminder that an update is due",
         Purpose::PageResponder => "a page",
         Purpose::PageLetter => "the letter with a page",

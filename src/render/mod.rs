@@ -18,6 +18,7 @@ mod quick;
 mod reminder;
 pub mod show;
 pub mod size;
+mod task;
 pub mod when;
 mod wrap;
 
@@ -28,7 +29,9 @@ pub use answer::{
     render_waits_no_more,
 };
 pub use digest::render_digest;
-pub use operator::{Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable};
+pub use operator::{
+    Damaged, Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable,
+};
 pub use reminder::render_reminders;
 
 use crate::incident::state::Person;
@@ -78,6 +81,14 @@ pub fn render_mailing(
             let asked = asked_for_role(context, mailing, *role).map(first_name);
             duty::render_role_offer(context, *role, by, remark.as_deref(), asked.as_deref())
         }
+        Says::Task { seq } => match incident.task(*seq) {
+            Some(task) => task::render_task(context, task),
+            None => news::render_status(context, timeline),
+        },
+        Says::TaskNews { seq, by, became, words } => match incident.task(*seq) {
+            Some(task) => task::render_news(context, task, by, became, words),
+            None => news::render_status(context, timeline),
+        },
         Says::Reminder(reminder) => reminder::render_reminder(context, reminder),
         Says::Receipt { results, hint } => answer::render_receipt(context, results, hint.as_deref()),
         Says::Confirmation { lines } => {

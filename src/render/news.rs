@@ -5,6 +5,7 @@
 
 use super::context::{Context, NOT_STATED, listed, shown};
 use super::paper::{Paper, fact, facts};
+use super::task::open_tasks;
 use super::when;
 use super::wrap::{clipped, one_line, own_sentence};
 use crate::incident::decision::{Change, Entry, Purpose};
@@ -108,6 +109,9 @@ pub fn render_follow_up(
         fact("Next update", context.next_update_line()),
         facts("Coordination", context.coordination_lines()),
     ]);
+    if let Some(open) = open_tasks(context) {
+        paper.facts(vec![open]);
+    }
     add_untold(&mut paper, context, words);
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
     let mut letter = context.in_thread(Purpose::FollowUp, &paper);
@@ -355,6 +359,7 @@ pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     rows.push(facts("Customer impact", context.impact_lines()));
     rows.extend(context.times());
     rows.push(fact("Next update", context.next_update_line()));
+    rows.extend(open_tasks(context));
     if incident.postmortem.is_some() || !incident.phase.is_active() {
         rows.push(facts("Afterwards", afterwards_lines(context)));
     }

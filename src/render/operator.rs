@@ -2,6 +2,8 @@
 //!
 //! Each says what to do at a shell, in commands that work as they are printed.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::answer::letter;
@@ -22,6 +24,24 @@ pub struct Unreadable<'a> {
     /// Its sender was asked to send it again.
     pub sender_told: bool,
     pub why: &'a str,
+}
+
+/// Something stored that cannot be read any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damaged {
+    /// By its number.
+    Incident(i64),
+    /// A mail to one recipient, by its number in the outbox.
+    Mail(i64),
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incident(number) => write!(formatter, "INC-{number}"),
+            Self::Mail(id) => write!(formatter, "mail {id} of the outbox"),
+        }
+    }
 }
 
 /// For the operator: a message was stored and could not be read.
@@ -76,14 +96,33 @@ pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: Date
 }
 
 /// For the operator: something stored cannot be read any more, and was taken out of the way.
-pub fn render_damaged(policy: &Policy, what: &str, now: DateTime<Utc>) -> Letter {
+pub fn render_damaged(policy: &Policy, what: Damaged, now: DateTime<Utc>) -> Letter {
     let subject = format!("{what} cannot be read");
     let mut paper = Paper::new(subject.clone(), one_line(&policy.name));
-    paper.prose(&format!(
-        "Please look at the database: what is stored of {what} is damaged, or was written by a newer \
-         Firebell. Everything else goes on without it. Until it is mended nobody is reminded of it, \
-         and nothing of it is sent.",
-    ));
+    match what {
+        Damaged::Incident(number) => paper
+            .prose(&format!(
+                "Please tell those who work on it: nobody is reminded of it, and nothing of it is sent, until \
+                 `firebell incident show INC-{number}` shows it again. What they write to it is kept, and \
+                 `firebell inbox list` names it. Everything else goes on.",
+            ))
+            .prose(
+                "What is stored of it is damaged, or was written by a newer Firebell. Compare \
+                 `firebell --version` on all machines, and start the newest on each. Where they are the same, \
+                 bring back a copy of the database, one of SQLite with `firebell restore FILE`; what came \
+                 since is not in it.",
+            ),
+        Damaged::Mail(id) => paper
+            .prose(&format!(
+                "Please look with `firebell outbox show {id}` whom it was for, and tell them yourself: it is \
+                 held back, and everything else is sent. Then type `firebell outbox cancel {id}`, and it is no \
+                 longer in the list.",
+            ))
+            .prose(&format!(
+                "What is stored of it is damaged, or was written by a newer Firebell. Where that one runs, \
+                 `firebell outbox retry {id}` sends it.",
+            )),
+    };
     paper.facts(vec![fact("Noticed", when::full(now, policy))]);
     letter(Purpose::Operator, "Firebell", &subject, &paper)
 }

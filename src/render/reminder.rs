@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use super::context::{Context, first_name, shown};
 use super::handover::{add_handover, add_rest, handover_headline, rest_headline};
 use super::paper::{Paper, fact, facts};
+use super::task::add_task;
 use super::when;
-use super::wrap::one_line;
+use super::wrap::{clipped, one_line};
 use crate::incident::decision::{Owed, Purpose, Reminder};
 use crate::incident::policy::{Ladder, Party, RungAt};
 use crate::incident::state::Person;
@@ -27,14 +28,16 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
     rows.push(facts("Customer impact", context.impact_lines()));
     paper.facts(rows);
     let duty = match reminder.owed {
-        Owed::Update { .. } => "update",
-        Owed::Missing { .. } => "missing",
-        Owed::Handover { .. } => "handover",
-        Owed::Rest { .. } => "rest",
-        Owed::PostmortemOwner => "postmortem-owner",
-        Owed::Postmortem { .. } => "postmortem",
+        Owed::Update { .. } => "update".to_owned(),
+        Owed::Missing { .. } => "missing".to_owned(),
+        // The thread in which it was given.
+        Owed::Task { seq, .. } => format!("task-{seq}"),
+        Owed::Handover { .. } => "handover".to_owned(),
+        Owed::Rest { .. } => "rest".to_owned(),
+        Owed::PostmortemOwner => "postmortem-owner".to_owned(),
+        Owed::Postmortem { .. } => "postmortem".to_owned(),
     };
-    context.on_duty(reminder.owed.purpose(), subject, duty, &paper)
+    context.on_duty(reminder.owed.purpose(), subject, &duty, &paper)
 }
 
 /// Everything that waits for one person, in one mail.
@@ -99,6 +102,7 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
         Owed::Handover { .. } => format!("{name}: hand over command?"),
         Owed::Rest { .. } if reminder.escalated => format!("{name}: responders should rest"),
         Owed::Rest { .. } => format!("{name}: time to rest"),
+        Owed::Task { seq, .. } => format!("{name}: is #{seq} done?"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
         Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
     }
@@ -117,6 +121,14 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
             return handover_headline(context, &reminder.owed_by, *since, *urge, reminder.escalated);
         }
         Owed::Rest { people } => return rest_headline(context, people, reminder.escalated),
+        Owed::Task { seq, what, .. } => {
+            let what = clipped(&one_line(what), 50);
+            return if reminder.escalated {
+                format!("#{seq} is late: {what}")
+            } else {
+                format!("#{seq} done, or how long? {what}")
+            };
+        }
         Owed::PostmortemOwner if reminder.escalated => {
             return format!("Nobody is named to write the {name}");
         }
@@ -162,6 +174,7 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
             add_handover(paper, context, owner, *since, *urge, escalated, subject);
         }
         Owed::Rest { people } => add_rest(paper, context, people, reminder.escalated, subject),
+        Owed::Task { seq, what, .. } => add_task(paper, context, reminder, *seq, what, subject),
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
     }

@@ -10,6 +10,7 @@ use super::size;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
 use crate::incident::state::Person;
+use crate::incident::task::Task;
 use crate::incident::{Entry, Incident, Policy, Role};
 
 /// The head of an incident, for lists.
@@ -45,7 +46,7 @@ pub struct IncidentShown {
     pub head: IncidentHead,
     pub timeline: Vec<EntryShown>,
     pub obligations: Vec<ObligationShown>,
-    pub tasks: Vec<()>,
+    pub tasks: Vec<TaskShown>,
     pub proposals: Vec<()>,
     pub postmortem: Option<PostmortemShown>,
     pub actions: Vec<()>,
@@ -93,6 +94,35 @@ pub struct ObligationShown {
     pub owed_by: String,
     pub due_at: Option<String>,
     pub stage: u32,
+}
+
+/// A task.
+#[derive(Debug, Serialize)]
+pub struct TaskShown {
+    pub seq: i64,
+    pub what: String,
+    /// An address.
+    pub owner: String,
+    pub given_by: String,
+    pub due_at: String,
+    pub accepted_at: Option<String>,
+    /// `open`, `done`, `declined`, `overtaken`.
+    pub state: &'static str,
+    pub ended_at: Option<String>,
+}
+
+fn task_shown(task: &Task) -> TaskShown {
+    let ended = task.ended.as_ref();
+    TaskShown {
+        seq: task.seq,
+        what: task.what.clone(),
+        owner: task.owner.address.to_string(),
+        given_by: task.given_by.address.to_string(),
+        due_at: rfc3339(task.due_at),
+        accepted_at: task.accepted_at.map(rfc3339),
+        state: ended.map_or("open", |ended| ended.how.name()),
+        ended_at: ended.map(|ended| rfc3339(ended.at)),
+    }
 }
 
 /// The postmortem.
@@ -144,7 +174,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
                 stage: owed.stage,
             })
             .collect(),
-        tasks: Vec::new(),
+        tasks: incident.tasks.iter().map(task_shown).collect(),
         proposals: Vec::new(),
         postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {
             owner: postmortem.owner.address.to_string(),

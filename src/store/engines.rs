@@ -7,18 +7,18 @@
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::error::ErrorKind;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
 use sqlx::{
-    Arguments, AssertSqlSafe, Connection, Executor, FromRow, PgPool, Postgres, SqlSafeStr, Sqlite,
-    SqlitePool,
+    Arguments, AssertSqlSafe, Connection, Executor, FromRow, PgConnection, PgPool, Postgres, SqlSafeStr,
+    Sqlite, SqlitePool,
 };
 
 use super::{StoreError, Stored};
@@ -28,6 +28,10 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a SQLite writer waits for another process before the caller is told to try again.
 const BUSY_WITHIN: Duration = Duration::from_secs(5);
+/// How long a server is waited for that this machine starts at the same time.
+const STARTING_WITHIN: Duration = Duration::from_secs(30);
+/// Between two tries to connect.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Readers beside SQLite's one writer. Each holds a page cache of up to 2 MB.
 const SQLITE_READERS: u32 = 4;
 /// Enough for intake, engine, deliveries and pages at once; a small server allows 100 in all.
@@ -147,12 +151,14 @@ impl Engine {
     /// Connects to `sqlite:PATH` or `postgres://…` and runs the migrations.
     pub(super) async fn open(url: &str) -> Stored<Self> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url).map_err(StoreError::Unavailable)?;
+            reach_postgres(&options, STARTING_WITHIN).await?;
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .after_connect(|connection, _| {
                     Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(drop) })
                 })
-                .connect(url)
+                .connect_with(options)
                 .await
                 .map_err(StoreError::Unavailable)?;
             POSTGRES_MIGRATIONS.run(&pool).await.map_err(failed_migration)?;
@@ -165,11 +171,15 @@ impl Engine {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let writer = writing_once_more().max_connections(1).min_connections(1);
-        let writer = connect_in_turn(writer, options.clone().create_if_missing(true)).await?;
+        let created = options.clone().create_if_missing(true);
+        let connect = || writer.clone().connect_with(created.clone());
+        let writer = patiently(BUSY_WITHIN, connect).await?;
         migrate_sqlite(&writer).await?;
         // A reader that set the journal mode would have to write.
         let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS);
-        let readers = connect_in_turn(readers, options.read_only(true)).await?;
+        let options = options.read_only(true);
+        let connect = || readers.clone().connect_with(options.clone());
+        let readers = patiently(BUSY_WITHIN, connect).await?;
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -342,29 +352,56 @@ fn writing_once_more() -> SqlitePoolOptions {
         })
 }
 
-/// Where several processes start on a new database, one of them turns its log on, for which SQLite lets
-/// the others wait by no busy timeout.
-async fn connect_in_turn(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Stored<SqlitePool> {
-    let until = std::time::Instant::now() + BUSY_WITHIN;
-    loop {
-        match pool.clone().connect_with(options.clone()).await {
-            Ok(pool) => return Ok(pool),
-            Err(error) => match StoreError::from(error) {
-                StoreError::Conflict if std::time::Instant::now() < until => {
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-                }
-                StoreError::Conflict => return Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
-                error => return Err(error),
-            },
+/// Connects once, because the pool of sqlx 0.9.0 says of a server that is away only that its own time is
+/// over.
+async fn reach_postgres(options: &PgConnectOptions, within: Duration) -> Stored<()> {
+    let connect = || async {
+        match tokio::time::timeout(within, PgConnection::connect_with(options)).await {
+            Ok(connection) => connection?.close().await,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
+    };
+    patiently(within, connect).await
+}
+
+/// Tries again while the database is only just starting. Where several processes start on a new one,
+/// one of them turns its log on, for which SQLite lets the others wait by no busy timeout.
+async fn patiently<T, F>(within: Duration, connect: impl Fn() -> F) -> Stored<T>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let until = Instant::now() + within;
+    loop {
+        match connect().await {
+            Ok(connected) => return Ok(connected),
+            Err(error) if is_passing(&error) && Instant::now() < until => {
+                tokio::time::sleep(RECONNECT_PAUSE).await;
+            }
+            // The reason as it is: whoever starts the server reads it.
+            Err(error) => return Err(StoreError::Unavailable(error)),
+        }
+    }
+}
+
+/// Whether the same may go well in a moment.
+fn is_passing(error: &sqlx::Error) -> bool {
+    /// PostgreSQL: too_many_connections, cannot_connect_now.
+    const STARTING: [&str; 2] = ["53300", "57P03"];
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| is_conflict(&code) || STARTING.contains(&code.as_ref()))
+        }
+        _ => false,
     }
 }
 
 /// All in one transaction, because sqlx knows no lock for SQLite and two processes may start at once.
 async fn migrate_sqlite(writer: &SqlitePool) -> Stored<()> {
-    let mut transaction = writer.begin_with("begin immediate").await?;
+    let begun = writer.begin_with("begin immediate").await;
+    let mut transaction = begun.map_err(StoreError::Unavailable)?;
     SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failed_migration)?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await.map_err(StoreError::Unavailable)
 }
 
 fn failed_migration(error: MigrateError) -> StoreError {
@@ -409,10 +446,8 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if database.kind() == ErrorKind::UniqueViolation => {
                 Self::Conflict
             }
-            // PostgreSQL: serialization_failure, deadlock_detected. SQLite: BUSY, LOCKED,
-            // BUSY_RECOVERY, BUSY_SNAPSHOT.
             sqlx::Error::Database(database) => match database.code().as_deref() {
-                Some("40001" | "40P01" | "5" | "6" | "261" | "517") => Self::Conflict,
+                Some(code) if is_conflict(code) => Self::Conflict,
                 Some(code) if is_rejected(code) => Self::Rejected(error),
                 _ => Self::Unavailable(error),
             },
@@ -420,6 +455,12 @@ impl From<sqlx::Error> for StoreError {
             _ => Self::Unavailable(error),
         }
     }
+}
+
+/// Whether a code says that another writer is in the way. PostgreSQL: serialization_failure,
+/// deadlock_detected. SQLite: BUSY, LOCKED, BUSY_RECOVERY, BUSY_SNAPSHOT.
+fn is_conflict(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "5" | "6" | "261" | "517")
 }
 
 /// Whether a code says that a value is to blame and not the database.
@@ -438,7 +479,54 @@ fn is_rejected(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+    use std::io::ErrorKind as IoErrorKind;
+    use std::sync::atomic::AtomicU32;
+
+    use sqlx::SqliteConnection;
+
     use super::*;
+
+    fn reason<T: std::fmt::Debug>(opened: Stored<T>) -> String {
+        let error = opened.expect_err("it cannot be opened");
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        error.source().map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_is_called_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("firebell.db"))
+            .create_if_missing(true)
+            .busy_timeout(Duration::ZERO);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        other.execute("begin exclusive").await.unwrap();
+
+        let pool = SqlitePoolOptions::new();
+        let logged = options.clone().journal_mode(SqliteJournalMode::Wal);
+        let connected = patiently(Duration::ZERO, || pool.clone().connect_with(logged.clone())).await;
+        assert!(reason(connected).contains("database is locked"));
+        let pool = pool.connect_with(options).await.unwrap();
+        assert!(reason(migrate_sqlite(&pool).await).contains("database is locked"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_waited_for_and_then_called_so() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let options = PgConnectOptions::new().host("127.0.0.1").port(port);
+        let reached = reach_postgres(&options, RECONNECT_PAUSE * 2).await;
+        assert!(reason(reached).contains("Connection refused"));
+
+        let tries = AtomicU32::new(0);
+        let connect = async || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Err(std::io::Error::from(IoErrorKind::ConnectionRefused).into()),
+            other => Ok(other),
+        };
+        assert_eq!(patiently(STARTING_WITHIN, connect).await.unwrap(), 2);
+    }
 
     #[test]
     fn a_value_is_to_blame_or_the_database() {

@@ -249,7 +249,7 @@ impl ShownRow {
             subject: self.subject,
             state: read_variant(&self.state, &OutboxState::NAMES, "outbox row's state")?,
             created_at: read_instant(self.created_at)?,
-            due_at: read_instant(self.due_at)?,
+            due_at: (self.due_at < NEVER_MICROS).then(|| read_instant(self.due_at)).transpose()?,
             accepted_at: self.accepted_at.map(read_instant).transpose()?,
             attempts: self.attempts,
             last_answer: self.last_answer,

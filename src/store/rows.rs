@@ -311,7 +311,8 @@ pub struct OutboxRow {
     pub subject: String,
     pub state: OutboxState,
     pub created_at: DateTime<Utc>,
-    pub due_at: DateTime<Utc>,
+    /// When it is tried next; never, where it may have arrived already and nobody can know.
+    pub due_at: Option<DateTime<Utc>>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub attempts: i64,
     /// What the relay said last.

@@ -3,16 +3,12 @@
 //! Start with [`show_health`].
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use tokio::sync::Mutex;
-use tracing::error;
 
+use super::asked::{Answer, Asked, plain, unavailable};
 use crate::engine::Engine;
 use crate::meters::{Meters, begin};
 use crate::store::rows::{InboundState, OutboxState};
@@ -33,45 +29,10 @@ const UNSENT: [OutboxState; 8] = [
 /// What lies in the inbox for somebody to look at.
 const TO_LOOK_AT: [InboundState; 3] = [InboundState::Held, InboundState::SetAside, InboundState::Filed];
 
-/// Answers are repeated within this span: however many ask, the database works once for all of them.
-const REPEATED_WITHIN: Duration = Duration::from_secs(1);
-
-/// Whom to ask, and what was answered last.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    engine: Engine,
-    health: LastAnswer,
-    metrics: LastAnswer,
-}
-
-type Answer = (StatusCode, String);
-
-/// Whoever asks meanwhile waits for the answer that is being made.
-#[derive(Debug, Clone, Default)]
-struct LastAnswer(Arc<Mutex<Option<(Instant, Answer)>>>);
-
-impl Asked {
-    pub fn new(engine: Engine) -> Self {
-        Self { engine, health: LastAnswer::default(), metrics: LastAnswer::default() }
-    }
-}
-
-impl LastAnswer {
-    async fn or(&self, ask: impl Future<Output = Answer>) -> Answer {
-        let mut last = self.0.lock().await;
-        if let Some((_, answer)) = last.as_ref().filter(|(at, _)| at.elapsed() < REPEATED_WITHIN) {
-            return answer.clone();
-        }
-        let answer = ask.await;
-        *last = Some((Instant::now(), answer.clone()));
-        answer
-    }
-}
-
 /// Ready means that mail can be stored. A relay or a mailbox that is away, or mail that waits for too
 /// long, is shown and does not count: another server would have the same ones.
-pub async fn show_health(State(Asked { engine, health, .. }): State<Asked>) -> Response {
-    health.or(ask_health(&engine)).await.into_response()
+pub(super) async fn show_health(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_health(&asked.engine)).await
 }
 
 async fn ask_health(engine: &Engine) -> Answer {
@@ -79,39 +40,44 @@ async fn ask_health(engine: &Engine) -> Answer {
         Ok(()) => engine.stuck_mail().await,
         Err(error) => return unavailable(&error),
     };
-    let mailbox_fails = || engine.meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some());
-    let said = match stuck {
-        Ok(_) if !engine.meters.relays_away().is_empty() => relays(&engine.meters),
-        Ok(Some((_, count))) => format!("ok, but mail does not move: {count} wait for the relay\n"),
-        Ok(None) if mailbox_fails() => {
-            "ok, but the mailbox cannot be read, and mail waits in it\n".to_owned()
+    match stuck {
+        Ok(stuck) => {
+            let troubles = troubles(&engine.meters, stuck.map(|(_, count)| count));
+            plain(StatusCode::OK, said(&troubles))
         }
-        Ok(None) => "ok\n".to_owned(),
-        Err(error) => return unavailable(&error),
-    };
-    (StatusCode::OK, said)
-}
-
-fn relays(meters: &Meters) -> String {
-    match (meters.relays_away().as_slice(), meters.relays_there().as_slice()) {
-        ([], _) => "ok\n".to_owned(),
-        (away, []) => format!("ok, but no relay is there, and mail waits: {}\n", away.join(", ")),
-        (away, there) => {
-            let (away, there) = (away.join(", "), there.join(", "));
-            format!("ok, but the relay {away} is not there; mail goes through {there}\n")
-        }
+        Err(error) => unavailable(&error),
     }
 }
 
+/// What is not well although mail can be stored. One trouble hides no other: each has somebody else to
+/// look after it.
+fn troubles(meters: &Meters, stuck: Option<i64>) -> Vec<String> {
+    let (away, there) = (meters.relays_away().join(", "), meters.relays_there().join(", "));
+    let relays = match (away.is_empty(), there.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("no relay is there, and mail waits: {away}")),
+        (false, false) => Some(format!("the relay {away} is not there, and mail goes through {there}")),
+    };
+    let stuck = stuck.map(|count| format!("mail does not move: {count} wait for the relay"));
+    let mailbox_fails = meters.mailbox().is_some_and(|mailbox| mailbox.failing.is_some());
+    let mailbox = mailbox_fails.then(|| "the mailbox cannot be read, and mail waits in it".to_owned());
+    [relays, stuck, mailbox].into_iter().flatten().collect()
+}
+
+/// In one line, as monitoring shows it.
+fn said(troubles: &[String]) -> String {
+    if troubles.is_empty() { "ok\n".to_owned() } else { format!("ok, but {}\n", troubles.join("; ")) }
+}
+
 /// Prometheus' text format.
-pub async fn show_metrics(State(Asked { engine, metrics, .. }): State<Asked>) -> Response {
-    let (status, text) = metrics.or(ask_metrics(&engine)).await;
-    (status, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+pub(super) async fn show_metrics(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_metrics(&asked.engine)).await
 }
 
 async fn ask_metrics(engine: &Engine) -> Answer {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     match waiting(engine).await {
-        Ok(waiting) => (StatusCode::OK, engine.meters.shown() + &waiting),
+        Ok(waiting) => (StatusCode::OK, content_type, engine.meters.shown() + &waiting),
         Err(error) => unavailable(&error),
     }
 }
@@ -153,31 +119,43 @@ fn seconds_since(at: DateTime<Utc>, engine: &Engine) -> i64 {
     (engine.clock.now() - at).num_seconds().max(0)
 }
 
-/// The database is not to be had.
-pub(super) fn unavailable(error: &StoreError) -> Answer {
-    error!(error = error as &dyn std::error::Error, "the store cannot be used");
-    (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
 
-    #[tokio::test]
-    async fn however_many_ask_the_database_works_once() {
-        let (last, asked) = (LastAnswer::default(), AtomicU32::new(0));
-        let ask = async || {
-            asked.fetch_add(1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            (StatusCode::OK, "ok".to_owned())
-        };
-        let (one, other) = tokio::join!(last.or(ask()), last.or(ask()));
-        assert_eq!((one.1.as_str(), other.1.as_str()), ("ok", "ok"));
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        let long_ago = Instant::now() - REPEATED_WITHIN;
-        *last.0.lock().await = Some((long_ago, (StatusCode::SERVICE_UNAVAILABLE, String::new())));
-        assert_eq!(last.or(ask()).await.0, StatusCode::OK);
+    #[test]
+    fn every_trouble_is_named_whatever_else_is_wrong() {
+        let none_there = "no relay is there, and mail waits: a, b";
+        let one_there = "the relay b is not there, and mail goes through a";
+        let (stuck, mailbox) = (
+            "mail does not move: 3 wait for the relay",
+            "the mailbox cannot be read, and mail waits in it",
+        );
+        for (relays, expected) in [
+            (&[][..] as &[(&str, bool)], None),
+            (&[("a", true), ("b", true)], None),
+            (&[("a", true), ("b", false)], Some(one_there)),
+            (&[("a", false), ("b", false)], Some(none_there)),
+        ] {
+            for waits in [None, Some(3)] {
+                for fails in [false, true] {
+                    let meters = Meters::default();
+                    relays.iter().for_each(|(name, is_there)| meters.relay(name, *is_there));
+                    meters.mailbox_read(Utc::now());
+                    if fails {
+                        meters.mailbox_failed(Utc::now(), "it does not answer");
+                    }
+                    let all = [expected, waits.map(|_| stuck), fails.then_some(mailbox)];
+                    let all: Vec<&str> = all.into_iter().flatten().collect();
+                    assert_eq!(troubles(&meters, waits), all);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn health_is_one_line_that_begins_with_ok() {
+        assert_eq!(said(&[]), "ok\n");
+        assert_eq!(said(&["A".to_owned(), "B".to_owned()]), "ok, but A; B\n");
     }
 }

@@ -3,6 +3,7 @@
 //! No GET changes anything. Nothing here changes an incident: what a form says becomes a mail or an
 //! event elsewhere. Start with [`serve_router`], what a server offers, or with [`guard`].
 
+mod asked;
 pub mod file;
 pub mod guard;
 mod health;
@@ -12,10 +13,11 @@ pub mod places;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tracing::error;
 
+use self::asked::{Answer, Asked};
 use crate::engine::Engine;
 
 /// The one style sheet of all pages.
@@ -23,18 +25,29 @@ const STYLE: &str = include_str!("style.css");
 /// A bell, for the browser's tab.
 const ICON: &str = include_str!("icon.svg");
 
+#[derive(Debug, askama::Template)]
+#[template(path = "web/nothing.html")]
+struct NothingPage;
+
 /// What a server offers while there is no sign-in: its health, and nothing of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
-    let outbox = Router::new().route("/outbox", get(outbox::show_figures)).with_state(engine.clone());
-    health(engine).merge(outbox).merge(files()).layer(axum::middleware::from_fn(guard::protect_answer))
+    let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
+    let outbox = Router::new().route("/outbox", figures);
+    let pages = health(engine).merge(outbox).merge(files()).fallback(show_nothing);
+    pages.layer(axum::middleware::from_fn(guard::protect_answer))
+}
+
+/// Whoever opens the server in a browser is told what there is.
+async fn show_nothing() -> Response {
+    let (_, content_type, text) = written(&NothingPage);
+    (StatusCode::NOT_FOUND, content_type, text).into_response()
 }
 
 /// `/healthz`: 200 when the store can be written to, 503 when it cannot; `/metrics` for Prometheus.
 pub fn health(engine: Engine) -> Router {
     Router::new()
-        .route("/healthz", get(health::show_health))
-        .route("/metrics", get(health::show_metrics))
-        .with_state(health::Asked::new(engine))
+        .route("/healthz", get(health::show_health).with_state(Asked::new(engine.clone())))
+        .route("/metrics", get(health::show_metrics).with_state(Asked::new(engine)))
 }
 
 /// The files that pages refer to.
@@ -46,11 +59,16 @@ pub fn files() -> Router {
 
 /// A page from its template.
 pub fn page(template: &impl askama::Template) -> Response {
+    written(template).into_response()
+}
+
+fn written(template: &impl askama::Template) -> Answer {
+    let content_type = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
     match template.render() {
-        Ok(text) => Html(text).into_response(),
+        Ok(text) => (StatusCode::OK, content_type, text),
         Err(error) => {
             error!(error = &error as &dyn std::error::Error, "a page could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, content_type, String::new())
         }
     }
 }

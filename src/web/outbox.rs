@@ -5,8 +5,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 
+use super::asked::{Answer, Asked, unavailable};
 use crate::engine::Engine;
 use crate::render::when;
 use crate::store::StoreError;
@@ -92,17 +92,16 @@ impl OutboxLine {
             1 => "tried once".to_owned(),
             times => format!("tried {times} times"),
         };
-        // One that is uncertain for good is due never.
-        let is_due = may_hold && row.due_at < now + policy.stuck_after * 1_000;
-        let next = match row.accepted_at {
-            Some(at) => format!("accepted {}", when::brief(at, &policy, now)),
-            None if is_due => format!("{tried}; next {}", when::brief(row.due_at, &policy, now)),
-            None => tried,
+        let due_at = row.due_at.filter(|_| may_hold);
+        let next = match (row.accepted_at, due_at) {
+            (Some(at), _) => format!("accepted {}", when::brief(at, &policy, now)),
+            (None, Some(at)) => format!("{tried}; next {}", when::brief(at, &policy, now)),
+            (None, None) => tried,
         };
         Self {
             id: row.id,
             state: row.state.name(),
-            stands: matches!(row.state, Refused | Held) || (row.state == Uncertain && !is_due),
+            stands: matches!(row.state, Refused | Held) || (row.state == Uncertain && due_at.is_none()),
             recipient: row.recipient.to_string(),
             subject: row.subject.clone(),
             incident: row.incident.map(|number| format!("INC-{number}")),
@@ -123,9 +122,13 @@ struct FiguresPage {
 }
 
 /// What a server shows while it has no sign-in: whether mail moves, and nobody's address.
-pub async fn show_figures(State(engine): State<Engine>) -> Response {
-    match Movement::load(&engine).await {
-        Ok(movement) => super::page(&FiguresPage { movement }),
-        Err(error) => super::health::unavailable(&error).into_response(),
+pub(super) async fn show_figures(State(asked): State<Asked>) -> Answer {
+    asked.or(ask_figures(&asked.engine)).await
+}
+
+async fn ask_figures(engine: &Engine) -> Answer {
+    match Movement::load(engine).await {
+        Ok(movement) => super::written(&FiguresPage { movement }),
+        Err(error) => unavailable(&error),
     }
 }

@@ -34,6 +34,8 @@ fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
     let figures = server.page("/outbox");
     assert!(figures.contains("The relay 127.0.0.1:1 is not there."), "{figures}");
     assert!(figures.contains("shows figures only") && !figures.contains('@'), "{figures}");
+    let nothing = server.page("/incident/INC-1");
+    assert!(nothing.contains(" 404 ") && nothing.contains("href=\"/outbox\""), "{nothing}");
 
     // Somebody else writes for longer than the server waits.
     let runtime = tokio::runtime::Runtime::new().unwrap();

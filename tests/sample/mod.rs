@@ -12,6 +12,7 @@ use firebell::incident::policy::{
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
+use firebell::incident::task::Task;
 use firebell::incident::{Entry, Incident, Phase, Policy, Role, Severity};
 use firebell::learning::postmortem::Section;
 use firebell::mail::{Address, OwnAddress};
@@ -133,6 +134,8 @@ pub fn policy() -> Policy {
             rung(20, &[commander, deputy, Party::Leadership]),
         ]),
         update_ladder_minor: ladder(vec![rung(0, &[commander])]),
+        task_within: TimeDelta::minutes(10),
+        task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         handover_ladder: ladder(vec![
             rung(60, &[commander]),
@@ -169,6 +172,21 @@ pub fn policy() -> Policy {
     }
 }
 
+pub fn task(seq: i64, owner: Person, what: &str) -> Task {
+    Task {
+        seq,
+        what: what.to_owned(),
+        owner,
+        given_by: person("Alice Ng"),
+        given_at: at(13, 40),
+        due_at: at(13, 50),
+        timebox: TimeDelta::minutes(10),
+        accepted_at: None,
+        ended: None,
+        climb: Climb::default(),
+    }
+}
+
 pub fn declared() -> Incident {
     Incident {
         number: 42,
@@ -202,6 +220,8 @@ pub fn declared() -> Incident {
         services: vec!["payments".to_owned()],
         links: Vec::new(),
         coordination: Coordination::default(),
+        tasks: Vec::new(),
+        parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         missing_chase: Climb::default(),

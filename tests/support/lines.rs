@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 39] = [
+pub const LINES: [&str; 49] = [
     "I have command",
     "ack",
     "join",
@@ -40,5 +40,15 @@ pub const LINES: [&str; 39] = [
     "Waive postmortem: too small",
     "Private: yes",
     "Correct #2: no",
+    "Task: bob look at it by 10m",
+    "Task: carol restart it",
+    "Task: everyone look",
+    "done",
+    "Done #3: it runs",
+    "More time #2: 20m",
+    "More time: 5m",
+    "Decline #4: no access",
+    "Reassign #3: dana",
+    "Later: who pays?",
     "What happened: a\nContributing factors: b\nActions: Add an alert. Owner: bob.",
 ];

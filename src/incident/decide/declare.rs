@@ -90,6 +90,8 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         services: Vec::new(),
         links: Vec::new(),
         coordination: Coordination::default(),
+        tasks: Vec::new(),
+        parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         untold: Vec::new(),
@@ -159,7 +161,8 @@ impl Step<'_> {
                 to.clone_from(&asked);
             }
         }
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.extend(self.on_call_unpaged());
         self.mail(wide, Says::Declaration);
         if matches!(self.incident.command, InCommand::Offered { .. }) {
             self.mail_offer(OfferedBy::Declaration);

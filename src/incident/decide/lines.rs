@@ -1,11 +1,12 @@
 //! The lines of a mail, applied in the order typed: each checked against the permission table, each
 //! with an outcome that its writer may read.
 
+use super::tasks::task_number;
 use super::{Step, kept};
 use crate::incident::deadlines;
 use crate::incident::decision::Change;
 use crate::incident::event::{LineResult, Outcome, Said};
-use crate::incident::permission::{self, right_for};
+use crate::incident::permission::{self, Right, right_for};
 use crate::incident::state::{Climb, WideMail};
 use crate::incident::{Phase, Severity};
 use crate::mail::command::{Command, Line, Promise};
@@ -157,6 +158,13 @@ impl Step<'_> {
                 ),
                 None,
             )),
+            Command::Task { text, within } => self.give_task(text, *within, said),
+            Command::TakeOn(seq) => self.accept_task(*seq, said),
+            Command::Reassign { seq, person } => self.reassign_task(*seq, person, said),
+            Command::Done { seq, result } => self.finish_task(*seq, result, said),
+            Command::MoreTime { seq, by } => self.prolong_task(*seq, *by, said),
+            Command::Decline { seq, why } => self.decline_task(*seq, why, said),
+            Command::Later(text) => self.park(text, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,
@@ -168,7 +176,10 @@ impl Step<'_> {
         if let Command::Correct { seq, .. } = command {
             self.check_entry(*seq)?;
         }
-        let right = right_for(command, &self.incident);
+        let right = match task_number(command) {
+            Some(seq) => Right::TaskOwner(self.meant_task(seq, said)?),
+            None => right_for(command, &self.incident),
+        };
         let wrote = match command {
             Command::Correct { seq, .. } => {
                 said.entry_authors.get(seq).is_some_and(|author| *author == said.by.person.address)
@@ -178,8 +189,7 @@ impl Step<'_> {
         permission::check(right, &said.by.person.address, said.by.known, wrote, &self.incident).map_err(
             |who| {
                 let why = format!("Not yours to decide now; {who}");
-                let take_over =
-                    matches!(right, permission::Right::Commander | permission::Right::Speaker);
+                let take_over = matches!(right, Right::Commander | Right::Speaker);
                 let instead = (take_over && said.by.known)
                     .then(|| format!("IC: {}", said.by.person.address))
                     .filter(|_| self.incident.phase.is_active());

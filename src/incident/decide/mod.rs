@@ -13,6 +13,7 @@ mod passed;
 mod prose;
 mod roles;
 mod settle;
+mod tasks;
 mod tokens;
 
 use chrono::{DateTime, Utc};
@@ -110,6 +111,8 @@ struct Step<'a> {
     announce: bool,
     /// The places of the pages that this mail asked for, to ring together.
     to_ring: Vec<usize>,
+    /// Who has the words of this mail in another one.
+    told: Vec<Address>,
 }
 
 impl<'a> Step<'a> {
@@ -136,6 +139,7 @@ impl<'a> Step<'a> {
             hints: Vec::new(),
             announce: false,
             to_ring: Vec::new(),
+            told: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::Step;
 use super::lines::Applied;
 use super::offer::asked_next;
+use super::roles::too_many;
 use crate::incident::decision::{EntryKind, Mailing, Purpose, Recipient, Says};
 use crate::incident::event::{Fate, Said, Source};
 use crate::incident::page::{PAGES_AT_MOST, Page, RINGS_MAX, Standing, Wanted};
@@ -56,6 +57,21 @@ impl Step<'_> {
         if self.incident.phase.is_active() {
             self.ring(places);
         }
+    }
+
+    /// Who is on call for what is not worth waking them: they get the declaration, to be read in the
+    /// morning.
+    pub(super) fn on_call_unpaged(&self) -> Vec<Recipient> {
+        let incident = &self.incident;
+        if incident.severity <= Severity::Sev3 || incident.wide_mail != WideMail::Sent {
+            return Vec::new();
+        }
+        let services = incident.services.iter().filter_map(|name| self.policy.roster.service(name));
+        let first = services.filter_map(|service| {
+            let levels = self.policy.roster.levels_of(service, self.now);
+            levels.into_iter().find(|level| level.rank == Rank::Primary)
+        });
+        first.flat_map(|level| level.people).map(Recipient::Person).collect()
     }
 
     /// Said once, to whoever named the service.
@@ -412,7 +428,9 @@ impl Step<'_> {
         let text = format!("{} acknowledged the page{}.", said.by.person.shown(), answered.join(","));
         let source = Source { message_id: said.source.message_id.clone(), ..Source::default() };
         self.record(EntryKind::Page, Some(&said.by), text, source);
-        self.take_part(&said.by.person)
+        let person = &said.by.person;
+        let is_here = self.takes_part(&person.address) || self.count_in(person);
+        if is_here { Ok(()) } else { Err(too_many()) }
     }
 
     /// Somebody takes part now: they are paged no more.

@@ -30,6 +30,7 @@ impl Step<'_> {
             DeadlineKind::Update => self.pass_update(),
             DeadlineKind::Handover => self.pass_handover(),
             DeadlineKind::Rest => self.pass_rest(),
+            DeadlineKind::Task(seq) => self.pass_task(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
             DeadlineKind::Close => self.close_quietly(),

@@ -114,7 +114,10 @@ impl Step<'_> {
     fn send_notes(&mut self, said: &Said) {
         for text in std::mem::take(&mut self.notes) {
             let seq = self.record(EntryKind::Note, Some(&said.by), text.clone(), said.source.clone());
-            let to = self.responders(&said.by.person.address);
+            let mut to = self.responders(&said.by.person.address);
+            if text == said.written.prose.trim() {
+                to.retain(|recipient| !self.told.contains(recipient.address()));
+            }
             let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });

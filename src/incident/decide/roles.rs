@@ -135,6 +135,7 @@ impl Step<'_> {
                 .acknowledge_page(said)
                 .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
             Some(Purpose::Confirmation) => self.confirm(said),
+            Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"
                     .to_owned(),
@@ -184,22 +185,23 @@ impl Step<'_> {
         if self.incident.accepted().any(|held| held.person.address == person.address) {
             return Ok("you take part already".to_owned());
         }
-        self.take_part(person)?;
+        if !self.count_in(person) {
+            return Err(too_many());
+        }
         self.answer_pages(person);
         self.facts.push(format!("{} joined.", person.shown()));
         Ok("you are a responder".to_owned())
     }
 
-    /// Somebody is a responder from now on, unless they have a role already.
-    pub(super) fn take_part(&mut self, person: &Person) -> Result<(), (String, Option<String>)> {
-        if self.takes_part(&person.address) {
-            return Ok(());
+    /// Somebody works on it from now on, if they do not already; `false` when too many do.
+    pub(super) fn count_in(&mut self, person: &Person) -> bool {
+        let is_theirs = |held: &RoleHeld| held.person.address == person.address;
+        if self.incident.accepted().any(is_theirs) {
+            return true;
         }
-        self.incident
-            .roles
-            .retain(|held| held.person.address != person.address || held.role != Role::Responder);
+        self.incident.roles.retain(|held| !is_theirs(held) || held.role != Role::Responder);
         if self.incident.roles.len() >= ROLES_AT_MOST {
-            return Err((format!("{ROLES_AT_MOST} people have a role already"), None));
+            return false;
         }
         self.incident.roles.push(RoleHeld {
             role: Role::Responder,
@@ -208,7 +210,7 @@ impl Step<'_> {
             asked_at: self.now,
             accepted_at: Some(self.now),
         });
-        Ok(())
+        true
     }
 
     /// Commands, or has a role.
@@ -225,7 +227,9 @@ impl Step<'_> {
                 Some("Handover: name".to_owned()),
             ));
         }
-        let was_paged = self.let_go_of_pages(person, person);
+        let person = person.clone();
+        self.leave_tasks(&person, said);
+        let was_paged = self.let_go_of_pages(&person, &person);
         if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
             if !was_paged {
                 return Ok("you had no role".to_owned());
@@ -254,6 +258,7 @@ impl Step<'_> {
         }
         self.incident.roles.retain(|held| held.person.address != person.address);
         self.incident.told_to_rest.remove(&person.address);
+        self.leave_tasks(&person, said);
         self.facts.push(format!("{} was released.", person.shown()));
         let what = "You are released and need not stay".to_owned();
         let more = format!(
@@ -264,6 +269,11 @@ impl Step<'_> {
         self.mail_person(&person, Says::Notice { what, more });
         Ok(format!("{} need not stay", person.shown()))
     }
+}
+
+/// The answer to whoever would be one too many.
+pub(super) fn too_many() -> (String, Option<String>) {
+    (format!("{ROLES_AT_MOST} people have a role already"), None)
 }
 
 fn join_line() -> Option<String> {

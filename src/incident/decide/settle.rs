@@ -36,6 +36,7 @@ impl Step<'_> {
         self.incident.phase_assumed = false;
         self.incident.resolved_at = Some(self.now);
         self.incident.outcome = Some(kept(words));
+        self.overtake_tasks();
         self.facts.push("Resolved.".to_owned());
         if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
             *offered_on = None;
@@ -165,6 +166,7 @@ impl Step<'_> {
                 Some("Cancel: false alarm".to_owned()),
             ));
         }
+        self.overtake_tasks();
         self.incident.phase = Phase::Cancelled;
         self.incident.phase_assumed = false;
         self.incident.closed_at = Some(self.now);

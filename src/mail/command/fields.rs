@@ -39,6 +39,12 @@ pub(super) enum Kind {
     PostmortemOwner,
     WaivePostmortem,
     Override,
+    Task,
+    Reassign,
+    Done,
+    MoreTime,
+    Decline,
+    Later,
     Unavailable,
 }
 
@@ -79,7 +85,11 @@ const fn field(
         Kind::Update | Kind::Note => Reach::End,
         _ => Reach::Line,
     };
-    Field { name, spellings, kind, reach, example, numbered: matches!(kind, Kind::Correct) }
+    Field { name, spellings, kind, reach, example, numbered: is_numbered(kind) }
+}
+
+const fn is_numbered(kind: Kind) -> bool {
+    matches!(kind, Kind::Correct | Kind::Reassign | Kind::Done | Kind::MoreTime | Kind::Decline)
 }
 
 /// A field of the design that this version cannot act on.
@@ -154,16 +164,16 @@ pub(super) static FIELDS: &[Field] = &[
         "Waive postmortem: why",
     ),
     field("Override", &["override"], Kind::Override, "Override: alice 2026-11-22 to 2026-11-24"),
-    later("Task", &["task"]),
-    later("Reassign", &["reassign"]),
-    later("Done", &["done"]),
-    later("More time", &["more time"]),
-    later("Decline", &["decline"]),
+    field("Task", &["task"], Kind::Task, "Task: bob check the replica's lag by 10m"),
+    field("Reassign", &["reassign"], Kind::Reassign, "Reassign #3: carol"),
+    field("Done", &["done"], Kind::Done, "Done #3: what came of it"),
+    field("More time", &["more time"], Kind::MoreTime, "More time #3: 20m"),
+    field("Decline", &["decline"], Kind::Decline, "Decline #3: why"),
     later("Propose", &["propose", "proposal"]),
     later("Risk", &["risk"]),
     later("Object", &["object"]),
     later("Decision", &["decision"]),
-    later("Later", &["later"]),
+    field("Later", &["later"], Kind::Later, "Later: what should be asked when it is over"),
     // Customers' words: what follows is text, and must not be read as fields.
     Field { reach: Reach::End, ..later("Statement", &["statement"]) },
     later("Approve", &["approve"]),

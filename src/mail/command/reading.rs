@@ -7,21 +7,19 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use super::courtesies::{is_courtesy, is_greeting, is_signed_off};
 use super::fields::{FIELDS, Field, Kind, Reach, header_field, nearest};
+use super::sentences::read_sentence;
 use super::text::{Head, clean, is_blank, sentence};
 use super::values::read_value;
 use super::{Command, Grammar, Line, Misread, Written};
 use crate::mail::quote::labels::Label;
-use crate::mail::quote::sign_offs::{is_gratitude, is_sign_off};
 
 /// More lines that nearly are fields than this, and the writer needs the guide.
 const NEAR_MISSES_MAX: usize = 5;
 
 /// So many lines that were not read are named; whoever wrote more sees by these how it is done.
 const UNREAD_MAX: usize = 5;
-
-/// Nobody signs a mail to colleagues with more.
-const NAME_CHARS_MAX: usize = 40;
 
 /// More lines than anybody types in one mail; a longer one is a table that looks like fields.
 const LINES_MAX: usize = 200;
@@ -237,7 +235,15 @@ impl<'a> Reader<'a> {
         }
         let mut typed: Vec<&str> = std::mem::take(&mut self.unwritten);
         typed.extend(own);
+        let text_of = match &item.meaning {
+            Ok(Command::Update(_)) => Some("Update"),
+            Ok(Command::Note(_)) => Some("Note"),
+            _ => None,
+        };
         self.lines.push(Line { typed: typed.join("\n").trim().to_owned(), meaning: item.meaning });
+        if let Some(of) = text_of {
+            self.name_fields_at_end(at + 1, item.next, of);
+        }
         if item.stays {
             (at..item.next).for_each(|at| self.keep(at));
         }
@@ -343,9 +349,7 @@ impl<'a> Reader<'a> {
     /// A line among other words that would change the state if it stood elsewhere. It changes nothing,
     /// since it may be somebody else's, but whoever meant it must not believe that it did.
     fn unread(&self, at: usize) -> Option<Misread> {
-        let line = self.line(at);
-        let head = Head::read(line).filter(|head| head.by_colon)?;
-        let Opens::Field(field) = self.opens(at, &head)? else { return None };
+        let (field, instead) = self.valid_field(at)?;
         let changes = matches!(
             field.kind,
             Kind::Severity
@@ -356,16 +360,43 @@ impl<'a> Reader<'a> {
                 | Kind::Resolved
                 | Kind::PostmortemOwner
         );
-        let value = line.get(head.value_at..).unwrap_or_default().trim();
-        if !changes || read_value(field, head.number, value, self.grammar.zone, self.now).is_err() {
-            return None;
-        }
         let why = "It stands among other words; a line counts at the top, or in a paragraph of its own.";
-        Some(Misread {
+        changes.then(|| Misread {
             why: why.to_owned(),
-            instead: Some(format!("{}: {value}", field.name)),
+            instead: Some(instead),
             field: Some(field.name.to_owned()),
         })
+    }
+
+    /// The field that a line would be where fields are read, and how it is written.
+    fn valid_field(&self, at: usize) -> Option<(&'static Field, String)> {
+        let line = self.line(at);
+        let head = Head::read(line).filter(|head| head.by_colon)?;
+        let Opens::Field(field) = self.opens(at, &head)? else { return None };
+        let value = line.get(head.value_at..).unwrap_or_default().trim();
+        let is_valid = read_value(field, head.number, value, self.grammar.zone, self.now).is_ok();
+        is_valid.then(|| (field, written(field.name, head.number, value)))
+    }
+
+    /// Names the fields with which the text of an update or a note ends. They are its text, as anything
+    /// that somebody pastes into it, but people write a mail in that order and rely on it.
+    fn name_fields_at_end(&mut self, from: usize, to: usize, of: &str) {
+        let mut misread = Vec::new();
+        for at in (from..to).rev().filter(|at| !self.is_blank(*at)) {
+            let Some((field, instead)) = self.valid_field(at) else { break };
+            if field.kind == Kind::Unavailable || field.reach == Reach::End {
+                break;
+            }
+            let why = format!(
+                "Below `{of}:` everything is text, to the end of the mail; above it, the line counts."
+            );
+            let field = Some(field.name.to_owned());
+            misread.push((at, Misread { why, instead: Some(instead), field }));
+        }
+        for (at, meaning) in misread.into_iter().rev().take(UNREAD_MAX - self.unread) {
+            self.unread += 1;
+            self.lines.push(Line { typed: self.line(at).trim().to_owned(), meaning: Err(meaning) });
+        }
     }
 
     /// A line that nearly is a field.
@@ -411,10 +442,9 @@ impl<'a> Reader<'a> {
         let name = Field::named(spelling, true)
             .or_else(|| Field::named(spelling, false))
             .map_or(spelling, |field| field.name);
-        let number = head.number.map(|number| format!(" #{number}")).unwrap_or_default();
         let value = line.get(head.value_at..).unwrap_or_default().trim();
         let why = format!("There is no field `{}`.", head.shown);
-        misread(why, format!("{name}{number}: {value}").trim().to_owned(), name)
+        misread(why, written(name, head.number, value), name)
     }
 
     fn line(&self, at: usize) -> &'a str {
@@ -459,115 +489,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A field as our own mails write it.
+fn written(name: &str, number: Option<i64>, value: &str) -> String {
+    let number = number.map(|number| format!(" #{number}")).unwrap_or_default();
+    format!("{name}{number}: {value}").trim().to_owned()
+}
+
 fn is_of_kind(misread: &Misread) -> bool {
     matches!(misread.field.as_deref(), Some("Private" | "Drill"))
-}
-
-/// The lines that work alone.
-fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
-    let sentence = sentence(line)?;
-    let command = match sentence.as_str() {
-        words if words.split([',', '.', '!']).all(|part| is_ack(part.trim())) => Command::Ack,
-        "i have command" | "i have the command" | "i'm ic" | "i am ic" | "im ic" | "i'm the ic"
-        | "i am the ic" => Command::TakeCommand,
-        "join" => Command::Join,
-        "leave" => Command::Leave,
-        "confirm" | "confirmed" => Command::Confirm,
-        "status" => Command::Status,
-        "help" => Command::Help,
-        "submit" => Command::Submit,
-        "publish" => Command::Publish,
-        "approve" | "approved" => Command::Unavailable("Approve".to_owned()),
-        other => Command::Unavailable(unavailable_sentence(other)?.to_owned()),
-    };
-    Some(Ok(command))
-}
-
-/// `Yes, on it!` says it twice.
-fn is_ack(words: &str) -> bool {
-    matches!(words, "ack" | "acknowledge" | "acknowledged" | "ok" | "okay" | "yes" | "on it" | "got it")
-}
-
-/// `done`, `done #3`, `fund 3`.
-fn unavailable_sentence(sentence: &str) -> Option<&'static str> {
-    let (word, number) = sentence.split_once(' ').unwrap_or((sentence, ""));
-    let is_number = !number.is_empty()
-        && number.trim_start_matches('#').chars().all(|c| c.is_ascii_digit())
-        && number.ends_with(|c: char| c.is_ascii_digit());
-    match word {
-        "done" if number.is_empty() || is_number => Some("Done"),
-        "fund" if is_number => Some("Fund"),
-        "drop" if is_number => Some("Drop"),
-        _ => None,
-    }
-}
-
-/// `Hi Bob,` and the like: a line that greets and says nothing. In doubt it says something, since
-/// "All clear!" may be the reason that was asked for.
-fn is_greeting(line: &str) -> bool {
-    const GREETINGS: [&str; 13] = [
-        "hi",
-        "hello",
-        "hey",
-        "hallo",
-        "dear",
-        "greetings",
-        "moin",
-        "servus",
-        "bonjour",
-        "hola",
-        "ciao",
-        "liebe",
-        "lieber",
-    ];
-    const TIMES_OF_DAY: [&str; 7] = ["morning", "afternoon", "evening", "day", "morgen", "tag", "abend"];
-    let cleaned = clean(line).to_lowercase();
-    let words: Vec<&str> = cleaned.split([' ', ',', '!', '.']).filter(|word| !word.is_empty()).collect();
-    if words.len() > 5 || cleaned.contains([':', '=', '?']) {
-        return false;
-    }
-    let starts = match words.as_slice() {
-        [first, second, ..] if matches!(*first, "good" | "guten") => TIMES_OF_DAY.contains(second),
-        [first, ..] => GREETINGS.contains(first),
-        [] => false,
-    };
-    let ends = cleaned.ends_with([',', '!']);
-    (starts && (ends || words.len() <= 2)) || (cleaned.ends_with(',') && words.len() <= 2)
-}
-
-/// Whether the prose is a greeting and a sign-off, with a name below it.
-fn is_courtesy(prose: &[&str]) -> bool {
-    let lines: Vec<&str> = prose.iter().copied().filter(|line| !line.is_empty()).collect();
-    if lines.is_empty() || lines.len() > 4 {
-        return false;
-    }
-    let mut has_ended = false;
-    lines.iter().enumerate().all(|(at, line)| {
-        let ends = is_sign_off(line);
-        let is_signer = has_ended && is_name(line);
-        has_ended |= ends;
-        ends || is_signer || (at == 0 && is_greeting(line))
-    })
-}
-
-/// Whether a paragraph ends in a sign-off, the name of whoever says it, and up to two lines more; or is
-/// that name, where what was said before is a sign-off that can be nothing else.
-fn is_signed_off(before: Option<&str>, paragraph: &[&str]) -> bool {
-    let end = paragraph.get(paragraph.len().saturating_sub(4)..).unwrap_or_default();
-    let signs = |name: &str| is_name(name) && Head::read(&clean(name)).is_none();
-    end.windows(2).any(|pair| matches!(pair, [sign_off, name] if is_sign_off(sign_off) && signs(name)))
-        || matches!((before, paragraph), (Some(sign_off), [name])
-            if is_sign_off(sign_off) && !is_gratitude(sign_off) && signs(name))
-}
-
-/// Up to three words, and of three none that a name would not have.
-fn is_name(line: &str) -> bool {
-    let name = clean(line);
-    let words = name.split(' ').count();
-    words <= 3
-        && name.chars().count() <= NAME_CHARS_MAX
-        && !name.ends_with(['?', '!', '。', '！', '？'])
-        && (words < 3 || !name.split(' ').any(|word| word.starts_with(char::is_lowercase)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Tests of [`super`]: one table a rule.
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
@@ -148,13 +149,56 @@ fn every_field_of_the_table_is_read() {
 }
 
 #[test]
+fn a_task_is_given_with_a_time_or_without() {
+    let within = |minutes| Some(Promise::Within(TimeDelta::minutes(minutes)));
+    for (text, what, by) in [
+        ("Task: bob check replica lag by 10m", "bob check replica lag", within(10)),
+        ("task: Bob Okafor to look in 1h30.", "Bob Okafor to look", within(90)),
+        ("Task: bob look (20 min)", "bob look", within(20)),
+        ("Task: bob look By 45", "bob look", within(45)),
+        ("Task: bob check the traffic by region", "bob check the traffic by region", None),
+        ("Task: bob look in the log", "bob look in the log", None),
+        ("Task: bob", "bob", None),
+    ] {
+        let expected = Command::Task { text: what.to_owned(), within: by };
+        assert_eq!(commands(text), [expected], "{text}");
+    }
+    let [Command::Task { within: Some(Promise::At(_)), .. }] = commands("Task: bob look by 18:00")[..]
+    else {
+        panic!("a time of the day")
+    };
+    for text in ["Task: bob look by 0m", "Task: bob look by 90 days", "Task:"] {
+        assert!(read(text).lines[0].meaning.is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_owner_of_a_task_answers_with_its_number_or_without() {
+    let done = |seq, result: &str| Command::Done { seq, result: result.to_owned() };
+    for (text, expected) in [
+        ("done", done(None, "")),
+        ("Done #3", done(Some(3), "")),
+        ("done 3!", done(Some(3), "")),
+        ("Done #3: the lag is 40 s", done(Some(3), "the lag is 40 s")),
+        ("Done: it runs", done(None, "it runs")),
+        ("ack #3", Command::TakeOn(3)),
+        ("Reassign #3: carol", Command::Reassign { seq: Some(3), person: "carol".to_owned() }),
+        (
+            "More time #3: 20m",
+            Command::MoreTime { seq: Some(3), by: Promise::Within(TimeDelta::minutes(20)) },
+        ),
+        ("Decline #3", Command::Decline { seq: Some(3), why: String::new() }),
+        ("Decline: no access", Command::Decline { seq: None, why: "no access".to_owned() }),
+        ("Later: who pays?", Command::Later("who pays?".to_owned())),
+    ] {
+        assert_eq!(commands(text), [expected], "{text}");
+    }
+    assert_eq!(commands("Done #99999999999999999999"), []);
+}
+
+#[test]
 fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
     for (text, name) in [
-        ("Task: bob check replica lag by 10m", "Task"),
-        ("Reassign #3: carol", "Reassign"),
-        ("Done #3", "Done"),
-        ("done", "Done"),
-        ("More time #3: 20m", "More time"),
         ("Propose: roll back", "Propose"),
         ("Action (later): rewrite it", "Action"),
         ("Statement: we are sorry\n\nSeverity: 1", "Statement"),
@@ -422,8 +466,40 @@ fn a_promise_behind_an_update_is_a_promise() {
     assert_eq!(written.lines.len(), 2);
     assert_eq!(written.lines[0].meaning, Ok(Command::Update("We roll back.".to_owned())));
     assert!(matches!(written.lines[1].meaning, Ok(Command::NextUpdate(_))));
-    // Anything else behind an update is its text.
-    assert_eq!(read("Update: They wrote\nSeverity: SEV-1\n").lines.len(), 1);
+}
+
+#[test]
+fn fields_behind_an_update_are_its_text_and_named() {
+    let unread = |text: &str| {
+        let written = read(text);
+        let (first, others) = written.lines.split_first().unwrap();
+        assert!(matches!(first.meaning, Ok(Command::Update(_) | Command::Note(_))), "{first:?}");
+        let misread = others.iter().map(|line| line.meaning.clone().unwrap_err());
+        misread.map(|misread| misread.instead.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(unread("Update: They wrote\nSeverity: SEV-1\n"), ["Severity: SEV-1"]);
+    assert_eq!(
+        unread(
+            "Update: It works.\n\n*Phase:* monitoring.\n\nnext update = 20m\nNext update: 20m\n sev: 2\n"
+        ),
+        ["Next update: 20m", "Severity: 2"],
+        "an equals sign among words is none"
+    );
+    let both = ["Next update: 20m", "Phase: monitoring"];
+    assert_eq!(unread("Note: It works.\nNext update: 20m\n\nPhase: monitoring\n \n"), both);
+    // Many of them are a table that somebody pasted.
+    let pasted = "Phase: monitoring\n".repeat(50);
+    assert_eq!(unread(&format!("Update: It works.\n{pasted}")).len(), UNREAD_MAX);
+    for prose in [
+        "Update: It works.",
+        "Update: It works.\nWorkaround: use the other door.",
+        "Update: It works.\nPhase: monitoring\nas they call it.",
+        "Update: It works.\nSeverity: none of ours",
+        "Update: It works.\nNote: others are welcome.",
+        "Update: It works.\nAction: Add an alert.",
+    ] {
+        assert_eq!(unread(prose), [""; 0], "{prose}");
+    }
 }
 
 #[test]

@@ -39,6 +39,12 @@ pub(super) fn read_value(
     match field.kind {
         Kind::Resolved if text.is_empty() => return Ok(Command::Resolved(String::new())),
         Kind::Reopen if text.is_empty() => return Ok(Command::Reopen(String::new())),
+        Kind::Done if text.is_empty() => {
+            return Ok(Command::Done { seq: number, result: String::new() });
+        }
+        Kind::Decline if text.is_empty() => {
+            return Ok(Command::Decline { seq: number, why: String::new() });
+        }
         Kind::Cancel if text.is_empty() => return Ok(Command::Cancel(String::new())),
         _ => {}
     }
@@ -97,7 +103,7 @@ pub(super) fn read_value(
         Kind::NewToken => Ok(Command::NewToken(word)),
         Kind::Update => Ok(Command::Update(text.to_owned())),
         Kind::Note => Ok(Command::Note(text.to_owned())),
-        Kind::NextUpdate => read_promise(&word, field, zone, now),
+        Kind::NextUpdate => read_promised(&word, "An update", field, zone, now).map(Command::NextUpdate),
         Kind::Resolved => Ok(Command::Resolved(text.to_owned())),
         Kind::Reopen => Ok(Command::Reopen(text.to_owned())),
         Kind::Cancel => Ok(Command::Cancel(text.to_owned())),
@@ -121,6 +127,15 @@ pub(super) fn read_value(
                 field.example,
             ),
         },
+        Kind::Task => read_task(text, field, zone, now),
+        Kind::Reassign => Ok(Command::Reassign { seq: number, person: word }),
+        Kind::Done => Ok(Command::Done { seq: number, result: text.to_owned() }),
+        Kind::MoreTime => {
+            let by = read_promised(&word, "More time", field, zone, now)?;
+            Ok(Command::MoreTime { seq: number, by })
+        }
+        Kind::Decline => Ok(Command::Decline { seq: number, why: text.to_owned() }),
+        Kind::Later => Ok(Command::Later(text.to_owned())),
         Kind::Unavailable => Ok(Command::Unavailable(field.name.to_owned())),
     }
 }
@@ -139,6 +154,10 @@ fn is_text(kind: Kind) -> bool {
             | Kind::Cancel
             | Kind::Correct
             | Kind::WaivePostmortem
+            | Kind::Task
+            | Kind::Done
+            | Kind::Decline
+            | Kind::Later
     )
 }
 
@@ -173,24 +192,32 @@ fn read_phase(word: &str, field: &Field) -> Result<Command, Misread> {
     Err(Misread { why, instead: Some(instead.to_owned()), field: Some(field.name.to_owned()) })
 }
 
-fn read_promise(word: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> Result<Command, Misread> {
+/// A time to come, as a span or as an instant; `what` is promised for it.
+fn read_promised(
+    word: &str,
+    what: &str,
+    field: &Field,
+    zone: &Zone,
+    now: DateTime<Utc>,
+) -> Result<Promise, Misread> {
     let misread = |why: String| {
         let instead = Some(field.example.to_owned());
         Err(Misread { why, instead, field: Some(field.name.to_owned()) })
     };
     let longest = TimeDelta::days(PROMISE_DAYS_MAX);
-    let too_far = || misread(format!("An update is promised within {PROMISE_DAYS_MAX} days."));
+    let too_far = || misread(format!("{what} is promised within {PROMISE_DAYS_MAX} days."));
     match read_span(word) {
         Some(span) if span <= TimeDelta::zero() => {
-            return misread("An update is promised for later than now.".to_owned());
+            return misread(format!("{what} is promised for later than now."));
         }
         Some(span) if span > longest => return too_far(),
-        Some(span) => return Ok(Command::NextUpdate(Promise::Within(span))),
+        Some(span) => return Ok(Promise::Within(span)),
         None => {}
     }
-    match read_time(word.trim_start_matches("by "), zone, Toward::Future, now) {
+    let bare = word.trim_start_matches("by ").trim_start_matches("until ");
+    match read_time(bare, zone, Toward::Future, now) {
         Ok(at) if at - now > longest => too_far(),
-        Ok(at) => Ok(Command::NextUpdate(Promise::At(at))),
+        Ok(at) => Ok(Promise::At(at)),
         Err(TimeError::WrongSide(at)) => {
             misread(format!("{} has passed already.", zone.format_full(at)))
         }
@@ -203,6 +230,28 @@ fn read_promise(word: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> R
 fn split_names(word: &str) -> Vec<String> {
     let names = word.split([',', ';']).map(str::trim).filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
+}
+
+/// `bob check replica lag by 10m`: the end may say by when. What ends in no time has none: "check the
+/// traffic by region" is a task.
+fn read_task(text: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> Result<Command, Misread> {
+    let text = clean(text);
+    let ended = text.trim_end_matches(['.', '!']);
+    let bracketed = ended.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+    // Without regard to case, and the octets stay where they are.
+    let lower = ended.to_ascii_lowercase();
+    let behind = [" by ", " in ", " within ", " until "].into_iter().filter_map(|word| {
+        let at = lower.rfind(word)?;
+        Some((ended.get(..at)?, ended.get(at + word.len()..)?))
+    });
+    for (what, when) in bracketed.into_iter().chain(behind) {
+        match read_promised(when.trim(), "A task", field, zone, now) {
+            Ok(by) => return Ok(Command::Task { text: what.trim().to_owned(), within: Some(by) }),
+            Err(misread) if read_span(when.trim()).is_some() => return Err(misread),
+            Err(_) => {}
+        }
+    }
+    Ok(Command::Task { text, within: None })
 }
 
 /// `carol (database)`: the person, and what of.
