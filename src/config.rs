@@ -115,6 +115,11 @@ impl Config {
                         name the operator in [send], or who may command in [command]";
             warnings.push(what.to_owned());
         }
+        for rotation in &roster.rotations {
+            for why in roster.shortage(rotation) {
+                warnings.push(format!("the rotation {} is short of people: {why}", rotation.name));
+            }
+        }
         warnings
     }
 }

@@ -3,6 +3,8 @@
 //! A digest whose time passed while nobody was awake is sent at the next look, once, for the latest
 //! period only. Start with [`run`].
 
+pub mod shifts;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,11 +63,14 @@ fn latest(policy: &Policy, schedule: &str, now: DateTime<Utc>) -> Option<DateTim
     Some(at)
 }
 
-/// Sends digests until `shutdown` becomes true.
+/// Sends digests, and notices of shifts, until `shutdown` becomes true.
 pub async fn run(engine: Engine, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow() {
         if let Err(error) = send_due(&engine).await {
             error!(error = &error as &dyn std::error::Error, "digests wait for the database");
+        }
+        if let Err(error) = shifts::send_due(&engine).await {
+            error!(error = &error as &dyn std::error::Error, "notices of shifts wait for the database");
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}

@@ -6,6 +6,7 @@
 
 mod belief;
 mod clues;
+mod shifts;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,8 @@ use crate::mail::{Address, InboundMail, Origin, Tag};
 use belief::addresses_of;
 pub use belief::{Proof, speaker, without_judgement};
 pub use clues::{Clues, clues};
+pub use shifts::{AboutShifts, SwapAnswer, is_about_shift};
+use shifts::{about_shifts, answer_swap, asks_for_shifts_only};
 
 /// Postfix's `hopcount_limit`, and our own `Received`. RFC 5321 section 6.3 calls for such a limit.
 const HOPS_MAX: usize = 51;
@@ -90,8 +93,14 @@ pub enum Meaning {
     },
     /// The sender gets the guide.
     Guide(Person),
-    /// The sender gets the list of who is on call.
-    OnCall(Person),
+    /// The sender gets the list of who is on call, or asks for shifts to change hands.
+    OnCall(Box<AboutShifts>),
+    /// Somebody answers whether a shift may change hands.
+    AnswerSwap {
+        id: i64,
+        by: Person,
+        answer: SwapAnswer,
+    },
     /// A delivery report for an outbox row of ours: the mail will not arrive. `dead` are the addresses
     /// of which it says that they are no mailboxes.
     Bounced {
@@ -156,6 +165,7 @@ pub fn interpret(
         return Meaning::Keep("from our own address");
     }
     match (pointed.incident, &clues.tag) {
+        (_, Tag::Swap { id, .. }) => answer_swap(*id, speaker, mail, policy, now),
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
         (Some(_), _) if !pointed.merely_named => {
             let grammar = grammar(policy, pointed.answered_text);
@@ -191,7 +201,12 @@ pub fn interpret(
                 && mail.unreadable.is_none();
             Meaning::Review { incident: incident.number, tell: may_be_told.then_some(speaker.person) }
         }
-        (None, Tag::OnCall) if speaker.known => Meaning::OnCall(speaker.person),
+        (None, Tag::OnCall { .. }) if speaker.known => {
+            Meaning::OnCall(Box::new(about_shifts(mail, speaker, policy, now)))
+        }
+        (None, Tag::Plain) if speaker.known && asks_for_shifts_only(mail, policy, now) => {
+            Meaning::OnCall(Box::new(about_shifts(mail, speaker, policy, now)))
+        }
         (None, Tag::Help) if speaker.known => Meaning::Guide(speaker.person),
         (None, Tag::Plain | Tag::Drill | Tag::Private) if !answers_something(mail, clues, pointed) => {
             declare(mail, &clues.tag, speaker, policy, now)

@@ -52,7 +52,7 @@
 //! | [`mail`] | octets and values: addresses, reading, new text of a reply, the command grammar, composing |
 //! | [`incident`] | the rules: state, events, permissions, what follows, what is owed and when |
 //! | [`learning`] | postmortem sections, figures of the digest |
-//! | [`roster`] | people, lists, rotations, local time and business days |
+//! | [`roster`] | people, teams, lists, services, rotations and their overrides, local time and business days |
 //! | [`render`] | the words of every mail, and `incident show` |
 //! | [`interpret`] | who is believed, what belongs where |
 //! | [`store`] | all SQL, one text for SQLite and PostgreSQL |
@@ -60,7 +60,7 @@
 //! | [`intake`], [`delivery`] | the wire: SMTP and LMTP in, IMAP mailboxes, pipes and files in, SMTP and maildirs out |
 //! | [`credential`] | passwords and tokens with which Firebell logs in elsewhere |
 //! | [`authentication`] | asks DNS who stands behind a message |
-//! | [`deadlines`], [`digests`] | the loops that wake up by themselves |
+//! | [`deadlines`], [`digests`] | the loops that wake up by themselves; notices of shifts |
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |

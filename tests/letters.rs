@@ -335,7 +335,7 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("waits-no-more", render_waits_no_more(&policy(), None, at(13, 40))),
         ("waits-no-more-accepted", render_waits_no_more(&policy(), Some(42), at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
-        ("on-call", render_on_call(&policy(), at(13, 40))),
+        ("on-call", render_on_call(&policy(), "", &address("alice@example.org"), &[], at(13, 40))),
     ]
 }
 

@@ -16,6 +16,8 @@ mod mailboxes;
 mod outbox;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "store/shifts.rs"]
+mod shifts;
 #[path = "store/upgrade.rs"]
 mod upgrade;
 

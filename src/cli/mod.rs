@@ -95,7 +95,7 @@ enum Command {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
-    /// Say who is asked to command
+    /// Say who is on call, for people, as a page or for calendar programmes
     Oncall(oncall::Arguments),
     /// Play a conversation against the configuration, and print every mail that would be sent
     Rehearse(rehearse::Arguments),
@@ -142,7 +142,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup { path } => in_runtime(backup::backup(open::read(named)?, path)),
         Command::Restore { path } => in_runtime(backup::restore(open::read(named)?, path)),
         Command::Password { address } => password::password(&address),
-        Command::Oncall(given) => oncall::oncall(&open::read(named)?, &given),
+        Command::Oncall(given) => in_runtime(oncall::oncall(open::read(named)?, given)),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),
     }
 }

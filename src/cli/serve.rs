@@ -56,6 +56,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let unproven = Arc::new(Notify::new());
     engine.unproven = authenticator.as_ref().map(|_| unproven.clone());
     engine.renew_deadlines().await?;
+    engine.check_rotations().await?;
     let host = config.address.domain().to_owned();
     let own = engine.policy().address.clone();
     let trusted = config.trusted_networks.clone();
@@ -152,15 +153,21 @@ async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option
     let read = match read_file(found.path.clone()) {
         Ok(read) => read,
         Err(failure) => {
-            for line in failure.lines {
+            for line in &failure.lines {
                 error!("the configuration stays as it was: {line}");
+            }
+            if let Err(error) = engine.tell_mistakes(failure.lines).await {
+                error!(error = &error as &dyn std::error::Error, "the operator is not told of it");
             }
             return None;
         }
     };
     let stored = engine.store.save_configuration(&read.text, engine.clock.now()).await;
     let enforced = match stored {
-        Ok(_) => engine.enforce(read.config.policy()).await,
+        Ok(_) => match engine.enforce(read.config.policy()).await {
+            Ok(()) => engine.check_rotations().await,
+            failed => failed,
+        },
         Err(error) => Err(error),
     };
     if let Err(error) = enforced {

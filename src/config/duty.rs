@@ -158,7 +158,7 @@ fn read_overrides<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>
         };
         let found = roster.rotations.iter_mut().find(|rotation| rotation.name == name);
         let Some(rotation) = found else { continue };
-        match (Period { from, until }).instants(&rotation.zone) {
+        match (Period { from, until }).instants(&rotation.zone, rotation.time) {
             Some((from_at, until_at)) => {
                 let agreed_at: Option<DateTime<Utc>> = None;
                 rotation.overrides.push(Override { person, from_at, until_at, agreed_at });

@@ -80,6 +80,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let stand_in = || Address::read("incidents@example.org").ok().map(|address| (address, '+'));
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
+    policy.web_url.clone_from(&web_url);
     policy.stuck_after = send.stuck_after;
     policy.per_person_per_hour = send.per_person_per_hour;
     policy.declare_from = receive.declare_from;

@@ -67,6 +67,7 @@ pub(super) fn read_policy<'t>(
         paging: read_paging(source, top),
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
         digests: read_digests(source, top, &roster.lists),
+        web_url: None,
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
         per_person_per_hour: defaults::PER_PERSON_PER_HOUR,

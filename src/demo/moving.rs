@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::digests;
+use crate::digests::{self, shifts};
 use crate::engine::Engine;
 use crate::incident::deadlines::DeadlineKind;
 use crate::store::StoreError;
@@ -34,6 +34,8 @@ pub(super) enum NextIs {
     /// Never empty: what falls due at that instant.
     Deadlines(Vec<(i64, DeadlineKind)>),
     Digest(String),
+    /// Somebody is told that their shift begins.
+    Shift,
 }
 
 /// The hand that moves the clock; one at a time.
@@ -82,6 +84,7 @@ impl Moving {
         let now = self.engine.clock.now();
         let digest = digests::next(&policy, now)
             .map(|(name, at)| Next { at, what: NextIs::Digest(name.to_owned()) });
+        let shift = shifts::next(&policy, now).map(|at| Next { at, what: NextIs::Shift });
         let mut deadlines = None;
         if let Some(at) = store.earliest_deadline().await? {
             let due = store.load_due_deadlines(at, NAMED_MAX).await?;
@@ -90,7 +93,7 @@ impl Moving {
             named.sort_unstable();
             deadlines = Some(Next { at, what: NextIs::Deadlines(named) });
         }
-        Ok([deadlines, digest].into_iter().flatten().min_by_key(|next| next.at))
+        Ok([deadlines, digest, shift].into_iter().flatten().min_by_key(|next| next.at))
     }
 
     /// Waits until every mail that came in is read and every mail that goes out is delivered.
@@ -123,6 +126,7 @@ impl Moving {
             clock.advance(to - clock.now());
             while self.engine.pass_deadlines().await? > 0 {}
             digests::send_due(&self.engine).await?;
+            shifts::send_due(&self.engine).await?;
             self.engine.changed.notify_one();
             self.engine.outgoing.notify_one();
             if next.is_none() {

@@ -3,7 +3,7 @@
 //! The configuration is read like any other, so the demo shows what a first configuration does.
 //! Start with [`PEOPLE`].
 
-use chrono::{NaiveDateTime, TimeDelta, Weekday};
+use chrono::{Datelike, NaiveDateTime, TimeDelta};
 
 /// Whose mailboxes the page shows.
 pub(super) static PEOPLE: [Player; 6] = [
@@ -92,10 +92,13 @@ impl Player {
 /// The configuration, for an organisation in this time zone whose first commander is on call at
 /// `local_now`.
 pub(super) fn configuration(time_zone: &str, local_now: NaiveDateTime) -> String {
-    // The shift that is under way began at nine on a Monday.
-    let morning = local_now - TimeDelta::hours(9);
-    let monday = morning.date().week(Weekday::Mon).first_day();
-    CONFIGURATION.replace("ZONE", time_zone).replace("MONDAY", &monday.to_string())
+    // The shift that is under way began at nine yesterday, so that the next is some days ahead, and its
+    // notice is not due while the visitor looks round.
+    let began = (local_now - TimeDelta::hours(33)).date();
+    CONFIGURATION
+        .replace("ZONE", time_zone)
+        .replace("DAY", &began.weekday().to_string())
+        .replace("BEGAN", &began.to_string())
 }
 
 /// What the vendor's address is not part of; everything else is left at its default.
@@ -147,8 +150,8 @@ members = ["erin@example.org"]
 [[rotation]]
 name = "commanders"
 members = ["alice", "bob"]
-hands_over = "Mon 09:00"
-from = "MONDAY"
+hands_over = "DAY 09:00"
+from = "BEGAN"
 [command]
 rotation = "commanders"
 trained = ["alice", "bob"]
@@ -156,6 +159,7 @@ trained = ["alice", "bob"]
 [[service]]
 name = "payments"
 experts = ["carol"]
+on_call = "commanders"
 
 [[digest]]
 name = "leadership-weekly"

@@ -470,6 +470,7 @@ impl House {
                 words.collect::<Vec<_>>().join("; ")
             }
             NextIs::Digest(name) => format!("the digest {name}"),
+            NextIs::Shift => "the notice of a shift".to_owned(),
         };
         format!("{} ({}), {what}", when::brief(next.at, &policy, now), when::distance(next.at, now))
     }

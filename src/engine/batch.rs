@@ -62,12 +62,14 @@ struct Loaded {
 
 impl Batch {
     pub(super) async fn begin(engine: &Engine) -> Result<Self, StoreError> {
-        let write = engine.store.begin_write().await?;
+        let mut write = engine.store.begin_write().await?;
+        let now = engine.clock.now();
+        let policy = engine.policy_with(write.load_overrides(now).await?);
         Ok(Self {
             engine: engine.clone(),
             write,
-            policy: engine.policy(),
-            now: engine.clock.now(),
+            policy,
+            now,
             loaded: BTreeMap::new(),
             reminders: BTreeMap::new(),
             nothing_waits: BTreeSet::new(),
@@ -132,6 +134,9 @@ impl Batch {
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
+            Work::ShiftNotice { rotation, starts_at } => self.shift_notice(rotation, *starts_at).await,
+            Work::CheckRotations => self.check_rotations().await.map(|()| true),
+            Work::Misconfigured(mistakes) => self.tell_mistakes(mistakes).await.map(|()| true),
             Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),

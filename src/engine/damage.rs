@@ -63,6 +63,14 @@ impl Batch {
         Ok(())
     }
 
+    /// Tells the caretaker that the configuration was read again and has mistakes.
+    pub(super) async fn tell_mistakes(&mut self, mistakes: &[String]) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        let letter = render::render_mistakes(&self.policy, mistakes, self.now);
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(())
+    }
+
     /// Tells the caretaker, once a day, that mail does not move; whether that was news.
     pub(super) async fn tell_stuck(
         &mut self,

@@ -42,7 +42,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::ReminderPostmortemOwner | Purpose::ReminderPostmortem => STAYS,
         Purpose::Receipt | Purpose::Confirmation | Purpose::Held | Purpose::Guide => STAYS,
         Purpose::PostmortemSkeleton | Purpose::PostmortemGaps | Purpose::PostmortemPublished => STAYS,
-        Purpose::Undeliverable | Purpose::Digest => STAYS,
+        // A notice ends with its shift, which its sender knows better.
+        Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
     }
 }
 
@@ -52,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 32] = [
+    const ALL: [Purpose; 34] = [
         Declaration,
         FollowUp,
         Resolution,
@@ -83,6 +84,8 @@ mod tests {
         PostmortemPublished,
         Undeliverable,
         Digest,
+        Shift,
+        ShiftRequest,
         Operator,
         Stuck,
     ];
@@ -159,6 +162,8 @@ mod tests {
             PostmortemGaps,
             PostmortemPublished,
             Undeliverable,
+            Shift,
+            ShiftRequest,
         ] {
             assert_eq!(useful_within(purpose), TimeDelta::days(5), "{purpose:?}");
         }

@@ -20,8 +20,8 @@ use crate::mail::{Address, Tag};
 use crate::roster::Member;
 use crate::store::StoreError;
 
-/// Incidents that page at one time, the newest first; an answer that lost its thread means one of them.
-const PAGING_AT_MOST: i64 = 20;
+/// Active incidents, the newest first; an answer that lost its thread means one of them.
+const PAGING_AT_MOST: i64 = 50;
 
 impl Batch {
     /// What a message points at: by address, then by thread, then by subject.
@@ -97,11 +97,12 @@ impl Batch {
         written.prose.is_empty() && !written.lines.is_empty() && written.lines.iter().all(answers)
     }
 
-    /// The incident whose page rang last at the sender of a mail, and still waits for them.
+    /// The active incident whose page rang last at the sender of a mail, whoever answered meanwhile.
     async fn paging_incident(&mut self, mail: &InboundMail) -> Result<Option<i64>, StoreError> {
         let Some(from) = &mail.from else { return Ok(None) };
         let person = self.policy.roster.person(&from.address, "");
-        let kinds = [DeadlineKind::TakeCommand, DeadlineKind::Page];
+        // Each active incident has one of these.
+        let kinds = [DeadlineKind::TakeCommand, DeadlineKind::Page, DeadlineKind::Update];
         let mut last = None;
         for number in self.write.load_owing(&kinds, PAGING_AT_MOST).await? {
             if !self.load(number).await? {

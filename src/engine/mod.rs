@@ -20,6 +20,7 @@ mod outgoing;
 mod reading;
 mod reminders;
 mod reports;
+mod shifts;
 
 use std::sync::{Arc, RwLock};
 
@@ -35,8 +36,9 @@ use crate::incident::state::Incident;
 use crate::mail::ids::Secret;
 use crate::meters::Meters;
 use crate::render::Damaged;
+use crate::roster::rotation::Shift;
 use crate::store::rows::Undelivered;
-use crate::store::{Store, StoreError};
+use crate::store::{Overrides, Store, StoreError};
 use batch::Batch;
 
 /// Messages that share a transaction: enough that the commit costs little, few enough that a
@@ -88,6 +90,27 @@ impl Engine {
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// The policy in force, with these overrides laid over its rotations.
+    fn policy_with(&self, overrides: Overrides) -> Arc<Policy> {
+        let mut held = self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if held.roster.agreed != overrides {
+            let mut policy = Policy::clone(&held);
+            policy.roster.lay_over(overrides);
+            *held = Arc::new(policy);
+        }
+        held.clone()
+    }
+
+    /// The policy in force, with the overrides that are stored now: another server may have stored
+    /// some.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn present_policy(&self) -> Result<Arc<Policy>, StoreError> {
+        Ok(self.policy_with(self.store.load_overrides(self.clock.now()).await?))
     }
 
     /// Puts another policy in force, and gives every open incident its deadlines anew.
@@ -288,6 +311,39 @@ impl Engine {
         self.perform(Work::Digest { name: name.to_owned(), period_at }).await
     }
 
+    /// Tells somebody that their shift begins, unless they were told.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn send_shift_notice(&self, rotation: &str, shift: &Shift) -> Result<bool, StoreError> {
+        // Whoever only looks must not keep arriving mail from the one writer of SQLite.
+        let name = shifts::notice_name(rotation, &shift.person);
+        if self.store.has_digest(&name, shift.starts_at).await? {
+            return Ok(false);
+        }
+        let (rotation, starts_at) = (rotation.to_owned(), shift.starts_at);
+        self.perform(Work::ShiftNotice { rotation, starts_at }).await
+    }
+
+    /// Tells of rotations that are short of people.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn check_rotations(&self) -> Result<(), StoreError> {
+        self.perform(Work::CheckRotations).await.map(drop)
+    }
+
+    /// Tells the operator that the configuration was read again, has mistakes and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn tell_mistakes(&self, mistakes: Vec<String>) -> Result<(), StoreError> {
+        self.perform(Work::Misconfigured(mistakes)).await.map(drop)
+    }
+
     /// Tells the operator, once a day, when mail does not move: when the oldest that waits is older
     /// than the configured limit, or one cannot be read. Once it moves, what was not told yet is not.
     ///
@@ -372,6 +428,15 @@ enum Work {
         name: String,
         period_at: DateTime<Utc>,
     },
+    /// A shift begins.
+    ShiftNotice {
+        rotation: String,
+        starts_at: DateTime<Utc>,
+    },
+    /// The rotations are others, perhaps.
+    CheckRotations,
+    /// The configuration was read again and has these mistakes.
+    Misconfigured(Vec<String>),
     /// Something stored that cannot be read.
     Damaged(Damaged),
     /// Mail does not move.

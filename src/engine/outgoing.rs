@@ -177,12 +177,6 @@ impl Batch {
         Ok(())
     }
 
-    pub(super) async fn send_on_call(&mut self, to: &Person) -> Result<(), StoreError> {
-        let letter = render::render_on_call(&self.policy, self.now);
-        self.store_single(&letter, &to.address, None, None).await?;
-        Ok(())
-    }
-
     /// Asks the sender of a message that belongs to no incident to send it again; whether they will
     /// hear of it, or were sent so many answers that they will not.
     pub(super) async fn send_unread(&mut self, to: &Person, why: &str) -> Result<bool, StoreError> {

@@ -175,6 +175,7 @@ impl Batch {
             login: message.client.login.as_ref(),
             authentication,
             secret: &self.engine.secret,
+            now: self.now,
         };
         let by = speaker(mail, clues, &pointed, proof, &policy);
         let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
@@ -280,9 +281,10 @@ impl Batch {
         match meaning {
             Meaning::Declare(declared) => self.declare(*declared, message, mail).await,
             Meaning::Say(said) => {
-                let state = match number {
-                    Some(number) => self.say(number, *said, mail).await?,
-                    None => InboundState::Filed,
+                let state = match (number, self.take_shift_lines(*said).await?) {
+                    (_, None) => InboundState::Read,
+                    (Some(number), Some(said)) => self.say(number, said, mail).await?,
+                    (None, Some(_)) => InboundState::Filed,
                 };
                 Ok((state, number))
             }
@@ -320,9 +322,12 @@ impl Batch {
                 self.send_guide(&to).await?;
                 Ok((InboundState::Filed, None))
             }
-            Meaning::OnCall(to) => {
-                self.became.push("told who is on call".to_owned());
-                self.send_on_call(&to).await?;
+            Meaning::OnCall(asked) => {
+                self.on_call(&asked).await?;
+                Ok((InboundState::Read, None))
+            }
+            Meaning::AnswerSwap { id, by, answer } => {
+                self.answer_swap(id, &by, answer).await?;
                 Ok((InboundState::Read, None))
             }
             Meaning::Bounced { outbox, reason, dead } => {

@@ -94,7 +94,6 @@ impl Batch {
         if !self.write.mark_undelivered(outbox, why).await? {
             return Ok(row.incident);
         }
-        let Some(number) = row.incident else { return Ok(None) };
         let (fate, reason) = match why {
             Undelivered::Refused(answer) => (Fate::Refused, answer.clone()),
             Undelivered::Uncertain => {
@@ -105,6 +104,12 @@ impl Batch {
                 let reason = "the relay did not take it while it was of use";
                 (Fate::Late, with_answer(reason, &row.last_answer))
             }
+        };
+        let Some(number) = row.incident else {
+            if matches!(row.purpose, Purpose::Shift | Purpose::ShiftRequest) {
+                self.tell_unreached(&row.recipient, &reason).await?;
+            }
+            return Ok(None);
         };
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, fate, reason };
         self.step(number, &event).await?;

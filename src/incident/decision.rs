@@ -167,6 +167,10 @@ kinds! {
         PostmortemPublished = "postmortem-published",
         Undeliverable = "undeliverable",
         Digest = "digest",
+        /// A shift begins, or changed hands.
+        Shift = "shift",
+        /// Whether a shift may change hands.
+        ShiftRequest = "shift-request",
         Operator = "operator",
         /// Mail does not move: to the operator, and of no use once it moves.
         Stuck = "stuck",

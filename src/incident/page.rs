@@ -110,9 +110,9 @@ impl Incident {
         asked.cloned().collect()
     }
 
-    /// When somebody's pager rang last, of what still waits for them.
+    /// When somebody's pager rang last, whoever answered.
     pub fn rang_at(&self, person: &Person) -> Option<DateTime<Utc>> {
-        let rung = self.pages.iter().filter(|page| page.waits_for(person));
+        let rung = self.pages.iter().filter(|page| page.was_asked(person));
         let rung = rung.filter_map(|page| page.climb.last_at).max();
         let asked = match &self.command {
             Command::Offered { to, offered_at, climb, .. } => {

@@ -45,6 +45,8 @@ pub struct Policy {
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
     pub digests: Vec<DigestPolicy>,
+    /// Where people reach the pages; `None` where there are none.
+    pub web_url: Option<String>,
     /// Told what nobody else can mend.
     pub operator: Option<Address>,
     /// The operator is told when mail waits for the relay for longer.

@@ -10,13 +10,15 @@
 //! A domain that stands behind its stranger makes no friend of the stranger. A message without
 //! exactly one From proves nothing. Start with [`speaker`].
 
+use chrono::{DateTime, Utc};
+
 use super::{Clues, Pointed};
 use crate::incident::event::{Speaker, Trust};
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::authentication::{Authentication, Verdict};
-use crate::mail::ids::{Secret, same};
-use crate::mail::{Address, InboundMail};
+use crate::mail::ids::{Secret, quarter, same};
+use crate::mail::{Address, InboundMail, Tag};
 
 /// Everything that decides how far a sender is believed.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,7 @@ pub struct Proof<'a> {
     /// What SPF, DKIM, DMARC and ARC come to.
     pub authentication: &'a Authentication,
     pub secret: &'a Secret,
+    pub now: DateTime<Utc>,
 }
 
 /// The speaker that a message's From names, as far as it is believed.
@@ -45,7 +48,9 @@ pub fn speaker(
     let findings = &proof.authentication.findings;
     let verdict = proof.authentication.verdict;
     let has_token = addressed(clues, pointed)
-        .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)));
+        .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)))
+        || pointed.incident.is_none()
+            && theirs.iter().any(|address| is_of_shifts(&clues.tag, address, proof));
     // All but the token vouch for the From that its submitter wrote, and for no other field.
     let has_login = proof.login.is_some_and(|login| theirs.iter().any(|own| own.key() == login.key()));
     let (trust, by) = if has_login && !mail.from_rewritten {
@@ -113,6 +118,20 @@ fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof
     }
     let given = proof.secret.incident_token(incident.number, address, incident.token_epoch_of(address));
     clues.tokens.iter().any(|token| same(token, &given))
+}
+
+/// Whether an address of ours about shifts was given to this address.
+fn is_of_shifts(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
+    match tag {
+        Tag::Swap { id, token } => same(token, &proof.secret.swap_token(*id, address)),
+        Tag::OnCall { token: Some(token) } => {
+            let present = quarter(proof.now);
+            [present, present - 1]
+                .iter()
+                .any(|quarter| same(token, &proof.secret.duty_token(address, *quarter)))
+        }
+        _ => false,
+    }
 }
 
 /// All addresses of the person with this one.

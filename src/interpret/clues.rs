@@ -121,12 +121,12 @@ fn tokens_of(tags: &[Tag], incident: i64) -> Vec<String> {
 fn telling(tag: &Tag) -> u8 {
     match tag {
         Tag::Incident { token: Some(_), .. } => 0,
-        Tag::Held { .. } | Tag::Digest { .. } => 1,
+        Tag::Held { .. } | Tag::Swap { .. } | Tag::Digest { .. } => 1,
         Tag::Incident { token: None, .. } => 2,
         Tag::Private => 3,
         Tag::Drill => 4,
         Tag::Alert => 5,
-        Tag::OnCall | Tag::Help => 6,
+        Tag::OnCall { .. } | Tag::Help => 6,
         Tag::Plain => 7,
         Tag::Bounce { .. } => 8,
         Tag::Unknown(_) => 9,

@@ -169,8 +169,10 @@ pub enum Tag {
     Private,
     /// Monitoring systems.
     Alert,
-    /// Answers with who is on call.
-    OnCall,
+    /// Answers with who is on call, and takes overrides; the token proves which person was written to.
+    OnCall { token: Option<String> },
+    /// Answers to the question whether a shift may change hands.
+    Swap { id: i64, token: String },
     /// Answers with the one-page guide.
     Help,
     /// A report held for a known person to accept.
@@ -274,7 +276,10 @@ fn read_tag(tag: &str) -> Tag {
         ("drill", None, None) => Tag::Drill,
         ("private", None, None) => Tag::Private,
         ("alert", None, None) => Tag::Alert,
-        ("oncall", None, None) => Tag::OnCall,
+        ("oncall", token, None) => Tag::OnCall { token: token.map(str::to_owned) },
+        ("swap", Some(id), Some(token)) => {
+            read_id(id).map_or_else(unknown, |id| Tag::Swap { id, token: token.to_owned() })
+        }
         ("help", None, None) => Tag::Help,
         ("held", Some(id), Some(token)) => {
             read_id(id).map_or_else(unknown, |id| Tag::Held { id, token: token.to_owned() })

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Datelike, Utc};
 use data_encoding::{Encoding, Specification};
 use ring::hmac;
 
@@ -50,6 +51,21 @@ impl Secret {
         self.mac(&format!("held\n{inbound}\n{}", person.key()), TOKEN_CHARS)
     }
 
+    /// The token of `person` for a shift that is to change hands.
+    pub fn swap_token(&self, request: i64, person: &Address) -> String {
+        self.mac(&format!("swap\n{request}\n{}", person.key()), TOKEN_CHARS)
+    }
+
+    /// The token of `person` for what they write about shifts, in a quarter of a year; see [`quarter`].
+    pub fn duty_token(&self, person: &Address, quarter: i32) -> String {
+        self.mac(&format!("duty\n{}\n{quarter}", person.key()), TOKEN_CHARS)
+    }
+
+    /// What makes the address of a calendar of shifts secret; `whose` says of what kind and of whom.
+    pub fn calendar_token(&self, whose: &str) -> String {
+        self.mac(&format!("calendar\n{whose}"), MESSAGE_ID_CHARS)
+    }
+
     /// The token of `person` for a digest.
     pub fn digest_token(&self, digest: i64, person: &Address) -> String {
         self.mac(&format!("digest\n{digest}\n{}", person.key()), TOKEN_CHARS)
@@ -75,6 +91,12 @@ impl Secret {
         encoded.truncate(chars);
         encoded
     }
+}
+
+/// The quarter of a year, counted from the first, in which a token about shifts is made. It is believed
+/// in the next, too, so that it lives for three months at least and for six at most.
+pub fn quarter(at: DateTime<Utc>) -> i32 {
+    at.year() * 4 + i32::try_from(at.month0() / 3).unwrap_or_default()
 }
 
 /// Whether a Message-ID, without brackets, has the form of ours: what answers it answers us, though we

@@ -55,9 +55,10 @@ pub enum RehearsalError {
 ///
 /// See [`RehearsalError`].
 pub async fn play(script: &Script, base: &str, database: &str) -> Result<String, RehearsalError> {
-    let text = configuration(script, base)?;
+    let keys = configuration(script, base)?;
+    let text = toml::to_string(&keys).unwrap_or_default();
     let config = read_config(&text, "script").map_err(RehearsalError::Config)?;
-    let mut rehearsal = Rehearsal::start(config, script, database).await?;
+    let mut rehearsal = Rehearsal::start(config, keys, script, database).await?;
     for part in &script.parts {
         match part {
             Part::Words(words) => rehearsal.block(words),
@@ -72,7 +73,7 @@ pub async fn play(script: &Script, base: &str, database: &str) -> Result<String,
 }
 
 /// The base configuration with the script's own keys laid over it.
-fn configuration(script: &Script, base: &str) -> Result<String, RehearsalError> {
+fn configuration(script: &Script, base: &str) -> Result<toml::Table, RehearsalError> {
     let mistake = |error: toml::de::Error| {
         RehearsalError::Script(ScriptError { line: 1, why: format!("configuration: {error}") })
     };
@@ -82,7 +83,7 @@ fn configuration(script: &Script, base: &str) -> Result<String, RehearsalError> 
             lay_over(&mut whole, text.parse().map_err(mistake)?);
         }
     }
-    Ok(toml::to_string(&whole).unwrap_or_default())
+    Ok(whole)
 }
 
 fn lay_over(below: &mut toml::Table, above: toml::Table) {
@@ -119,6 +120,8 @@ pub fn inbox_line(row: &InboxRow) -> InboxLine<'_> {
 }
 
 struct Rehearsal {
+    /// The configuration as it was last read.
+    keys: toml::Table,
     engine: Engine,
     mailboxes: Mailboxes,
     gate: Gate,
@@ -132,7 +135,12 @@ struct Rehearsal {
 }
 
 impl Rehearsal {
-    async fn start(config: Config, script: &Script, database: &str) -> Result<Self, RehearsalError> {
+    async fn start(
+        config: Config,
+        keys: toml::Table,
+        script: &Script,
+        database: &str,
+    ) -> Result<Self, RehearsalError> {
         let policy = config.policy();
         let first = script.parts.iter().find_map(|part| match part {
             Part::Step(step) => Some(step.at),
@@ -143,7 +151,9 @@ impl Rehearsal {
         let secret = Secret::new(&REHEARSAL_SECRET);
         let clock = Clock::manual(begins_at);
         let engine = Engine::new(store, clock, Ids::new(0), secret, policy);
+        engine.check_rotations().await?;
         Ok(Self {
+            keys,
             gate: Gate::new(begins_at),
             engine,
             mailboxes: Mailboxes::default(),
@@ -175,6 +185,7 @@ impl Rehearsal {
         let printed = match &step.act {
             Act::Show(key) => Some(self.show(key, step.line).await?),
             Act::InboxList => Some(self.inbox().await?),
+            Act::OnCall => Some(self.on_call().await?),
             _ => None,
         };
         if let Some(printed) = printed {
@@ -234,7 +245,8 @@ impl Rehearsal {
                     return Err(error(format!("message {id} does not lie in the inbox")));
                 }
             }
-            Act::Wait | Act::Show(_) | Act::InboxList => {}
+            Act::Reload => self.reload(&step.body).await.map_err(error)??,
+            Act::Wait | Act::Show(_) | Act::InboxList | Act::OnCall => {}
         }
         Ok(())
     }
@@ -288,7 +300,8 @@ impl Rehearsal {
         let deadline = self.engine.store.earliest_deadline().await?.map(|at| self.gate.opens_at(at));
         let digest = crate::digests::next(&policy, now).map(|(_, at)| at);
         let outbox = if self.relay_down { None } else { self.engine.store.earliest_outbox().await? };
-        Ok([deadline, digest, outbox].into_iter().flatten().min())
+        let shift = crate::digests::shifts::next(&policy, now);
+        Ok([deadline, digest, shift, outbox].into_iter().flatten().min())
     }
 
     /// Does everything that is due at this instant.
@@ -304,6 +317,7 @@ impl Rehearsal {
                 done += self.engine.pass_deadlines().await?;
             }
             done += usize::from(crate::digests::send_due(&self.engine).await?);
+            done += usize::from(crate::digests::shifts::send_due(&self.engine).await?);
             done += self.deliver(now).await?;
             if done == 0 {
                 return Ok(());
@@ -357,6 +371,31 @@ impl Rehearsal {
         let rows = self.engine.store.load_inbox(false, ROWS_AT_ONCE).await?;
         let lines: Vec<_> = rows.iter().map(inbox_line).collect();
         Ok(render_inbox(&lines, &self.engine.policy()))
+    }
+
+    async fn on_call(&self) -> Result<String, RehearsalError> {
+        let policy = self.engine.present_policy().await?;
+        Ok(crate::render::render_on_call_text(&policy, self.engine.clock.now()))
+    }
+
+    /// Has the configuration read again with these keys laid over it, as SIGHUP does.
+    async fn reload(&mut self, text: &str) -> Result<Result<(), RehearsalError>, String> {
+        let mut keys = self.keys.clone();
+        lay_over(&mut keys, text.parse().map_err(|error: toml::de::Error| error.to_string())?);
+        let read = read_config(&toml::to_string(&keys).unwrap_or_default(), "firebell.toml");
+        let done = match read {
+            Ok(config) => {
+                self.keys = keys;
+                match self.engine.enforce(config.policy()).await {
+                    Ok(()) => self.engine.check_rotations().await,
+                    failed => failed,
+                }
+            }
+            Err(mistakes) => {
+                self.engine.tell_mistakes(mistakes.iter().map(ToString::to_string).collect()).await
+            }
+        };
+        Ok(done.map_err(RehearsalError::from))
     }
 
     async fn show(&self, key: &str, line: usize) -> Result<String, RehearsalError> {

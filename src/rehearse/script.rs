@@ -95,6 +95,10 @@ pub enum Act {
     Show(String),
     /// Prints what lies in the inbox, as `firebell inbox list` does.
     InboxList,
+    /// Prints who is on call, as `firebell oncall` does.
+    OnCall,
+    /// The configuration is read again, with these keys laid over it.
+    Reload,
     /// The operator has a message read again, as `firebell inbox read-again ID` does.
     ReadAgain(i64),
 }
@@ -102,7 +106,7 @@ pub enum Act {
 impl Act {
     /// Whether what stands below the step is what the server prints.
     fn prints(&self) -> bool {
-        matches!(self, Self::Show(_) | Self::InboxList)
+        matches!(self, Self::Show(_) | Self::InboxList | Self::OnCall)
     }
 }
 
@@ -237,12 +241,14 @@ fn read_act(text: &str) -> Result<Act, String> {
         ["relay", "up"] => Ok(Act::RelayUp),
         ["relay", "refuses", address] => Ok(Act::RelayRefuses((*address).to_owned())),
         ["show", key] => Ok(Act::Show((*key).to_owned())),
+        ["oncall"] => Ok(Act::OnCall),
+        ["reload"] => Ok(Act::Reload),
         ["inbox", "list"] => Ok(Act::InboxList),
         ["inbox", "read-again", id] => {
             id.parse().map(Act::ReadAgain).map_err(|_| format!("`{id}` is no message's number"))
         }
         _ => Err(format!(
-            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show, inbox …"
+            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show, oncall, reload, inbox …"
         )),
     }
 }

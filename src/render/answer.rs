@@ -1,10 +1,10 @@
-//! Answers to one person: receipt, confirmation, guide, who is on call; and the notices about mail
-//! that nobody has taken on yet.
+//! Answers to one person: receipt, confirmation, guide; and the notices about mail that nobody has
+//! taken on yet.
 
 use chrono::{DateTime, Utc};
 
-use super::context::{Context, first_name, shown};
-use super::paper::{Paper, fact, facts};
+use super::context::{Context, first_name};
+use super::paper::{Paper, fact};
 use super::quick::action;
 use super::when;
 use super::wrap::{Span, clipped, foreign_lines, one_line, own_sentence, spans};
@@ -59,7 +59,7 @@ fn first_sentence(words: &str) -> String {
     clipped(words.split_inclusive(". ").next().unwrap_or(words), 64).trim_end_matches('.').to_owned()
 }
 
-fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
+pub(super) fn step(result: &LineResult) -> (Vec<String>, Vec<Span>) {
     let typed = foreign_lines(&result.line.typed, 6, 600);
     let words = match &result.outcome {
         Outcome::Done(what) if what.is_empty() => spans("Done."),
@@ -341,40 +341,6 @@ pub fn render_review(policy: &Policy, number: i64, now: DateTime<Utc>) -> Letter
     ));
     paper.facts(vec![fact("Received", when::full(now, policy))]);
     letter(Purpose::Receipt, &policy.name, &format!("[{key}] Your mail waits"), &paper)
-}
-
-/// Who is on call.
-pub fn render_on_call(policy: &Policy, now: DateTime<Utc>) -> Letter {
-    let on_call = policy.roster.commander_on_call(now);
-    let lead = match &on_call {
-        Some(person) => format!("{} is on call now", shown(person)),
-        None => "Nobody is on call".to_owned(),
-    };
-    let mut paper = Paper::new(lead, one_line(&policy.name));
-    paper.prose(&format!("As of {}.", when::full(now, policy)));
-    let mut rows = Vec::new();
-    if let Some(person) = &on_call {
-        rows.push(fact("On call", format!("{}  {}", shown(person), person.address)));
-    }
-    if let Some(rotation) = policy.roster.command_rotation() {
-        let next: Vec<String> = rotation
-            .order(now)
-            .into_iter()
-            .skip(1)
-            .take(10)
-            .map(|address| shown(&policy.roster.person(address, "")))
-            .collect();
-        if !next.is_empty() {
-            rows.push(facts("Asked next", next));
-        }
-    }
-    paper.facts(rows);
-    paper.prose(&format!(
-        "To reach them about something that is wrong, declare an incident: mail {}. A subject is \
-         enough.",
-        policy.address.address()
-    ));
-    letter(Purpose::Guide, "Who is on call", "Who is on call", &paper)
 }
 
 /// For the sender of a message that belongs to no incident and could not be read: nothing of it is

@@ -286,6 +286,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemPublished => "the postmortem",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
+        Purpose::Shift => "a notice of shifts",
+        Purpose::ShiftRequest => "a question about a shift",
         Purpose::Operator | Purpose::Stuck => "a notice to the operator",
     }
 }

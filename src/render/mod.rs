@@ -5,17 +5,20 @@
 
 mod aftermath;
 mod answer;
+pub mod calendar;
 mod context;
 mod digest;
 mod duty;
 mod handover;
 pub mod inbox;
 mod news;
+mod on_call;
 mod operator;
 mod page;
 mod paper;
 mod quick;
 mod reminder;
+mod shifts;
 pub mod show;
 pub mod size;
 mod task;
@@ -25,14 +28,19 @@ mod wrap;
 use chrono::{DateTime, Utc};
 
 pub use answer::{
-    HeldReport, render_guide, render_held, render_on_call, render_review, render_unread,
-    render_waits_no_more,
+    HeldReport, render_guide, render_held, render_review, render_unread, render_waits_no_more,
 };
 pub use digest::render_digest;
+pub use on_call::{render_on_call_page, render_on_call_text};
 pub use operator::{
-    Damaged, Unreadable, render_damaged, render_stuck, render_unread_mailbox, render_unreadable,
+    Damaged, Unreadable, render_damaged, render_mistakes, render_stuck, render_unread_mailbox,
+    render_unreadable,
 };
 pub use reminder::render_reminders;
+pub use shifts::{
+    render_on_call, render_shift_notice, render_short, render_swap_asked, render_swap_declined,
+    render_swap_late, render_swap_refused, render_swap_settled, render_swap_waits,
+};
 
 use crate::incident::state::Person;
 use crate::incident::{Entry, Incident, Mailing, Policy, Role, Says};

@@ -14,6 +14,9 @@ use crate::incident::Policy;
 use crate::incident::decision::Purpose;
 use crate::mail::compose::Letter;
 
+/// Mistakes of a configuration that are named in a mail.
+const MISTAKES_MAX: usize = 20;
+
 /// A message that was stored and could not be read.
 #[derive(Debug, Clone, Copy)]
 pub struct Unreadable<'a> {
@@ -93,6 +96,20 @@ pub fn render_stuck(policy: &Policy, since: DateTime<Utc>, count: i64, now: Date
     ]);
     paper.foot("This notice went the same way: where it comes late, the relay takes mail again.");
     letter(Purpose::Stuck, "Firebell", &subject, &paper)
+}
+
+/// For the operator: the configuration was read again, has mistakes, and changes nothing.
+pub fn render_mistakes(policy: &Policy, mistakes: &[String], now: DateTime<Utc>) -> Letter {
+    let subject = "The configuration has mistakes and changes nothing";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please mend them and have it read again (SIGHUP): until then everything goes on by the one before, \
+         people, rotations and services included. `firebell check` names what is still wrong. The server \
+         would not start with it.",
+    );
+    paper.items(&mistakes.iter().take(MISTAKES_MAX).map(|one| clipped(one, 400)).collect::<Vec<_>>());
+    paper.facts(vec![fact("Noticed", when::full(now, policy))]);
+    letter(Purpose::Operator, "Firebell", subject, &paper)
 }
 
 /// For the operator: something stored cannot be read any more, and was taken out of the way.

@@ -67,6 +67,16 @@ impl Calendar {
         self.open(self.nth_business_day(from, days))
     }
 
+    /// The opening of the `days`-th business day before the day of `until`.
+    pub fn opening_before(&self, until: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+        let day = self.zone.local(until).date();
+        let days = usize::try_from(days.clamp(1, PERIOD_DAYS_MAX)).unwrap_or(1);
+        let before = std::iter::successors(day.pred_opt(), NaiveDate::pred_opt);
+        // Where there are no business days every day is one, as elsewhere in this calendar.
+        let found = before.take(PERIOD_DAYS_MAX as usize).filter(|day| self.is_business_day(*day));
+        self.open(found.take(days).last().or(day.pred_opt()).unwrap_or(day))
+    }
+
     /// The instant at which `percent` of the working time between two instants has passed.
     ///
     /// Where there is no working time between them, of the plain time.
@@ -211,6 +221,19 @@ mod tests {
             assert_eq!(calendar.business_days_after(at(from), days), at(expected), "{from} + {days}");
         }
         assert_eq!(calendar.opening_after(at("2026-12-23T10:00:00Z"), 2), at("2026-12-28T08:00:00Z"));
+    }
+
+    #[test]
+    fn the_business_day_before_is_counted_back_over_days_off() {
+        let calendar = calendar();
+        for (until, days, expected) in [
+            ("2026-11-23T08:00:00Z", 1, "2026-11-20T08:00:00Z"),
+            ("2026-11-24T23:30:00Z", 1, "2026-11-24T08:00:00Z"), // Wednesday in Berlin
+            ("2026-12-28T08:00:00Z", 2, "2026-12-23T08:00:00Z"), // 24, 23
+            ("2026-10-27T08:00:00Z", 2, "2026-10-23T07:00:00Z"), // summer time then
+        ] {
+            assert_eq!(calendar.opening_before(at(until), days), at(expected), "{until} - {days}");
+        }
     }
 
     #[test]

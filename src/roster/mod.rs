@@ -9,6 +9,8 @@ pub mod levels;
 pub mod period;
 pub mod request;
 pub mod rotation;
+mod short;
+pub mod standing;
 pub mod zone;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +31,8 @@ pub struct Roster {
     pub services: Vec<Service>,
     /// Domains whose people are known. Lower case.
     pub domains: Vec<String>,
+    /// The overrides that people agreed on, as they were last laid over the rotations.
+    pub agreed: Vec<(String, Override)>,
     /// The rotation of those who are asked to command; `None` where there is none.
     pub commanding: Option<String>,
     /// May be asked to command when the rotation is silent. First addresses.
@@ -194,13 +198,24 @@ impl Roster {
 
     /// Puts overrides in force beside those of the configuration, which count less: people made them
     /// later. Each goes with the name of its rotation; those of a rotation that is gone do nothing.
-    pub fn lay_over(&mut self, overrides: &[(String, Override)]) {
+    pub fn lay_over(&mut self, overrides: Vec<(String, Override)>) {
         for rotation in &mut self.rotations {
             rotation.overrides.retain(|change| change.agreed_at.is_none());
             let here = |name: &String| name.eq_ignore_ascii_case(&rotation.name);
             let theirs = overrides.iter().filter(|(name, _)| here(name));
             rotation.overrides.extend(theirs.map(|(_, change)| change.clone()));
         }
+        self.agreed = overrides;
+    }
+
+    /// The overrides that have not ended, each with its rotation, in the order in which they begin.
+    pub fn overrides_after(&self, now: DateTime<Utc>) -> Vec<(&Rotation, &Override)> {
+        let of = |rotation| move |change| (rotation, change);
+        let all = self.rotations.iter().flat_map(|rotation| rotation.overrides.iter().map(of(rotation)));
+        let mut left: Vec<(&Rotation, &Override)> =
+            all.filter(|(_, change)| change.until_at > now).collect();
+        left.sort_by_key(|(_, change)| change.from_at);
+        left
     }
 
     /// Who is asked first to command: the rotation's turn, else the trained, else nobody.

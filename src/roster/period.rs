@@ -1,7 +1,9 @@
 //! A time from one local moment to another, as people write it: days, or days with their hours.
 //!
-//! Whoever wrote it need not know the zone; the rotation that it is about does. A day that a change of
-//! clocks makes longer or shorter is that day. Start with [`Period::instants`].
+//! A day without hours is the shift of that day: it begins when the rotation hands over, so that nobody
+//! is woken at midnight to take over, and ends at the same hour of the next day, however long a change of
+//! clocks makes it. Whoever wrote it need not know the zone; the rotation does. Start with
+//! [`Period::instants`].
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -26,16 +28,21 @@ pub enum Moment {
 }
 
 impl Period {
-    /// When it begins and ends in `zone`; `None` where it ends before it begins.
-    pub fn instants(&self, zone: &Zone) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let midnight = |day: NaiveDate| zone.instant(day.and_time(NaiveTime::MIN));
+    /// When it begins and ends in `zone`, where days begin at `hands_over`; `None` where it ends before
+    /// it begins.
+    pub fn instants(
+        &self,
+        zone: &Zone,
+        hands_over: NaiveTime,
+    ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let start_of = |day: NaiveDate| zone.instant(day.and_time(hands_over));
         let begins = match self.from {
-            Moment::Day(day) => midnight(day),
+            Moment::Day(day) => start_of(day),
             Moment::Local(local) => zone.instant(local),
             Moment::At(at) => at,
         };
         let ends = match self.until {
-            Moment::Day(day) => midnight(day.succ_opt()?),
+            Moment::Day(day) => start_of(day.succ_opt()?),
             Moment::Local(local) => zone.instant(local),
             Moment::At(at) => at,
         };
@@ -52,7 +59,7 @@ impl Moment {
             return Some(Self::Day(day));
         }
         let (date, clock) = text.split_once(['T', 't', ' '])?;
-        Some(day(date)?.and_time(read_clock(clock.trim())?)).map(Self::Local)
+        Some(Self::Local(day(date)?.and_time(read_clock(clock.trim())?)))
     }
 }
 
@@ -65,24 +72,28 @@ pub fn read_clock(text: &str) -> Option<NaiveTime> {
 mod tests {
     use super::*;
 
-    fn hours(from: &str, until: &str) -> Option<i64> {
+    fn hours(hands_over: &str, from: &str, until: &str) -> Option<i64> {
         let zone = Zone::named("Europe/Berlin").unwrap();
         let period = Period { from: Moment::read(from).unwrap(), until: Moment::read(until).unwrap() };
-        period.instants(&zone).map(|(begins, ends)| (ends - begins).num_hours())
+        period
+            .instants(&zone, read_clock(hands_over).unwrap())
+            .map(|(begins, ends)| (ends - begins).num_hours())
     }
 
     #[test]
     fn a_day_is_as_long_as_its_clocks_make_it() {
-        assert_eq!(hours("2026-11-22", "2026-11-24"), Some(72));
-        assert_eq!(hours("2026-10-25", "2026-10-25"), Some(25));
-        assert_eq!(hours("2027-03-28", "2027-03-28"), Some(23));
-        assert_eq!(hours("2026-10-24 18:00", "2026-10-25 09:00"), Some(16));
+        assert_eq!(hours("09:00", "2026-11-22", "2026-11-24"), Some(72));
+        assert_eq!(hours("09:00", "2026-10-24", "2026-10-24"), Some(25));
+        assert_eq!(hours("09:00", "2026-10-25", "2026-10-25"), Some(24));
+        assert_eq!(hours("00:00", "2026-10-25", "2026-10-25"), Some(25));
+        assert_eq!(hours("00:00", "2027-03-28", "2027-03-28"), Some(23));
+        assert_eq!(hours("09:00", "2026-10-24 18:00", "2026-10-25 09:00"), Some(16));
     }
 
     #[test]
     fn what_ends_before_it_begins_is_no_period() {
-        assert_eq!(hours("2026-11-24", "2026-11-22"), None);
-        assert_eq!(hours("2026-11-24 09:00", "2026-11-24T09:00"), None);
+        assert_eq!(hours("09:00", "2026-11-24", "2026-11-22"), None);
+        assert_eq!(hours("09:00", "2026-11-24 09:00", "2026-11-24T09:00"), None);
         for wrong in ["", "tomorrow", "2026-11-31", "2026-11-22 25:00", "22.11.2026"] {
             assert_eq!(Moment::read(wrong), None, "{wrong}");
         }

@@ -88,7 +88,7 @@ pub fn read_shift(
 ) -> Result<Taken, Refusal> {
     let person = read_person(&cover.person, roster)?;
     let rotation = find_rotation(cover, typed, &person, by, roster)?;
-    let Some((from_at, until_at)) = cover.period.instants(&rotation.zone) else {
+    let Some((from_at, until_at)) = cover.period.instants(&rotation.zone, rotation.time) else {
         return Err(("It ends before it begins".to_owned(), None));
     };
     if until_at <= now {
@@ -381,7 +381,7 @@ on_call = "payments"
     fn days_are_those_of_the_rotation() {
         let taken = asked("carol", "2026-11-22", "2026-11-22", Some("checkout"), "bob").unwrap();
         assert_eq!(taken.rotation, "payments");
-        assert_eq!(taken.from_at, at("2026-11-22T05:00:00Z"));
+        assert_eq!(taken.from_at, at("2026-11-22T14:00:00Z"));
         assert_eq!(taken.from_whom, [who("bob")]);
     }
 
@@ -440,12 +440,12 @@ on_call = "payments"
         let mut request = Request::new(vec![taken], who("alice"), true, now);
         assert_eq!(request.asked_now(), [who("bob")]);
         roster.rotations[0].members = vec![who("alice"), who("carol")];
-        let later = at("2026-11-24T12:00:00Z");
+        let later = at("2026-11-24T15:00:00Z");
         assert_eq!(request.agree(&who("bob"), &roster, later), Answered::Waits);
         assert_eq!(request.asked_now(), [who("carol")]);
         assert_eq!(request.agree(&who("carol"), &roster, later), Answered::InForce);
         assert_eq!(request.overrides()[0].1.from_at, later);
         let mut over = Request::new(request.shifts.clone(), who("alice"), true, now);
-        assert_eq!(over.agree(&who("carol"), &roster, at("2026-11-26T12:00:00Z")), Answered::Nothing);
+        assert_eq!(over.agree(&who("carol"), &roster, at("2026-11-26T15:00:00Z")), Answered::Nothing);
     }
 }

@@ -36,6 +36,9 @@ statements! {
         on conflict (message_id) do nothing";
     CLAIM_DIGEST = "
         insert into digest_run (name, period_at) values ($1, $2) on conflict (name, period_at) do nothing";
+    HAS_DIGEST = "select 1 from digest_run where name = $1 and period_at = $2";
+    FORGET_DIGESTS = "
+        delete from digest_run where substr(name, 1, length($1)) = $1 and name <> $2";
     LAST_DIGEST = "select max(period_at) from digest_run where name = $1";
     LOAD_LAST_CONFIGURATION = "select number, text from configuration order by number desc limit 1";
     SAVE_CONFIGURATION = "insert into configuration (number, text, stored_at) values ($1, $2, $3)";
@@ -83,6 +86,13 @@ impl Store {
             self.engine.execute(SAVE_IDS_OF_RELAY, vec![rows(&kept), micros(now).into()]).await?;
         }
         Ok(())
+    }
+
+    /// Whether a digest's period was claimed.
+    pub async fn has_digest(&self, name: &str, period_at: DateTime<Utc>) -> Stored<bool> {
+        let values = vec![plain(name).into(), micros(period_at).into()];
+        let rows: Vec<(i64,)> = self.engine.load(HAS_DIGEST, values).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Keeps a configuration, and returns its number: a new one only when the text is not that of
@@ -158,6 +168,12 @@ impl Write {
     pub async fn claim_digest(&mut self, name: &str, period_at: DateTime<Utc>) -> Stored<bool> {
         let values = vec![plain(name).into(), micros(period_at).into()];
         Ok(self.transaction.execute(CLAIM_DIGEST, values).await? == 1)
+    }
+
+    /// Forgets what was claimed under names that begin like this, but for one.
+    pub async fn forget_digests(&mut self, beginning: &str, but: &str) -> Stored<()> {
+        let values = vec![plain(beginning).into(), plain(but).into()];
+        self.transaction.execute(FORGET_DIGESTS, values).await.map(drop)
     }
 
     /// The last period claimed.

@@ -4,7 +4,7 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, and `ledgers`
+//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, and `ledgers`
 //! for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes; `backup` copies the file of SQLite.
 
@@ -27,8 +27,10 @@ mod outbox;
 mod pending;
 mod reminders;
 pub mod rows;
+mod shifts;
 
 pub use forgetting::KNOWN_WITHIN;
+pub use shifts::Overrides;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,7 @@ impl Store {
             bundles::ALL,
             budgets::ALL,
             reminders::ALL,
+            shifts::ALL,
             ledgers::ALL,
             pending::ALL,
         ];

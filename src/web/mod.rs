@@ -10,6 +10,7 @@ mod health;
 pub mod incident;
 pub mod outbox;
 pub mod places;
+mod shifts;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -29,11 +30,16 @@ const ICON: &str = include_str!("icon.svg");
 #[template(path = "web/nothing.html")]
 struct NothingPage;
 
-/// What a server offers while there is no sign-in: its health, and nothing of its incidents.
+/// What a server offers while there is no sign-in: its health, shifts for those who were told where they
+/// are, and nothing of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
-    let pages = health(engine).merge(outbox).merge(files()).fallback(show_nothing);
+    let shifts = Router::new()
+        .route("/shifts/person/{key}/{file}", get(shifts::show_person))
+        .route("/shifts/rotation/{key}/{file}", get(shifts::show_rotation))
+        .with_state(engine.clone());
+    let pages = health(engine).merge(outbox).merge(shifts).merge(files()).fallback(show_nothing);
     pages.layer(axum::middleware::from_fn(guard::protect_answer))
 }
 

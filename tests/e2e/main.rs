@@ -20,6 +20,7 @@ mod place;
 mod postgres;
 mod rolling;
 mod several;
+mod shifts;
 mod submission;
 mod support;
 mod transcript;

@@ -177,3 +177,21 @@ async fn a_digest_goes_out_once_a_day_whatever_the_clocks_do() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_notice_of_a_shift_goes_out_once_whichever_server_looks_first() {
+    const DAYS: usize = 21;
+    let more = "[[rotation]]\nname = \"weekly\"\nmembers = [\"alice@example.org\", \"bob@example.org\"]\n\
+                hands_over = \"Mon 09:00\"\nfrom = \"2026-11-16\"\nnotice = \"24h\"\n";
+    let [one, other] = ten_minutes_apart(more).await;
+    let mut sent = Vec::new();
+    for _ in 0..DAYS * 48 {
+        for server in [&one, &other] {
+            server.engine.clock.advance(TimeDelta::minutes(30));
+            firebell::digests::shifts::send_due(&server.engine).await.unwrap();
+        }
+        sent.extend(of_kind(&one.sent().await, Purpose::Shift).iter().map(|mail| mail.to.clone()));
+    }
+    assert_eq!(sent.len(), DAYS / 7, "{sent:?}");
+    assert!(sent.windows(2).all(|pair| pair[0] != pair[1]), "{sent:?}");
+}

@@ -102,6 +102,7 @@ pub fn policy() -> Policy {
             domains: vec!["example.org".to_owned()],
             teams: Vec::new(),
             services: Vec::new(),
+            agreed: Vec::new(),
             commanding: Some("commanders".to_owned()),
             rotations: vec![Rotation {
                 name: "commanders".to_owned(),
@@ -165,6 +166,7 @@ pub fn policy() -> Policy {
         },
         digests: Vec::new(),
         operator: None,
+        web_url: None,
         stuck_after: TimeDelta::minutes(15),
         per_person_per_hour: 60,
         declare_from: DeclareFrom::Known,

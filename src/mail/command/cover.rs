@@ -1,6 +1,6 @@
 //! The value of `Override:`: who takes a shift, from when to when, and of which rotation.
 //!
-//! `alice 2026-11-22 to 2026-11-24 (payments)`. Dates are days of the rotation, whichever that is;
+//! `alice 2026-11-22 to 2026-11-24 (payments)`. Dates are shifts of the rotation, whichever that is;
 //! who alice is, it does not ask. Start with [`read_cover`].
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -75,7 +75,7 @@ mod tests {
         let zone = Zone::named("Europe/Berlin").unwrap();
         let cover = read_cover(text, &zone, "2026-11-20T12:00:00Z".parse().unwrap())?;
         let utc = |at: DateTime<Utc>| at.format("%m-%dT%H:%M").to_string();
-        let (from, until) = cover.period.instants(&zone)?;
+        let (from, until) = cover.period.instants(&zone, chrono::NaiveTime::MIN)?;
         Some((cover.person, format!("{} {}", utc(from), utc(until)), cover.rotation))
     }
 

@@ -115,6 +115,12 @@ impl Chrome {
         fs::write(path, png).expect("the image is written");
     }
 
+    /// What a script returns, in the frame that is entered.
+    pub fn evaluate(&self, script: &str) -> Value {
+        let body = json!({ "script": script, "args": [] });
+        self.call("POST", "/execute/sync", Some(&body)).expect("the script runs")
+    }
+
     fn begin_session(&mut self, browser: &str) {
         let profile = format!("--user-data-dir={}/profile", self.folder.path().display());
         let arguments = [

@@ -292,9 +292,9 @@ members = ["vp@people.test"]
 
 [[rotation]]
 name = "commanders"
-members = ["alice"]
+members = ["alice", "bob"]
 hands_over = "Mon 09:00"
-from = "2026-11-16"
+from = "2099-01-05" # until then it is the first member's turn, on whatever day a test runs
 [command]
 rotation = "commanders"
 trained = ["alice", "bob"]
