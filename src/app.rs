@@ -15,6 +15,7 @@ use crate::delivery::{self, Failure};
 use crate::engine::Engine;
 use crate::intake::inbox::Inbox;
 use crate::intake::smtp::{self, Listener, Protocol};
+use crate::intake::strangers::Strangers;
 use crate::intake::{reader, refusals};
 use crate::{deadlines, digests};
 
@@ -51,6 +52,7 @@ impl App {
         let (shutdown, stopping) = watch::channel(false);
         let mut inbox = Inbox::new(engine.store.clone(), engine.ids.clone(), engine.clock.clone());
         inbox.meters = engine.meters.clone();
+        inbox.strangers = Some(Strangers::new(engine.clone()));
         let mut tasks = JoinSet::new();
         let (store, ids) = (engine.store.clone(), engine.ids.clone());
         tasks.spawn(refusals::keep(settings.clone(), store, ids, stopping.clone()));
@@ -140,6 +142,9 @@ async fn watch_mail(engine: Engine, mut stopping: watch::Receiver<bool>) {
         }
         if let Err(error) = engine.watch_mailbox().await {
             error!(error = &error as &dyn std::error::Error, "nobody is told of the mailbox yet");
+        }
+        if let Err(error) = engine.watch_room().await {
+            error!(error = &error as &dyn std::error::Error, "nobody is told of refused mail yet");
         }
     }
 }

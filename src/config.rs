@@ -15,6 +15,7 @@ use crate::mail::Address;
 mod defaults;
 mod duty;
 mod mailbox;
+mod places;
 mod reading;
 mod receive;
 mod roster;

@@ -26,7 +26,7 @@ use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
 use belief::addresses_of;
-pub use belief::{Proof, speaker, without_judgement};
+pub use belief::{Proof, speaker, was_given_to, without_judgement};
 pub use clues::{Clues, clues};
 pub use shifts::{AboutShifts, SwapAnswer, is_about_shift};
 use shifts::{about_shifts, answer_swap, asks_for_shifts_only};

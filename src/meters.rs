@@ -21,6 +21,9 @@ pub struct Meters(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     accepted: AtomicU64,
+    refused_for_room: AtomicU64,
+    /// Of those, how many were told to somebody.
+    refused_told: AtomicU64,
     sent: AtomicU64,
     /// By what became of the message.
     read: Mutex<BTreeMap<&'static str, u64>>,
@@ -53,6 +56,17 @@ impl Meters {
     /// A message was stored for its sender.
     pub fn accepted(&self) {
         self.0.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message that proves nothing was refused, because there was so much of that kind.
+    pub fn refused_for_room(&self) {
+        self.0.refused_for_room.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were refused for want of room since this was last asked.
+    pub fn take_refused_for_room(&self) -> u64 {
+        let refused = self.0.refused_for_room.load(Ordering::Relaxed);
+        refused.saturating_sub(self.0.refused_told.swap(refused, Ordering::Relaxed))
     }
 
     /// The relay took so many mails.
@@ -128,6 +142,10 @@ impl Meters {
         let accepted = self.0.accepted.load(Ordering::Relaxed);
         begin(&mut text, "messages_accepted_total", "counter", "Messages taken by SMTP and LMTP.");
         let _ = writeln!(text, "firebell_messages_accepted_total {accepted}");
+        let refused = self.0.refused_for_room.load(Ordering::Relaxed);
+        let meaning = "Messages refused for now, because much came that proves nothing.";
+        begin(&mut text, "messages_refused_for_room_total", "counter", meaning);
+        let _ = writeln!(text, "firebell_messages_refused_for_room_total {refused}");
         begin(&mut text, "messages_read_total", "counter", "Messages read, by what became of them.");
         for (outcome, count) in self.0.read.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _ = writeln!(text, "firebell_messages_read_total{{outcome=\"{outcome}\"}} {count}");

@@ -319,6 +319,11 @@ fn a_mistake_keeps_the_configuration_that_works_and_a_mended_one_is_put_in_force
         assert!(Instant::now() < end, "nobody was told of the mistake");
         std::thread::yield_now();
     }
+    place.write("key.pem", "no key");
+    let key = format!("[[send.dkim]]\nselector = \"new\"\nkey_file = {:?}\n", place.path("key.pem"));
+    place.write("firebell.toml", &format!("{text}\n{key}"));
+    server.signal("HUP");
+    server.log_once("the configuration stays as it was: [[send.dkim]] ");
     place.write("firebell.toml", &text);
     server.signal("HUP");
     server.log_once("read again and is in force");

@@ -18,8 +18,14 @@ use firebell::mail::message::text_of;
 use firebell::store::Store;
 use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered};
 
+#[path = "hostile/flood.rs"]
+mod flood;
+#[path = "hostile/injection.rs"]
+mod injection;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "hostile/room.rs"]
+mod room;
 #[path = "hostile/sending.rs"]
 mod sending;
 #[path = "hostile/several.rs"]
@@ -69,8 +75,25 @@ impl Server {
     }
 
     async fn on(url: &str, folder: tempfile::TempDir, clock: Clock, process: u16, more: &str) -> Self {
+        Self::configured(url, folder, clock, process, ("", more)).await
+    }
+
+    /// With keys of the top level, which stand first.
+    async fn start_above(top: &str, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("firebell.db").display());
+        Self::configured(&url, dir, Clock::manual(nine()), 0, (top, more)).await
+    }
+
+    async fn configured(
+        url: &str,
+        folder: tempfile::TempDir,
+        clock: Clock,
+        process: u16,
+        (top, more): (&str, &str),
+    ) -> Self {
         let text = format!(
-            "address = \"{PLAIN}\"\nname = \"Incidents\"\ndomains = [\"example.org\"]\n\
+            "{top}address = \"{PLAIN}\"\nname = \"Incidents\"\ndomains = [\"example.org\"]\n\
              [send]\noperator = \"{OPERATOR}\"\n\
              [[person]]\nname = \"Alice Ng\"\nalias = \"alice\"\nemail = \"{ALICE}\"\n\
              [[person]]\nname = \"Bob Okafor\"\nalias = \"bob\"\nemail = \"{BOB}\"\n\

@@ -28,9 +28,9 @@ use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
 use firebell::render::{
-    Damaged, HeldReport, Unreadable, render_damaged, render_digest, render_guide, render_held,
-    render_mailing, render_on_call, render_reminders, render_review, render_stuck, render_unread,
-    render_unread_mailbox, render_unreadable, render_waits_no_more,
+    Damaged, HeldReport, Unreadable, render_crowded, render_damaged, render_digest, render_guide,
+    render_held, render_mailing, render_on_call, render_reminders, render_review, render_stuck,
+    render_unread, render_unread_mailbox, render_unreadable, render_waits_no_more,
 };
 use sample::{address, at, commanded, declared, person, policy, resolved, task, timeline};
 
@@ -357,6 +357,7 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
                 at(13, 40),
             ),
         ),
+        ("operator-crowded", render_crowded(&policy(), 1_204, at(13, 40))),
         ("operator-damaged", render_damaged(&policy(), Damaged::Incident(42), at(13, 40))),
         ("operator-damaged-mail", render_damaged(&policy(), Damaged::Mail(9), at(13, 40))),
     ]

@@ -410,13 +410,70 @@ async fn a_dead_member_of_an_alias_ends_no_mail_to_the_others() {
     assert!(side.engine.store.load_dead_addresses(now).await.unwrap().is_empty());
     side.engine.clock.advance(TimeDelta::minutes(1));
     let away = format!("{}\r\nOriginal-Recipient: rfc822; {alice}", "Action: failed\r\nStatus: 5.1.1");
-    let other = sent.iter().rev().find(|(job, _)| job.recipient.as_str() == alice).unwrap().0.outbox;
+    // Of one mail one report counts; this is another.
+    side.hear(alice, "incidents+1@one.example", "Subject: Re", "status").await;
+    let other = side.work().await[0].0.outbox;
     let mac = Secret::new(&[7; 32]).bounce_mac(other);
     side.report(&format!("incidents+bounce.{other}.{mac}@one.example"), &away).await;
     let dead = side.engine.store.load_dead_addresses(now).await.unwrap();
     assert_eq!(dead.len(), 1, "whom we wrote to is none: {dead:?}");
     let later = now + TimeDelta::days(2);
     assert!(side.engine.store.load_dead_addresses(later).await.unwrap().is_empty(), "for a day");
+}
+
+#[tokio::test]
+async fn a_report_counts_once_and_while_it_can_be_true() {
+    let mut side = Side::start("one.example", "").await;
+    let (alice, bob) = ("alice@one.example", "bob@one.example");
+    let incident = "incidents+1@one.example";
+    side.hear(alice, "incidents@one.example", "Subject: SEV1 checkout is down", "I have command").await;
+    side.hear(bob, incident, "Subject: Re", "join").await;
+    let to_bob = |sent: &[(Job, Vec<u8>)]| -> Vec<i64> {
+        let to_bob = sent.iter().filter(|(job, _)| job.recipient.as_str() == bob);
+        to_bob.map(|(job, _)| job.outbox).collect()
+    };
+    let mut before = Vec::new();
+    for note in ["It answers 503.", "It answers nothing.", "It answers 504."] {
+        side.hear(alice, incident, "Subject: Re", &format!("Note: {note}")).await;
+        before.extend(to_bob(&side.work().await));
+    }
+    let [first, second, third, ..] = before[..] else { panic!("{before:?}") };
+    let path = |row: i64| {
+        let mac = Secret::new(&[7; 32]).bounce_mac(row);
+        format!("incidents+bounce.{row}.{mac}@one.example")
+    };
+    const NO_MAILBOX: &str = "Action: failed\r\nStatus: 5.1.1";
+    let dead = async |side: &Side| {
+        side.engine.store.load_dead_addresses(side.engine.clock.now()).await.unwrap().len()
+    };
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    side.report(&path(first), NO_MAILBOX).await;
+    assert_eq!(dead(&side).await, 1);
+    // Bob proves that he is there: whoever holds what he was sent before cannot silence him again.
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    side.hear(bob, incident, "Subject: Re", "Note: I am there.").await;
+    assert_eq!(dead(&side).await, 0);
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    for row in [first, second, first] {
+        side.report(&path(row), NO_MAILBOX).await;
+        assert_eq!(dead(&side).await, 0, "a report of what was sent before");
+    }
+    assert_eq!(side.lines(1, bob).await.len(), 2, "each mail is told of once");
+    // What is sent to him from now on may come back, and what a relay takes afterwards has arrived.
+    side.hear(alice, incident, "Subject: Re", "Note: It answers again.").await;
+    let [later] = to_bob(&side.work().await)[..] else { panic!("one note") };
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    side.report(&path(later), NO_MAILBOX).await;
+    assert_eq!(dead(&side).await, 1);
+    side.engine.clock.advance(TimeDelta::minutes(1));
+    let taken = [(second, "250".to_owned())];
+    side.engine.store.mark_accepted(&taken, side.engine.clock.now()).await.unwrap();
+    assert_eq!(dead(&side).await, 0);
+    // No relay sends a mail back after a week.
+    side.engine.clock.advance(TimeDelta::days(8));
+    side.report(&path(third), NO_MAILBOX).await;
+    assert_eq!(dead(&side).await, 0);
+    assert_eq!(side.lines(1, bob).await.len(), 3);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use firebell::authentication::ask_text;
 use firebell::clock::Clock;
 use firebell::config::{DkimKey, Resolver};
-use firebell::delivery::dkim::Signer;
+use firebell::delivery::dkim::{Signer, Signers};
 use firebell::delivery::{Relay, Settings, deliver, maildir};
 use firebell::ids::Ids;
 use firebell::incident::decision::Purpose;
@@ -94,7 +94,7 @@ async fn sent(folder: &Path, signers: Vec<Signer>) -> Vec<u8> {
     let relay = Relay::Maildir(folder.join("mail"));
     let secret = Secret::new(&[7; 32]);
     let mut settings = Settings::new(vec![relay], "us.test".into(), own, secret, clock);
-    settings.signers = Arc::new(signers);
+    settings.signers = Signers::new(signers);
     let (stop, shutdown) = watch::channel(false);
     let (failed, _failures) = mpsc::channel(1);
     let waiting = Arc::new(Notify::new());

@@ -147,6 +147,52 @@ async fn every_statement_is_planned_by_both_engines() {
     }
 }
 
+/// Walks through what never grows for long: what waits, and what is forgotten within days.
+const SHORT: [&str; 13] = [
+    "json_each",
+    "CONSTANT ROW",
+    "dead_address",
+    "budget",
+    "held_report",
+    "configuration",
+    "inbound_waiting",
+    "inbound_unproven",
+    "inbound_reason",
+    "incident_open",
+    "outbox_recipient",
+    "outbox_due",
+    "outbox_unsent",
+];
+/// Walks through all there is, with the reason.
+const LONG: [(&str, &str); 13] = [
+    ("FORGET_CONTENT_KEYS: SCAN content_key", "once a day; an index would cost every message"),
+    ("FORGET_CONTENT_KEYS: Seq Scan on content_key content_key_1", "once a day"),
+    ("FORGET_MESSAGE_IDS: SCAN known_id", "once a day; an index would cost every message"),
+    ("FORGET_MESSAGE_IDS: Seq Scan on known_id known_id_1", "once a day"),
+    ("LOAD: SCAN inbound", "the newest of the inbox, for a person"),
+    ("LOAD_ALL: SCAN inbound", "the newest messages, for a person"),
+    ("LOAD_NEWEST: SCAN incident", "so many, for a person"),
+    ("LOAD_ALL: SCAN incident", "for a digest, which is about all"),
+    ("LOCK_ALL: SCAN incident", "when a configuration comes into force"),
+    ("LOAD: SCAN audit", "the newest, for a person"),
+    ("LOAD_NEWEST: SCAN o", "the newest mails, for a person"),
+    ("LOAD_NEWEST_OF: SCAN o", "the newest mails of a state, for a person"),
+    ("SAVE_FILE: SCAN attachment", "for a foreign key, and only after a file that is missing"),
+];
+
+#[tokio::test]
+async fn no_statement_of_a_mail_or_a_tick_walks_through_a_table_that_grows() {
+    for base in bases().await {
+        let scans = base.store().scans().await.unwrap();
+        assert!(!scans.is_empty(), "what is looked for is found");
+        let allowed = |scan: &String| {
+            SHORT.iter().any(|short| scan.contains(short)) || LONG.iter().any(|(long, _)| scan == long)
+        };
+        let scans: Vec<_> = scans.into_iter().filter(|scan| !allowed(scan)).collect();
+        assert_eq!(scans, Vec::<String>::new());
+    }
+}
+
 #[tokio::test]
 async fn opening_again_keeps_everything_and_migrates_nothing_twice() {
     for base in bases().await {

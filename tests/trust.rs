@@ -37,6 +37,8 @@ use dns::{Answer, NameServer};
 mod dns;
 
 const ALICE: &str = "alice@example.org";
+/// Another address of hers, of no domain of ours.
+const ALICE_AT_HOME: &str = "alice@home.example";
 const BOB: &str = "bob@example.org";
 const EVE: &str = "eve@evil.example";
 /// In the roster, and of a domain whose name server is silent.
@@ -152,9 +154,10 @@ type Prove = Box<dyn Fn(&World, String) -> String>;
 enum Token {
     None,
     Own,
-    OfBob,
-    /// It was made void before the mail came.
-    Void,
+    /// Of somebody else.
+    Of(&'static str),
+    /// Of somebody, and made void before the mail came.
+    Void(&'static str),
 }
 
 fn sender(name: &'static str, from: &'static str) -> Sender {
@@ -205,8 +208,19 @@ fn senders() -> Vec<Sender> {
     vec![
         sender("known, nothing", ALICE),
         Sender { token: Token::Own, ..sender("known, token", ALICE) },
-        Sender { token: Token::OfBob, ..sender("known, token of another", ALICE) },
-        Sender { token: Token::Void, ..sender("known, token made void", ALICE) },
+        Sender { token: Token::Of(BOB), ..sender("known, token of another", ALICE) },
+        Sender { token: Token::Void(ALICE), ..sender("known, token made void", ALICE) },
+        Sender { token: Token::Of(ALICE), ..sender("known, token, from their other", ALICE_AT_HOME) },
+        Sender {
+            token: Token::Of(BOB),
+            prove: signed("example.org"),
+            ..sender("known, DKIM, token of another", ALICE)
+        },
+        smtp(Sender {
+            token: Token::Of(BOB),
+            client: login(ALICE),
+            ..sender("known, login, token of another", ALICE)
+        }),
         smtp(Sender {
             token: Token::Own,
             client: host(OTHER_HOST),
@@ -274,7 +288,13 @@ fn senders() -> Vec<Sender> {
         sender("stranger, nothing", EVE),
         Sender { prove: signed("evil.example"), ..sender("stranger, DKIM", EVE) },
         smtp(Sender { client: host(OTHER_HOST), ..sender("stranger, SPF as MX", EVE) }),
-        Sender { token: Token::OfBob, ..sender("stranger, forwarded token", EVE) },
+        Sender { token: Token::Of(BOB), ..sender("stranger, forwarded token", EVE) },
+        Sender { token: Token::Void(BOB), ..sender("stranger, forwarded token, void", EVE) },
+        Sender {
+            token: Token::Of(BOB),
+            prove: signed("evil.example"),
+            ..sender("stranger, DKIM, forwarded token", EVE)
+        },
     ]
 }
 
@@ -300,6 +320,7 @@ impl Server {
             "address = \"{INCIDENTS}\"\ndomains = [\"example.org\"]\n\
              [receive.trust]\nauthserv_ids = [\"mx.example.org\"]\n\
              [[person]]\nname = \"Alice Ng\"\nalias = \"alice\"\nemail = \"{ALICE}\"\n\
+             also = [\"{ALICE_AT_HOME}\"]\n\
              [[person]]\nname = \"Bob Okafor\"\nalias = \"bob\"\nemail = \"{BOB}\"\n\
              [[person]]\nname = \"Sam Slow\"\nalias = \"sam\"\nemail = \"{SLOW}\"\n\
              [[person]]\nname = \"Berta Broken\"\nalias = \"berta\"\nemail = \"{BROKEN}\"\n\
@@ -333,7 +354,10 @@ impl Server {
             (None, _) => INCIDENTS.to_owned(),
             (Some(number), Token::None) => format!("incidents+{number}@example.org"),
             (Some(number), token) => {
-                let owner = if token == Token::OfBob { BOB } else { sender.from };
+                let owner = match token {
+                    Token::Of(owner) | Token::Void(owner) => owner,
+                    _ => sender.from,
+                };
                 let token = secret().incident_token(number, &Address::read(owner).unwrap(), 0);
                 format!("incidents+{number}.{token}@example.org")
             }
@@ -446,8 +470,8 @@ async fn row(world: &World, sender: &Sender) -> String {
     let mut proof = String::new();
     for cell in 0..4 {
         let mut server = Server::start(world).await;
-        if sender.token == Token::Void {
-            let of = server.engine.policy().roster.person(&Address::read(sender.from).unwrap(), "");
+        if let Token::Void(owner) = sender.token {
+            let of = server.engine.policy().roster.person(&Address::read(owner).unwrap(), "");
             server.engine.act(vec![(1, Event::TokensVoided { of })]).await.unwrap();
         }
         cells.push(match cell {

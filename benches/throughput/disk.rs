@@ -6,19 +6,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
+use crate::times::Times;
 
 const BLOCK_OCTETS: usize = 4096;
 
-/// Appends that are on disk, a second.
-pub fn probe(folder: &Path, span: Duration) -> Outcome<f64> {
+/// How long each append took until it was on disk, for `span`.
+pub fn probe(folder: &Path, span: Duration) -> Outcome<Times> {
     let mut file = File::create(folder.join("probe"))?;
     let block = [7; BLOCK_OCTETS];
-    let begun = Instant::now();
-    let mut count = 0_u32;
+    let (begun, mut times) = (Instant::now(), Vec::new());
     while begun.elapsed() < span {
+        let append = Instant::now();
         file.write_all(&block)?;
         file.sync_data()?;
-        count += 1;
+        times.push(append.elapsed());
     }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+    Ok(Times::new(times))
 }

@@ -12,27 +12,32 @@ use std::time::{Duration, Instant};
 
 use firebell::store::Store;
 
-use crate::Outcome;
-use crate::generator::{self, Client, INCIDENTS};
+use crate::generator::{self, CROWD, Client, INCIDENTS};
+use crate::sink::Sink;
+use crate::{Outcome, memory};
 
 /// Longer than any of these runs takes to be read.
 const READ_WITHIN: Duration = Duration::from_secs(120);
-const MIB: f64 = 1024.0;
 /// Of the kernel's clock in `/proc`, on every Linux that Rust knows.
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// A running server.
 pub struct Server {
+    /// That it is one, and its database.
+    pub name: &'static str,
     pub port: u16,
     pub store: Store,
+    /// Its relay.
+    pub sink: Sink,
     process: Child,
 }
 
 impl Server {
-    /// Starts it on an empty database, with a relay on `relay_port`.
-    pub async fn start(folder: &Path, database: &str, relay_port: u16) -> Outcome<Self> {
-        let file = folder.join("firebell.toml");
-        fs::write(&file, configuration(folder, database, relay_port))?;
+    /// Starts it on a database; what else it needs lies in `folder`.
+    pub async fn start(name: &'static str, folder: &Path, database: &str) -> Outcome<Self> {
+        fs::create_dir_all(folder)?;
+        let (file, sink) = (folder.join("firebell.toml"), Sink::start()?);
+        fs::write(&file, configuration(folder, database, sink.port))?;
         let program = std::env::var("FIREBELL_BENCH_SERVER");
         let mut process = Command::new(program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_firebell")))
             .arg("--config")
@@ -44,7 +49,7 @@ impl Server {
         let said = process.stdout.take().ok_or("no standard output")?;
         let line = BufReader::new(said).lines().next().ok_or("it ended at once")??;
         let port = line.rsplit(':').next().ok_or("no port")?.parse()?;
-        Ok(Self { port, store: Store::open(database).await?, process })
+        Ok(Self { name, port, store: Store::open(database).await?, sink, process })
     }
 
     /// Declares the incidents that replies go to, and waits until they exist.
@@ -72,10 +77,10 @@ impl Server {
     }
 
     /// Entries in all timelines.
-    pub async fn count_entries(&self) -> Outcome<u64> {
+    pub async fn count_entries(&self) -> Outcome<usize> {
         let mut count = 0;
         for number in 1..=i64::try_from(INCIDENTS)? {
-            count += self.store.load_timeline(number).await?.len() as u64;
+            count += self.store.load_timeline(number).await?.len();
         }
         Ok(count)
     }
@@ -92,12 +97,7 @@ impl Server {
 
     /// MiB resident: now, and at most.
     pub fn memory(&self) -> Outcome<(f64, f64)> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let kib = |name: &str| -> Outcome<f64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
-            Ok(line.trim().trim_end_matches(" kB").parse()?)
-        };
-        Ok((kib("VmRSS:")? / MIB, kib("VmHWM:")? / MIB))
+        memory::of_process(self.process.id())
     }
 }
 
@@ -111,6 +111,8 @@ impl Drop for Server {
 fn configuration(folder: &Path, database: &str, relay_port: u16) -> String {
     // SQLite's file has a name of its own in the folder.
     let url = if database.starts_with("sqlite:") { "sqlite" } else { database };
+    let crowd: Vec<String> = (0..CROWD).map(|number| format!("\"c{number}@example.org\"")).collect();
+    let crowd = crowd.join(", ");
     format!(
         r#"
 address = "incidents@example.org"
@@ -124,8 +126,6 @@ networks = ["127.0.0.1"]
 [send]
 relay = "smtp://127.0.0.1:{relay_port}"
 per_person_per_hour = 1000000
-[web]
-listen = "127.0.0.1:0"
 [[person]]
 name = "Alice Ng"
 alias = "alice"
@@ -133,6 +133,12 @@ email = "alice@example.org"
 [[list]]
 name = "everyone"
 address = "incident-announce@lists.example.org"
+[[list]]
+name = "crowd"
+members = [{crowd}]
+[[severity]]
+name = "SEV-5"
+notify = ["crowd"]
 "#,
         folder.display()
     )

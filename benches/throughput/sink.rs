@@ -1,59 +1,54 @@
-//! An SMTP server that answers what it is told and keeps nothing but a count: what it takes a
-//! second is what this machine's sockets allow.
+//! A receiver that stores nothing: what it takes a second is what this machine's sockets allow. It
+//! knows when each mail came, for those who sent it on its way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use crate::Outcome;
+use crate::{Outcome, receiver};
+
+/// A mail that does not come within it is lost.
+const LOST_AFTER: Duration = Duration::from_secs(20);
+/// When nothing came for so long nothing comes any more.
+const QUIET: Duration = Duration::from_millis(700);
 
 /// A running sink.
 pub struct Sink {
     pub port: u16,
-    taken: Arc<AtomicU64>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+}
+
+/// A mail, its final dot included.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    pub at: Instant,
+    pub octets: usize,
 }
 
 impl Sink {
-    pub async fn start() -> Outcome<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        let taken = Arc::<AtomicU64>::default();
-        tokio::spawn(run(listener, taken.clone()));
-        Ok(Self { port, taken })
+    pub fn start() -> Outcome<Self> {
+        let (came, arrivals) = mpsc::unbounded_channel();
+        let take: receiver::Take = Arc::new(move |message: Vec<u8>| {
+            let _ = came.send(Arrival { at: Instant::now(), octets: message.len() });
+            None
+        });
+        Ok(Self { port: receiver::start(take, async {})?, arrivals })
     }
 
-    /// Messages that got their 250 so far.
-    pub fn taken(&self) -> u64 {
-        self.taken.load(Ordering::SeqCst)
+    /// The next mail that comes, or came.
+    pub async fn next(&mut self) -> Outcome<Arrival> {
+        let arrival = timeout(LOST_AFTER, self.arrivals.recv()).await;
+        arrival.map_err(|_| "a mail did not come")?.ok_or_else(|| "the sink ended".into())
     }
-}
 
-async fn run(listener: TcpListener, taken: Arc<AtomicU64>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(swallow(stream, taken.clone()));
-    }
-}
-
-async fn swallow(mut stream: TcpStream, taken: Arc<AtomicU64>) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.write_all(b"220 sink\r\n").await?;
-    let (mut heard, mut in_content) = (Vec::with_capacity(16 * 1024), false);
-    while stream.read_buf(&mut heard).await? > 0 {
-        if in_content && heard.ends_with(b"\r\n.\r\n") {
-            heard.clear();
-            in_content = false;
-            taken.fetch_add(1, Ordering::SeqCst);
-            stream.write_all(b"250 ok\r\n").await?;
-        } else if !in_content && heard.ends_with(b"\r\n") {
-            in_content = heard.ends_with(b"DATA\r\n");
-            let lines = heard.iter().filter(|&&octet| octet == b'\n').count();
-            let mut answers = "250 ok\r\n".repeat(lines - usize::from(in_content));
-            answers.push_str(if in_content { "354 go\r\n" } else { "" });
-            heard.clear();
-            stream.write_all(answers.as_bytes()).await?;
+    /// Waits until nothing comes any more; returns how many came.
+    pub async fn drain(&mut self) -> usize {
+        let mut count = 0;
+        while let Ok(Some(_)) = timeout(QUIET, self.arrivals.recv()).await {
+            count += 1;
         }
+        count
     }
-    Ok(())
 }

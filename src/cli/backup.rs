@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{CANTCREAT, DATAERR, NOINPUT, UNAVAILABLE, USAGE, chain, print};
 use super::open::{Found, make_data_dir, sqlite_file};
-use super::{Failure, alone};
+use super::{Failure, account, alone};
 use crate::config::{Config, Database};
 use crate::store::backup::{Holdings, check_sqlite, copy_sqlite};
 use crate::store::{Store, StoreError};
@@ -64,10 +64,10 @@ pub async fn restore(found: Found, path: PathBuf) -> Result<(), Failure> {
     ))
 }
 
-/// Where the embedded database is, or why there is none.
+/// Where the embedded database is, or why there is none for us.
 fn embedded(config: &Config, tool: &str) -> Result<PathBuf, Failure> {
     match config.database {
-        Database::Sqlite => Ok(sqlite_file(config)),
+        Database::Sqlite => account::agree(config).map(|()| sqlite_file(config)),
         Database::Postgres(_) | Database::PostgresFile(_) => Err(Failure::new(
             USAGE,
             format!("the database is PostgreSQL, which brings `{tool}` for this"),

@@ -1,9 +1,10 @@
 //! `firebell check`: the configuration, and what it points at.
 //!
-//! Makes nothing that is not there, because root may run it and the server as somebody else; a
-//! database that is there is brought up to date.
+//! Makes nothing that is not there, because the account of the server may be another; a database that
+//! is there is brought up to date.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
-use super::{Failure, open};
+use super::{Failure, account, open};
 use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
 use crate::delivery::relay::{Connection, Limits};
@@ -33,14 +34,15 @@ type Finding = (String, Result<(), String>);
 pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     let found = open::read(named)?;
     let config = &found.config;
+    account::agree(config)?;
     print(&format!("ok   {}: no mistakes\n", found.path.display()))?;
     for warning in config.warnings() {
         print(&format!("warn {warning}\n"))?;
     }
     let mut findings = check_folder(config);
     findings.push(check_database(config).await);
-    for relay in &config.relays {
-        findings.push(check_relay(relay, config).await);
+    for (at, relay) in config.relays.iter().enumerate() {
+        findings.push(check_relay(relay, open::relay_table(at), config).await);
     }
     if let Some(mailbox) = &config.imap {
         findings.push(check_mailbox(mailbox).await);
@@ -99,39 +101,57 @@ async fn check_database(config: &Config) -> Finding {
     if !is_database_there(config) {
         return (format!("{what} is not there yet; the server makes it"), Ok(()));
     }
-    let outcome = match open::open_store(config).await {
+    let outcome = match open::try_store(config).await {
         Ok(store) => {
             let misfits = store.check_statements().await;
             store.close().await;
             if misfits.is_empty() { Ok(()) } else { Err(misfits.join("; ")) }
         }
-        Err(failure) => Err(failure.lines.join("; ")),
+        Err(failure) => Err(format!("{}; {}", why(failure), database_next(config))),
     };
     (what, outcome)
+}
+
+fn database_next(config: &Config) -> &'static str {
+    match config.database {
+        Database::Sqlite => {
+            "where the disk is well and the file is not, move it away and `firebell restore` a copy"
+        }
+        Database::Postgres(_) | Database::PostgresFile(_) => {
+            "start PostgreSQL there, or mend [database]"
+        }
+    }
 }
 
 fn is_database_there(config: &Config) -> bool {
     config.database != Database::Sqlite || open::sqlite_file(config).exists()
 }
 
-async fn check_relay(relay: &Relay, config: &Config) -> Finding {
+async fn check_relay(relay: &Relay, table: &str, config: &Config) -> Finding {
     if let Relay::Maildir(root) = relay {
         return check_writable("folder of maildirs", root);
+    }
+    let what = format!("relay {}", relay.name());
+    if let Err(failure) = open::relay_files(relay, table) {
+        return (what, Err(why(failure)));
     }
     let outcome = match Connection::open(relay, config.address.domain(), Limits::default()).await {
         Ok(connection) => {
             connection.quit().await;
             Ok(())
         }
-        Err(why) => Err(format!("{why}; start the mail server there, or mend [send] relay")),
+        Err(why) => Err(format!("{why}; start the mail server there, or mend {table} relay")),
     };
-    (format!("relay {}", relay.name()), outcome)
+    (what, outcome)
+}
+
+fn why(failure: Failure) -> String {
+    failure.lines.join("; ")
 }
 
 /// The files of STARTTLS and of logins.
 fn check_secrets(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let why = |failure: Failure| failure.lines.join("; ");
     if let Some(tls) = &config.tls {
         let what = format!("certificate {}", tls.certificate_file.display());
         findings.push((what, open::certificates(config).map(|_| ()).map_err(why)));
@@ -147,7 +167,7 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
 async fn check_signing(config: &Config) -> Vec<Finding> {
     let signers = match open::signers(config) {
         Ok(signers) => signers,
-        Err(failure) => return vec![("DKIM".to_owned(), Err(failure.lines.join("; ")))],
+        Err(failure) => return vec![("DKIM".to_owned(), Err(why(failure)))],
     };
     let mut findings = Vec::new();
     for signer in signers {
@@ -165,6 +185,9 @@ async fn check_signing(config: &Config) -> Vec<Finding> {
 
 async fn check_mailbox(mailbox: &Mailbox) -> Finding {
     let what = format!("mailbox {}", mailbox.name());
+    if let Err(failure) = open::mailbox_files(mailbox) {
+        return (what, Err(why(failure)));
+    }
     match imap::check(mailbox).await {
         Ok(abilities) if abilities.idle => (format!("{what} announces its mail"), Ok(())),
         Ok(_) => {
@@ -180,7 +203,7 @@ async fn check_unfetched(config: &Config, mailbox: &Mailbox) -> Option<Finding> 
     if !is_database_there(config) {
         return None;
     }
-    let store = open::open_store(config).await.ok()?;
+    let store = open::try_store(config).await.ok()?;
     let missing = async {
         let cursor = store.load_mailbox_cursor(&mailbox.name()).await.ok()??;
         store.load_unfetched(&cursor.mailbox, cursor.uid_validity).await.ok()
@@ -212,16 +235,39 @@ async fn check_place(place: &Listen, protocol: Protocol) -> Finding {
         Err(error) => error,
     };
     let greeting = greeting(place).await;
+    if greeting.is_none()
+        && let Some(what) = left_to_service(place, name, &error)
+    {
+        return (what, Ok(()));
+    }
     let is_ours =
         greeting.as_deref().is_some_and(|text| text.trim_end().ends_with(&format!("{name} Firebell")));
     if is_ours {
         return (format!("{name} on {place}: a Firebell server listens there"), Ok(()));
     }
-    let next = match greeting {
-        Some(_) => "another program listens there; stop it, or change `listen`",
-        None => "change `listen`, or let Firebell use that address",
+    let next = match (greeting, error.kind()) {
+        (Some(_), _) => "another program listens there; stop it, or change `listen`",
+        (None, ErrorKind::NotFound) => "make its folder, or change `listen`",
+        (None, _) => "change `listen`, or let Firebell use that address",
     };
     (format!("{name} on {place}"), Err(format!("{error}; {next}")))
+}
+
+/// What the account of the server may not do by itself, and the unit for systemd makes possible.
+fn left_to_service(place: &Listen, name: &str, error: &io::Error) -> Option<String> {
+    /// As `RuntimeDirectory` makes it.
+    const RUNTIME_DIR: &str = "/run/firebell";
+    match (place, error.kind()) {
+        (Listen::Tcp(_), ErrorKind::PermissionDenied) => Some(format!(
+            "{name} on {place} is for root; the unit for systemd lets the server listen there"
+        )),
+        (Listen::Unix(path), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+            if path.starts_with(RUNTIME_DIR) =>
+        {
+            Some(format!("{name} on {place}: the unit for systemd makes {RUNTIME_DIR}"))
+        }
+        _ => None,
+    }
 }
 
 async fn check_page(address: SocketAddr) -> Finding {

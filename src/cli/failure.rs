@@ -22,6 +22,8 @@ pub const CANTCREAT: u8 = 73;
 pub const IOERR: u8 = 74;
 /// Nothing is wrong with the message: try again later.
 pub const TEMPFAIL: u8 = 75;
+/// Another account is to do it.
+pub const NOPERM: u8 = 77;
 /// The configuration has mistakes, or is not there.
 pub const CONFIG: u8 = 78;
 

@@ -3,6 +3,7 @@
 //! Nothing is decided here; a command reads the configuration, asks the parts of the program and
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
+mod account;
 mod alone;
 mod audit;
 mod backup;
@@ -28,15 +29,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use failure::Failure;
 use failure::USAGE;
 use logs::LogFormat;
 
+const EXIT_STATUS: &str = "Exit status, as in sysexits.h: 64 command line, 65 what was given, 66 not \
+    there, 69 database, relay or address, 70 a mistake of ours, 73 and 74 files, 75 try again, 77 another \
+    account is to do it, 78 configuration.";
+
 /// Coordinates incidents by e-mail.
 #[derive(Debug, Parser)]
-#[command(name = "firebell", version, disable_help_subcommand = true)]
+#[command(name = "firebell", version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Arguments {
     /// The configuration; else firebell.toml here, then /etc/firebell/firebell.toml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
@@ -105,6 +110,11 @@ enum Command {
         #[arg(value_name = "FILE|DIR|-")]
         path: Option<PathBuf>,
     },
+}
+
+/// What may stand on the command line, for whoever writes about it.
+pub fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 /// Does what the command line says.

@@ -3,15 +3,17 @@
 //! Start with [`read`], which every command but `init` and `new-text` begins with.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Failure;
+use super::account;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
-use crate::config::{Config, Credential, Database, Listen, Relay, read_config};
+use crate::config::{Config, Credential, Database, Listen, Mailbox, Relay, read_config};
 use crate::delivery::dkim::Signer;
 use crate::engine::Engine;
 use crate::ids::Ids;
@@ -41,7 +43,9 @@ pub fn read(named: Option<&Path>) -> Result<Found, Failure> {
     let path = match named {
         Some(path) => path.to_owned(),
         None => {
-            USUAL_PLACES.map(PathBuf::from).into_iter().find(|path| path.exists()).ok_or_else(|| {
+            // One that may not be looked for is there: who may, is told below.
+            let is_there = |path: &PathBuf| path.try_exists().unwrap_or(true);
+            USUAL_PLACES.map(PathBuf::from).into_iter().find(is_there).ok_or_else(|| {
                 let [here, system] = USUAL_PLACES;
                 Failure::new(
                     CONFIG,
@@ -60,7 +64,10 @@ pub fn read(named: Option<&Path>) -> Result<Found, Failure> {
 pub fn read_file(path: PathBuf) -> Result<Found, Failure> {
     let name = path.display().to_string();
     let text = fs::read_to_string(&path).map_err(|error| {
-        let next = "write it with `firebell init`, or name another with -c FILE";
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => "run this as the account of the server: sudo -u firebell …",
+            _ => "write it with `firebell init`, or name another with -c FILE",
+        };
         Failure::new(CONFIG, format!("{name}: the configuration cannot be read ({error}); {next}"))
     })?;
     match read_config(&text, &name) {
@@ -111,17 +118,25 @@ pub fn database_name(config: &Config) -> String {
     }
 }
 
-/// Opens the database and brings its schema up to date.
+/// Opens the database and brings its schema up to date, for the account that owns it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    try_store(config).await.map_err(|mut failure| {
+        if failure.code == UNAVAILABLE {
+            failure.lines.push("`firebell check` looks at each part of the way to it".to_owned());
+        }
+        failure
+    })
+}
+
+/// The same, for whoever looks at the parts.
+pub async fn try_store(config: &Config) -> Result<Store, Failure> {
+    account::agree(config)?;
     if config.database == Database::Sqlite {
         make_data_dir(config)?;
     }
     Store::open(&database_url(config)?).await.map_err(|error| {
         let name = database_name(config);
-        Failure::new(
-            UNAVAILABLE,
-            format!("{name} cannot be opened: {}; `firebell check` looks at each part", chain(&error)),
-        )
+        Failure::new(UNAVAILABLE, format!("{name} cannot be opened: {}", chain(&error)))
     })
 }
 
@@ -194,24 +209,45 @@ pub fn passwords(config: &Config) -> Result<Option<Arc<Watched<Passwords>>>, Fai
 /// Whether the files that relays and the mailbox name are there: they are read again at each login,
 /// but a mistake is better told at the start.
 pub fn login_files(config: &Config) -> Result<(), Failure> {
-    let mut named = Vec::new();
-    for relay in &config.relays {
-        if let Relay::Smtp { login: Some(login), .. } = relay {
-            named.push(("[send] password_file", password_file(&login.credential)));
+    for (at, relay) in config.relays.iter().enumerate() {
+        relay_files(relay, relay_table(at))?;
+    }
+    config.imap.as_ref().map_or(Ok(()), mailbox_files)
+}
+
+/// The table of the configuration that names a relay.
+pub fn relay_table(at: usize) -> &'static str {
+    if at == 0 { "[send]" } else { "[send.fallback]" }
+}
+
+/// Whether the file is there that a login to the relay of this table needs.
+pub fn relay_files(relay: &Relay, table: &str) -> Result<(), Failure> {
+    match relay {
+        Relay::Smtp { login: Some(login), .. } => {
+            can_read(table, "password_file", password_file(&login.credential))
         }
+        _ => Ok(()),
     }
-    if let Some(mailbox) = &config.imap {
-        named.push(("[receive.imap] password_file", password_file(&mailbox.credential)));
-        named.push(("[receive.imap] ca_file", mailbox.ca_file.as_deref()));
-    }
-    for (key, path) in named {
-        let Some(path) = path else { continue };
-        fs::File::open(path).map_err(|error| {
-            let name = path.display();
-            Failure::new(CONFIG, format!("{key} {name} cannot be read: {error}"))
-        })?;
-    }
-    Ok(())
+}
+
+/// Whether the files are there that a login to the mailbox needs.
+pub fn mailbox_files(mailbox: &Mailbox) -> Result<(), Failure> {
+    let table = "[receive.imap]";
+    can_read(table, "password_file", password_file(&mailbox.credential))?;
+    can_read(table, "ca_file", mailbox.ca_file.as_deref())
+}
+
+fn can_read(table: &str, key: &str, path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let opened = fs::File::open(path).map_err(|error| {
+        let name = path.display();
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => "; let the account of the server read it",
+            _ => "",
+        };
+        Failure::new(CONFIG, format!("{table} {key} {name} cannot be read: {error}{next}"))
+    });
+    opened.map(drop)
 }
 
 fn password_file(credential: &Credential) -> Option<&Path> {

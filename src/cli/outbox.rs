@@ -139,7 +139,7 @@ pub async fn outbox(found: Found, command: Command) -> Result<(), Failure> {
         Command::Revive { address } => {
             let given = Address::read(&address)
                 .map_err(|error| Failure::new(DATAERR, format!("`{address}` {error}")))?;
-            if store.forget_dead_address(&given).await? {
+            if store.prove_alive(&given, now).await? {
                 print(&format!("mail is sent to {given} again; `outbox retry` sends what was not\n"))
             } else {
                 let line = format!("mail is sent to {given} already; `firebell outbox dead` shows all");

@@ -14,11 +14,11 @@ use tracing::{error, info, warn};
 use super::failure::{SOFTWARE, UNAVAILABLE, print};
 use super::notify::Supervisor;
 use super::open::{Found, open_engine, open_store, read_file};
-use super::{Failure, alone, open};
+use super::{Failure, account, alone, open};
 use crate::app::{App, Parts, local_address};
 use crate::authentication;
 use crate::config::{Config, Listen};
-use crate::delivery;
+use crate::delivery::{self, dkim::Signers};
 use crate::engine::Engine;
 use crate::ids::Ids;
 use crate::intake::imap;
@@ -29,6 +29,8 @@ use crate::web::places::Places;
 
 /// What is kept for a time is looked through for what is too old so often.
 const FORGET_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// And for what is too much.
+const MAKE_ROOM_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Runs until a signal.
 ///
@@ -40,10 +42,11 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let supervisor = Supervisor::found().map(Arc::new);
     let config = &found.config;
+    account::agree(config)?;
     open::login_files(config)?;
     let certificates = open::certificates(config)?;
     let passwords = open::passwords(config)?;
-    let signers = open::signers(config)?;
+    let signers = Signers::new(open::signers(config)?);
     let listeners = bind(config).await?;
     let page = bind_page(config).await?;
     let store = open_store(config).await?;
@@ -67,7 +70,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     settings.passwords = passwords;
     let (secret, clock) = (engine.secret.clone(), engine.clock.clone());
     let mut delivery = delivery::Settings::new(config.relays.clone(), host, own, secret, clock);
-    delivery.signers = Arc::new(signers);
+    delivery.signers = signers.clone();
     delivery.meters = engine.meters.clone();
     let mut ready: String = listeners
         .iter()
@@ -109,6 +112,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         ready.push_str(&format!("reading the mailbox {}\n", mailbox.name()));
     }
     app.spawn(forget_old(engine.clone(), config.keep_raw, app.stopping()));
+    app.spawn(make_room(engine.clone(), app.stopping()));
     print(&ready)?;
     info!("started");
     if let Some(supervisor) = supervisor.clone() {
@@ -116,7 +120,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         let stopping = app.stopping();
         app.spawn(async move { supervisor.keep_alive(stopping).await });
     }
-    let ended = wait(&mut app, &mut signals, &engine, &found).await;
+    let ended = wait(&mut app, &mut signals, &engine, &signers, &found).await;
     if let Some(supervisor) = supervisor {
         supervisor.tell("STOPPING=1");
     }
@@ -128,14 +132,20 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
 }
 
 /// Until it is told to stop (`None`), or a part of it ended.
-async fn wait(app: &mut App, signals: &mut Signals, engine: &Engine, found: &Found) -> Option<String> {
+async fn wait(
+    app: &mut App,
+    signals: &mut Signals,
+    engine: &Engine,
+    signers: &Signers,
+    found: &Found,
+) -> Option<String> {
     let mut in_force = found.config.clone();
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return None,
             _ = signals.interrupt.recv() => return None,
             _ = signals.hangup.recv() => {
-                if let Some(config) = read_again(engine, found, &in_force).await {
+                if let Some(config) = read_again(engine, signers, found, &in_force).await {
                     in_force = config;
                 }
             }
@@ -149,8 +159,16 @@ async fn wait(app: &mut App, signals: &mut Signals, engine: &Engine, found: &Fou
 }
 
 /// Puts the configuration in force as it is now; one with mistakes changes nothing.
-async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option<Config> {
-    let read = match read_file(found.path.clone()) {
+async fn read_again(
+    engine: &Engine,
+    signers: &Signers,
+    found: &Found,
+    in_force: &Config,
+) -> Option<Config> {
+    // Keys are read again also where only their files changed.
+    let read = read_file(found.path.clone())
+        .and_then(|read| open::signers(&read.config).map(|signing| (read, signing)));
+    let (read, signing) = match read {
         Ok(read) => read,
         Err(failure) => {
             for line in &failure.lines {
@@ -177,6 +195,7 @@ async fn read_again(engine: &Engine, found: &Found, in_force: &Config) -> Option
         );
         return None;
     }
+    signers.replace(signing);
     info!("the configuration was read again and is in force");
     if needs_restart(in_force, &read.config) {
         warn!("address, database, listeners, mailbox, networks and relays change with the next start");
@@ -190,7 +209,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relays.clone()),
-            (config.dkim.clone(), config.keep_raw, config.web_listen),
+            (config.keep_raw, config.web_listen),
             (config.resolver, config.arc_sealers.clone()),
             (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )
@@ -274,6 +293,29 @@ async fn forget_old(engine: Engine, keep: TimeDelta, mut stopping: watch::Receiv
             Ok(count) => info!(count, "{count} rows that are of no use any more were deleted"),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "old rows are kept for another day")
+            }
+        }
+    }
+}
+
+/// Deletes the octets of messages without effect, where there are more than are kept.
+async fn make_room(engine: Engine, mut stopping: watch::Receiver<bool>) {
+    let mut hours = tokio::time::interval(MAKE_ROOM_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = hours.tick() => {}
+        }
+        match engine.forget_unproven().await {
+            Ok(0) => {}
+            Ok(count) => {
+                info!(count, "the octets of {count} messages without effect were deleted, to make room");
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "messages without effect are kept for now"
+                )
             }
         }
     }

@@ -193,3 +193,5 @@ pub(super) fn six() -> NaiveTime {
 pub(super) const PER_PERSON_PER_HOUR: u32 = 60;
 /// Longer than a relay that greylists, and short enough for an emergency.
 pub(super) const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// A quarter of a small disk's free space, and more than honest strangers write in years.
+pub(super) const UNPROVEN_OCTETS: u64 = 1_000_000_000;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use toml::de::DeTable;
 
+use super::places::check_places;
 use super::receive::read_receive;
 use super::send::read_send;
 use super::source::{Source, Table};
@@ -23,6 +24,7 @@ const KEYS: &[&str] = &[
     "time_zone",
     "data_dir",
     "keep_raw",
+    "keep_unproven",
     "close_within",
     "database",
     "receive",
@@ -72,6 +74,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let receive = read_receive(source, top);
     let send = read_send(source, top, own.as_ref());
     let (web_listen, web_url) = read_web(source, top);
+    check_places(source, top, &receive, &send.relays, web_listen);
     let data_dir = read_path(source, top, "data_dir");
     let keep_raw = source.parsed(top, "keep_raw", read_positive);
     let database = read_database(source, top);

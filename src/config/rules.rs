@@ -6,8 +6,8 @@ use super::defaults;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
 use super::values::{
-    read_date, read_duty, read_hours, read_party, read_positive, read_positive_or_never, read_rung_at,
-    read_span, read_weekdays, read_zone,
+    read_date, read_duty, read_hours, read_party, read_positive, read_positive_or_never, read_room,
+    read_rung_at, read_span, read_weekdays, read_zone,
 };
 use crate::incident::policy::{
     DeclareFrom, Ladder, PagingPolicy, PostmortemPolicy, Rung, RungAt, SeverityPolicy,
@@ -47,6 +47,7 @@ pub(super) fn read_policy<'t>(
     let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
+    let keep_unproven = source.parsed(top, "keep_unproven", read_room);
     let unsaid = read_defaults(source, top);
     Policy {
         authserv_ids: Vec::new(),
@@ -71,6 +72,7 @@ pub(super) fn read_policy<'t>(
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
         per_person_per_hour: defaults::PER_PERSON_PER_HOUR,
+        unproven_octets_max: keep_unproven.unwrap_or(defaults::UNPROVEN_OCTETS),
         declare_from: DeclareFrom::Known,
         close_within: source.parsed(top, "close_within", read_positive).unwrap_or(TimeDelta::hours(24)),
         address: OwnAddress::new(own.0, own.1),

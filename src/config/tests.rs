@@ -201,3 +201,30 @@ fn what_is_no_toml_does_no_harm() {
         assert!(!mistakes(text).is_empty(), "{text}");
     }
 }
+
+#[test]
+fn one_address_is_not_two_things() {
+    let own = "address = \"a@x.example\"\n";
+    for (text, told) in [
+        // The relay that is used where nobody names one.
+        ("[receive.smtp]\nlisten = \"0.0.0.0:25\"", "[send] relay is 127.0.0.1:25"),
+        (
+            "[receive.lmtp]\nlisten = \"[::1]:26\"\n[send]\nrelay = \"smtp://[::1]:26\"",
+            "firebell.toml:4: [send] relay is [::1]:26",
+        ),
+        (
+            "[receive.smtp]\nlisten = \"127.0.0.1:8025\"\n[web]",
+            "firebell.toml:4: [web] would listen on 127.0.0.1:8025, where [receive.smtp] does",
+        ),
+    ] {
+        let found = mistakes(&format!("{own}{text}"));
+        assert!(found.len() == 1 && found[0].contains(told), "{text}: {found:?}");
+    }
+    for text in [
+        "[receive.smtp]\nlisten = \"192.0.2.1:25\"",
+        "[receive.smtp]\nlisten = \"127.0.0.1:0\"\n[web]\nlisten = \"127.0.0.1:0\"",
+        "[receive.smtp]\nlisten = \"0.0.0.0:25\"\n[send]\nrelay = \"smtps://relay.example.org:25\"",
+    ] {
+        assert!(read_config(&format!("{own}{text}"), "firebell.toml").is_ok(), "{text}");
+    }
+}

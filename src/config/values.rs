@@ -214,6 +214,27 @@ pub(super) fn read_positive_or_never(text: &str) -> Result<Option<TimeDelta>, St
     read_positive(text).map(Some).map_err(|why| format!("{why}, or never"))
 }
 
+/// Room on a disk: `500 MB`, `2 GB`, in powers of ten.
+pub(super) fn read_room(text: &str) -> Result<u64, String> {
+    // A tenth of it is a day's, and the largest message must fit in there.
+    const LEAST: u64 = 200_000_000;
+    let text = text.trim();
+    let (number, unit) =
+        text.split_at(text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len());
+    let unit = match unit.trim() {
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000_u64,
+        _ => return Err(format!("`{text}` is no room on a disk; write it as 500 MB or 2 GB")),
+    };
+    let octets = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    match octets {
+        Some(octets) if octets >= LEAST => Ok(octets),
+        Some(_) => Err(format!("`{text}` is too little for a few large mails; write 200 MB or more")),
+        None => Err(format!("`{text}` is no room on a disk; write it as 500 MB or 2 GB")),
+    }
+}
+
 /// A duration, `3 business days` or `next working hour`.
 pub(super) fn read_span(text: &str) -> Result<Span, String> {
     if text.trim().eq_ignore_ascii_case("next working hour") {

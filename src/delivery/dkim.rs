@@ -2,7 +2,9 @@
 //!
 //! A signature covers the octets as they leave, with all marks filled in, and is not stored: each
 //! attempt has a fresh one. The key's other half must be in DNS; [`Signer::record`] says as what.
-//! Start with [`sign`].
+//! Start with [`Signers::sign`].
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use data_encoding::BASE64;
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256, SigningKey};
@@ -117,9 +119,43 @@ fn signer<T: SigningKey>(signing: T, key: &DkimKey, domain: &str) -> DkimSigner<
     DkimSigner::from_key(signing).domain(domain).selector(&key.selector).headers(twice)
 }
 
+/// The keys in use. Clones share them, so that others can take their place while mail is sent.
+#[derive(Clone, Default)]
+pub struct Signers(Arc<RwLock<Arc<Vec<Signer>>>>);
+
+impl Signers {
+    /// They sign every mail.
+    pub fn new(signers: Vec<Signer>) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(signers))))
+    }
+
+    /// These sign from now on, and none of those before.
+    pub fn replace(&self, signers: Vec<Signer>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signers);
+    }
+
+    /// The mail as it is to leave, signed by each key where it can be. An RSA signature takes a
+    /// millisecond and a large mail tens of them, so that nobody else waits for it.
+    pub async fn sign(&self, octets: Arc<Vec<u8>>) -> Arc<Vec<u8>> {
+        let signers = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if signers.is_empty() {
+            return octets;
+        }
+        let unsigned = Arc::clone(&octets);
+        match tokio::task::spawn_blocking(move || sign(&signers, &unsigned)).await {
+            Ok(Some(signed)) => Arc::new(signed),
+            Ok(None) => octets,
+            Err(error) => {
+                error!("a mail goes out unsigned: {error}");
+                octets
+            }
+        }
+    }
+}
+
 /// The mail with a signature of each key before it; `None` where there is none. A mail that cannot be
 /// signed goes out as it is: it may be about an emergency.
-pub fn sign(signers: &[Signer], octets: &[u8]) -> Option<Vec<u8>> {
+fn sign(signers: &[Signer], octets: &[u8]) -> Option<Vec<u8>> {
     let mut signed = Vec::new();
     for signer in signers {
         match signer.signature(octets) {
@@ -212,5 +248,22 @@ mod tests {
     #[test]
     fn without_a_key_a_mail_is_as_it_was() {
         assert_eq!(sign(&[], b"Subject: x\r\n\r\n"), None);
+    }
+
+    #[tokio::test]
+    async fn keys_that_take_the_place_of_others_sign_what_leaves_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = key(folder.path(), &["genpkey", "-algorithm", "ED25519"]);
+        let mail = Arc::new(b"From: a@example.org\r\n\r\nx\r\n".to_vec());
+        let (signers, selector) = (Signers::default(), |name: &str| format!("s={name};"));
+        let worker = signers.clone();
+        assert_eq!(worker.sign(mail.clone()).await, mail);
+        for name in ["s1", "s2"] {
+            let key = DkimKey { selector: name.to_owned(), ..key.clone() };
+            signers.replace(vec![Signer::open(&key, "example.org").unwrap()]);
+            let signed = String::from_utf8(worker.sign(mail.clone()).await.to_vec()).unwrap();
+            assert_eq!(signed.matches("DKIM-Signature:").count(), 1, "{signed}");
+            assert!(signed.contains(&selector(name)), "{signed}");
+        }
     }
 }

@@ -72,14 +72,14 @@ pub struct Settings {
     pub secret: Secret,
     pub clock: Clock,
     /// They sign every mail.
-    pub signers: Arc<Vec<dkim::Signer>>,
+    pub signers: dkim::Signers,
     /// Is told which relays are there.
     pub meters: Meters,
 }
 
 impl Settings {
     pub fn new(relays: Vec<Relay>, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
-        let (limits, signers, meters) = (Limits::default(), Arc::default(), Meters::default());
+        let (limits, signers, meters) = (Limits::default(), dkim::Signers::default(), Meters::default());
         Self { relays, connections: 4, limits, host, own, secret, clock, signers, meters }
     }
 }

@@ -3,14 +3,13 @@
 //! lettre speaks the protocol, over a socket of ours; its own transport drops all recipients when
 //! one is refused, and waits for a silent server for ever. Start with [`Connection::hand_over`].
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use data_encoding::BASE64;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
@@ -54,11 +53,16 @@ pub enum HandoverError {
     /// The connection broke behind the final dot: the relay may have the mail or not.
     #[error("the relay did not say whether it took the mail: {0}")]
     Uncertain(String),
+    /// Nobody's: the mail is another process's by now, and the relay has nothing of it from us.
+    #[error("somebody else hands the mail over")]
+    Lapsed,
 }
 
 /// A connection on which the relay has greeted us.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
+    /// The relay takes several commands in one go (RFC 2920).
+    pipelining: bool,
     limits: Limits,
     /// What was said of the last mail, line by line.
     dialogue: Vec<String>,
@@ -70,26 +74,35 @@ impl Connection {
     /// What went wrong, for people: the relay is away, or does not want us now.
     pub async fn open(relay: &Relay, hello: &str, limits: Limits) -> Result<Self, String> {
         match timeout(limits.greeting, connect(relay, hello)).await {
-            Ok(opened) => opened.map(|smtp| Self { smtp, limits, dialogue: Vec::new() }),
+            Ok(opened) => {
+                opened.map(|(smtp, pipelining)| Self { smtp, pipelining, limits, dialogue: Vec::new() })
+            }
             Err(_) => Err("the relay did not greet us in time".to_owned()),
         }
     }
 
     /// Hands one mail over for one recipient; returns what the relay answered to it.
     ///
+    /// `is_ours` is asked when the relay is ready for the content: this process may have stood still
+    /// since it began, and a transaction without its final dot is nothing (RFC 5321 section 4.1.1.4).
+    ///
     /// # Errors
     ///
-    /// [`HandoverError`]; after its last two kinds this connection is not to be used again.
+    /// [`HandoverError`]; after its last three kinds this connection is not to be used again.
     pub async fn hand_over(
         &mut self,
         reverse_path: &Address,
         recipient: &Address,
         octets: &[u8],
+        is_ours: impl Fn() -> bool,
     ) -> Result<String, HandoverError> {
         self.dialogue.clear();
         let within = self.limits.commands;
         let begun = timeout(within, self.begin(reverse_path, recipient, octets)).await;
         begun.unwrap_or_else(|_| Err(HandoverError::Broken("no answer in time".to_owned())))?;
+        if !is_ours() {
+            return Err(HandoverError::Lapsed);
+        }
         // The final dot brings its own line end.
         let content = octets.strip_suffix(b"\r\n").unwrap_or(octets);
         self.dialogue.push(format!("> {} octets and the final dot", content.len()));
@@ -112,15 +125,15 @@ impl Connection {
         let from = to_lettre(reverse_path)?;
         let to = to_lettre(recipient)?;
         let parameters = self.parameters(reverse_path, recipient, octets)?;
-        let broken = |error| judge(&error, HandoverError::Broken);
-        self.say(Mail::new(Some(from), parameters)).await.map_err(broken)?;
-        let named = self.say(Rcpt::new(to, Vec::new())).await;
-        let ready = match named {
-            Ok(_) => self.say(Data).await,
-            Err(error) => Err(error),
-        };
+        let commands = [
+            Mail::new(Some(from), parameters).to_string(),
+            Rcpt::new(to, Vec::new()).to_string(),
+            Data.to_string(),
+        ];
+        let ready =
+            if self.pipelining { self.say_at_once(&commands).await } else { self.say(&commands).await };
         let Err(error) = ready else { return Ok(()) };
-        let verdict = broken(error);
+        let verdict = judge(&error, HandoverError::Broken);
         if matches!(verdict, HandoverError::Deferred(_) | HandoverError::Refused(_)) {
             // The next mail on this connection needs a clean beginning. Should this fail, its MAIL
             // fails too, and finds a new connection.
@@ -129,14 +142,54 @@ impl Connection {
         Err(verdict)
     }
 
-    async fn say(&mut self, command: impl Display) -> Result<Response, Error> {
-        self.dialogue.push(format!("> {}", command.to_string().trim_end()));
-        let answered = self.smtp.command(command).await;
-        self.dialogue.push(match &answered {
+    /// Says one after the other, until one is refused.
+    async fn say(&mut self, commands: &[String]) -> Result<(), Error> {
+        for command in commands {
+            self.note_said(command);
+            let answered = self.smtp.command(command).await;
+            self.note_answer(&answered);
+            answered?;
+        }
+        Ok(())
+    }
+
+    /// Says all of them, of which the last is DATA, in one go: a mail needs two answers of the relay
+    /// one after the other, and not four. The first refusal counts; what it says to the others is
+    /// heard out.
+    async fn say_at_once(&mut self, commands: &[String]) -> Result<(), Error> {
+        let (mut refused, mut wants_content) = (None, false);
+        for (place, command) in commands.iter().enumerate() {
+            self.note_said(command);
+            let answered = match place {
+                0 => self.smtp.command(commands.concat()).await,
+                _ => self.smtp.read_response().await,
+            };
+            self.note_answer(&answered);
+            wants_content = answered.is_ok();
+            if let Err(error) = answered {
+                let is_last = matches!(judge(&error, HandoverError::Broken), HandoverError::Broken(_));
+                refused.get_or_insert(error);
+                if is_last {
+                    break;
+                }
+            }
+        }
+        if refused.is_some() && wants_content {
+            // A relay that wants content nonetheless gets none (RFC 2920 section 3.1).
+            let _ = self.smtp.command(".\r\n").await;
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn note_said(&mut self, command: &str) {
+        self.dialogue.push(format!("> {}", command.trim_end()));
+    }
+
+    fn note_answer(&mut self, answered: &Result<Response, Error>) {
+        self.dialogue.push(match answered {
             Ok(response) => format!("< {}", text_of(response)),
             Err(error) => format!("< {}", answer_of(error)),
         });
-        answered
     }
 
     /// What was said of the last mail: `>` before our lines, `<` before the relay's.
@@ -172,8 +225,8 @@ impl Connection {
 }
 
 /// Connects, protects the connection as configured, and logs in. Without the protection that was
-/// asked for there is no connection.
-async fn connect(relay: &Relay, hello: &str) -> Result<AsyncSmtpConnection, String> {
+/// asked for there is no connection. Also whether several commands may be said in one go.
+async fn connect(relay: &Relay, hello: &str) -> Result<(AsyncSmtpConnection, bool), String> {
     let Relay::Smtp { host, port, tls, login } = relay else {
         return Err("a folder is no mail server".to_owned());
     };
@@ -199,7 +252,18 @@ async fn connect(relay: &Relay, hello: &str) -> Result<AsyncSmtpConnection, Stri
     if let Some(login) = login {
         log_in(&mut smtp, login).await?;
     }
-    Ok(smtp)
+    let pipelining = offers_pipelining(&mut smtp, hello).await.map_err(answer)?;
+    Ok((smtp, pipelining))
+}
+
+/// Asks once more what the relay offers (RFC 5321 section 4.1.4), because lettre keeps of the first
+/// answer only what it uses itself. A relay that does not like to be asked again offers nothing.
+async fn offers_pipelining(smtp: &mut AsyncSmtpConnection, hello: ClientId) -> Result<bool, Error> {
+    match smtp.command(Ehlo::new(hello)).await {
+        Ok(offer) => Ok(offer.message().skip(1).any(|line| line.eq_ignore_ascii_case("PIPELINING"))),
+        Err(error) if error.status().is_some() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads what proves who we are each time, so that a changed one is found by itself.

@@ -54,13 +54,15 @@ pub(crate) fn relay_on(
 pub(crate) struct Line {
     /// What it answers begins with this; nothing is the greeting.
     pub to: &'static str,
-    /// Nothing closes the connection, [`STALL`] never answers.
+    /// Nothing closes the connection, [`STALL`] never answers, [`LATER`] takes it and answers together
+    /// with what comes next.
     pub say: &'static str,
     /// Only of a mail to, or from, whoever this names.
     pub of: Option<&'static str>,
 }
 
 pub(crate) const STALL: &str = "stall";
+pub(crate) const LATER: &str = "later";
 pub(crate) type Script = Vec<Line>;
 pub(crate) type Told = std::sync::Arc<std::sync::Mutex<String>>;
 
@@ -79,7 +81,7 @@ pub(crate) fn serve(listener: TcpListener, script: Script) -> Told {
 
 async fn converse(stream: TcpStream, script: &Script, told: &Told) {
     let mut stream = BufReader::new(stream);
-    let (mut heard, mut mail) = (String::new(), String::new());
+    let (mut heard, mut mail, mut held) = (String::new(), String::new(), String::new());
     loop {
         if heard.starts_with("MAIL") {
             mail.clone_from(&heard);
@@ -96,8 +98,13 @@ async fn converse(stream: TcpStream, script: &Script, told: &Told) {
         if say == STALL {
             std::future::pending::<()>().await;
         }
-        if say.is_empty() || stream.write_all(format!("{say}\r\n").as_bytes()).await.is_err() {
-            return;
+        if say == LATER {
+            held.push_str("250 2.0.0 ok\r\n");
+        } else {
+            let answers = format!("{}{say}\r\n", std::mem::take(&mut held));
+            if say.is_empty() || stream.write_all(answers.as_bytes()).await.is_err() {
+                return;
+            }
         }
         loop {
             heard.clear();
@@ -117,7 +124,7 @@ pub(crate) const GO_AHEAD: (&str, &str) = ("DATA", "354 go");
 async fn hand_over(connection: &mut Connection, to: &str) -> Result<String, HandoverError> {
     let from = Address::read("incidents+bounce.7.abc@example.org").unwrap();
     let to = Address::read(to).unwrap();
-    connection.hand_over(&from, &to, b"Subject: x\r\n\r\n.dot\r\nend\r\n").await
+    connection.hand_over(&from, &to, b"Subject: x\r\n\r\n.dot\r\nend\r\n", || true).await
 }
 
 async fn outcome(answers: &[(&'static str, &'static str)]) -> Result<String, HandoverError> {
@@ -135,7 +142,7 @@ async fn a_mail_arrives_as_it_was_stored() {
     drop(connection);
     assert_eq!(
         told.await.unwrap(),
-        "EHLO us.test\r\nMAIL FROM:<incidents+bounce.7.abc@example.org>\r\n\
+        "EHLO us.test\r\nEHLO us.test\r\nMAIL FROM:<incidents+bounce.7.abc@example.org>\r\n\
          RCPT TO:<alice@example.org>\r\nDATA\r\nSubject: x\r\n\r\n..dot\r\nend\r\n.\r\n"
     );
 }
@@ -174,8 +181,51 @@ async fn one_bad_recipient_does_not_stop_the_others() {
     assert!(hand_over(&mut connection, "fine@example.org").await.is_ok());
     connection.quit().await;
     let told = told.await.unwrap();
-    assert_eq!(told.matches("EHLO").count(), 1);
+    assert_eq!(told.matches("QUIT").count(), 1);
     assert_eq!(told.matches("\r\nend\r\n.\r\n").count(), 2);
+}
+
+const PIPELINING: (&str, &str) = ("EHLO", "250-relay.test\r\n250-8BITMIME\r\n250 PIPELINING");
+
+#[tokio::test]
+async fn a_relay_that_takes_commands_in_one_go_gets_them_so() {
+    // It answers nothing before it has heard DATA.
+    let (port, _told) = relay(&[PIPELINING, ("MAIL", LATER), ("RCPT", LATER), GO_AHEAD]).await;
+    let mut connection = open_plain(port).await.unwrap();
+    for _ in 0..2 {
+        assert!(hand_over(&mut connection, "alice@example.org").await.is_ok());
+    }
+    let dialogue = connection.dialogue();
+    let dialogue: Vec<&str> = dialogue.lines().collect();
+    let paired = ["> RCPT TO:<alice@example.org>", "< 250 2.0.0 ok", "> DATA", "< 354 go"];
+    assert_eq!(dialogue.get(2..6), Some(&paired[..]));
+}
+
+#[tokio::test]
+async fn of_commands_in_one_go_the_first_refusal_counts_and_the_next_mail_begins_cleanly() {
+    use HandoverError::{Broken, Deferred, Refused};
+    let refused = ("RCPT TO:<bad@", "550 5.1.1 no");
+    // One says so twice; the other wants the content of a mail that is for nobody.
+    for to_data in ["503 5.5.1 no valid recipients", "354 go"] {
+        let at_bad = |to, say| Line { to, say, of: Some("bad@") };
+        let mut script = vec![at_bad("DATA", to_data), at_bad(".\r\n", "554 5.5.1 no recipients")];
+        script.extend([PIPELINING, refused, GO_AHEAD].map(|(to, say)| Line { to, say, of: None }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = serve(listener, script);
+        let mut connection = open_plain(port).await.unwrap();
+        assert!(hand_over(&mut connection, "good@example.org").await.is_ok());
+        let bad = hand_over(&mut connection, "bad@example.org").await;
+        assert_eq!(bad, Err(Refused("550 5.1.1 no".into())));
+        assert!(hand_over(&mut connection, "fine@example.org").await.is_ok());
+        let told = told.lock().unwrap();
+        assert_eq!(told.matches("\r\nend\r\n.\r\n").count(), 2, "{told}");
+        assert_eq!(told.contains("DATA\r\n.\r\nRSET"), to_data.starts_with("354"), "{told}");
+    }
+    let answer = "450 4.2.0 greylisted";
+    assert_eq!(outcome(&[PIPELINING, ("MAIL", answer)]).await, Err(Deferred(answer.into())));
+    let answer = "421 4.3.2 shutting down";
+    assert_eq!(outcome(&[PIPELINING, ("RCPT", answer)]).await, Err(Broken(answer.into())));
 }
 
 #[tokio::test]
@@ -230,7 +280,8 @@ async fn a_login_comes_before_the_first_mail_and_a_changed_password_is_found_by_
     login_with(folder.path(), "secret\n");
     let (refused, told) = logged_in(&login, &[("AUTH", "235 2.7.0 welcome")]).await;
     assert_eq!(refused, None);
-    assert_eq!(told, format!("AUTH PLAIN {}\r\n", BASE64.encode(b"\0firebell\0secret")));
+    let login = format!("AUTH PLAIN {}\r\n", BASE64.encode(b"\0firebell\0secret"));
+    assert_eq!(told, login + "EHLO us.test\r\n");
 }
 
 #[tokio::test]
@@ -239,7 +290,7 @@ async fn a_token_is_shown_as_its_mechanism_wants_it_and_its_refusal_is_heard_out
     let login = Login { name: "box@example.org".to_owned(), credential };
     let shown = BASE64.encode(b"user=box@example.org\x01auth=Bearer ya29.a-b\x01\x01");
     let (refused, told) = logged_in(&login, &[("AUTH", "235 2.7.0 welcome")]).await;
-    assert_eq!((refused, told), (None, format!("AUTH XOAUTH2 {shown}\r\n")));
+    assert_eq!((refused, told), (None, format!("AUTH XOAUTH2 {shown}\r\nEHLO us.test\r\n")));
     let why = ("AUTH", "334 eyJzdGF0dXMiOiI0MDEifQ==");
     let (refused, told) = logged_in(&login, &[why, ("\r\n", "535 5.7.8 expired")]).await;
     assert_eq!(refused.as_deref(), Some("535 5.7.8 expired"));

@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::breaker::Breakers;
-use super::dkim::sign;
 use super::leases::Leases;
 use super::relay::{Connection, HandoverError};
 use super::{Relay, Settings, maildir};
@@ -141,8 +140,7 @@ impl Worker {
 
     async fn settle(&mut self, job: &Job) -> Outcome {
         // Stopping, or the row may be somebody else's by now.
-        let may_send = self.leases.may_send(job, self.settings.clock.machine_now());
-        if !may_send || *self.shutdown.borrow() {
+        if !self.is_ours(job) || *self.shutdown.borrow() {
             return given_back();
         }
         if job.is_untold() {
@@ -154,15 +152,20 @@ impl Worker {
         self.hand_over(job).await
     }
 
+    fn is_ours(&self, job: &Job) -> bool {
+        self.leases.may_send(job, self.settings.clock.machine_now())
+    }
+
     /// To the first relay that is there, then to the next.
     async fn hand_over(&mut self, job: &Job) -> Outcome {
         let settings = self.settings.clone();
         let mac = settings.secret.bounce_mac(job.outbox);
         let reverse_path = settings.own.tagged(&format!("bounce.{}.{mac}", job.outbox));
-        let filled = job.token.as_deref().map(|token| fill_token(&job.octets, token));
-        let filled = filled.as_deref().unwrap_or(&job.octets);
-        let signed = sign(&settings.signers, filled);
-        let octets = signed.as_deref().unwrap_or(filled);
+        let filled = match &job.token {
+            Some(token) => Arc::new(fill_token(&job.octets, token)),
+            None => Arc::clone(&job.octets),
+        };
+        let octets = &*settings.signers.sign(filled).await;
         let (mut from, mut failure) = (0, None);
         while let Some(relay) = self.breakers.take(from) {
             let handed = match settings.relays.get(relay) {
@@ -233,7 +236,9 @@ impl Worker {
                     return Err(NotThere::Away(answer));
                 }
             };
-            let error = match connection.hand_over(reverse_path, &job.recipient, octets).await {
+            let is_ours = || self.is_ours(job);
+            let handed = connection.hand_over(reverse_path, &job.recipient, octets, is_ours).await;
+            let error = match handed {
                 Ok(answer) => {
                     self.connection = Some((relay, connection));
                     return Ok(Outcome::Accepted(answer));
@@ -243,9 +248,12 @@ impl Worker {
             match error {
                 // The relay hung up while nobody spoke, as it may: only a new one tells.
                 HandoverError::Broken(_) if used_before => continue,
+                HandoverError::Lapsed => {}
                 _ => self.note(relay, &connection.dialogue()),
             }
             return match error {
+                // What was begun ends with this connection.
+                HandoverError::Lapsed => Ok(given_back()),
                 HandoverError::Broken(answer) => {
                     self.breakers.failed(relay);
                     Err(NotThere::Broken(answer))

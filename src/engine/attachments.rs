@@ -2,7 +2,7 @@
 //! without the tokens of our addresses.
 //!
 //! Nothing here looks into a file beyond that. Start with
-//! [`Batch::settle_attachments`].
+//! [`settle_attachments`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,21 +15,21 @@ use crate::store::StoreError;
 /// Octets of files that one incident keeps: a hundred large screenshots a day for a week, and too
 /// little for anybody to fill a disk with.
 const INCIDENT_OCTETS_MAX: i64 = 1_000_000_000;
+/// Files of those who prove nothing are kept while an incident has no more than this: whoever uses
+/// another's name leaves room for those who can prove theirs.
+const UNPROVEN_OCTETS_MAX: i64 = INCIDENT_OCTETS_MAX / 10;
 
 impl Batch {
-    /// Leaves out pictures that every mail of a thread brings along again, such as a logo in a
-    /// signature; and keeps only the names of what the incident has no room for.
-    pub(super) async fn settle_attachments<'a>(
+    /// The files that an incident keeps already, by hash and size in octets, where a mail brings some.
+    pub(super) async fn kept_files(
         &mut self,
-        mail: &'a InboundMail,
+        mail: &InboundMail,
         number: Option<i64>,
-    ) -> Result<Cow<'a, InboundMail>, StoreError> {
-        let mut mail = Cow::Borrowed(mail);
-        if let Some(number) = number.filter(|_| !mail.attachments.is_empty()) {
-            let kept = self.write.load_file_sizes(number).await?;
-            settle(&mut mail.to_mut().attachments, kept, INCIDENT_OCTETS_MAX);
+    ) -> Result<Option<BTreeMap<String, i64>>, StoreError> {
+        match number.filter(|_| !mail.attachments.is_empty()) {
+            Some(number) => self.write.load_file_sizes(number).await.map(Some),
+            None => Ok(None),
         }
-        Ok(mail)
     }
 
     /// Adds the files of a second copy to the entry that the first one made: lists take files off. Who
@@ -48,7 +48,8 @@ impl Batch {
                 && (proven || !entry.verified)
         });
         let Some(entry) = entry else { return Ok(()) };
-        let mut mail = self.settle_attachments(mail, Some(number)).await?;
+        let kept = self.kept_files(mail, Some(number)).await?;
+        let mut mail = settle_attachments(mail, kept, proven);
         let files = &mut mail.to_mut().attachments;
         files.retain(|file| !entry.attachments.iter().any(|known| known.name == file.name));
         if !files.is_empty() {
@@ -57,6 +58,21 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// Leaves out pictures that every mail of a thread brings along again, such as a logo in a signature;
+/// and keeps only the names of what the incident has no room for.
+pub(super) fn settle_attachments(
+    mail: &InboundMail,
+    kept: Option<BTreeMap<String, i64>>,
+    proven: bool,
+) -> Cow<'_, InboundMail> {
+    let mut mail = Cow::Borrowed(mail);
+    if let Some(kept) = kept {
+        let most = if proven { INCIDENT_OCTETS_MAX } else { UNPROVEN_OCTETS_MAX };
+        settle(&mut mail.to_mut().attachments, kept, most);
+    }
+    mail
 }
 
 /// What `kept` already, by hash and size in octets, leaves of the files of one more mail.
@@ -98,6 +114,7 @@ pub(super) fn without_tokens(attachments: &mut [Attachment], own: &OwnAddress) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::message::read_mail;
 
     fn file(name: &str, octets: &[u8], is_inline: bool) -> Attachment {
         let content = Some(Content::new(octets));
@@ -120,5 +137,17 @@ mod tests {
         let wanted =
             [("the logo, attached.png", true), ("a", true), ("too much", false), ("a again", true)];
         assert_eq!(kept, wanted);
+    }
+
+    #[test]
+    fn who_proves_nothing_leaves_room_for_those_who_do() {
+        let kept = BTreeMap::from([("other".to_owned(), UNPROVEN_OCTETS_MAX - 5)]);
+        let mut mail = read_mail(b"From: eve@away.example\r\n\r\nx\r\n", false);
+        mail.attachments = vec![file("fits", b"12345", false), file("too much", b"1", false)];
+        for (proven, wanted) in [(false, [true, false]), (true, [true, true])] {
+            let settled = settle_attachments(&mail, Some(kept.clone()), proven);
+            let kept: Vec<_> = settled.attachments.iter().map(|file| file.content.is_some()).collect();
+            assert_eq!(kept, wanted);
+        }
     }
 }

@@ -139,6 +139,7 @@ impl Batch {
             Work::Misconfigured(mistakes) => self.tell_mistakes(mistakes).await.map(|()| true),
             Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),
             Work::Stuck { since, count } => self.tell_stuck(*since, *count).await,
+            Work::Crowded { refused } => self.tell_crowded(*refused).await.map(|()| true),
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
@@ -244,7 +245,9 @@ impl Batch {
         entry.version += 1;
         self.write.save_entries(number, &decision.entries, self.now).await?;
         for mailing in &decision.mailings {
-            self.send(number, mailing).await?;
+            if self.may_send(number, mailing).await? {
+                self.send(number, mailing).await?;
+            }
         }
         Ok(())
     }

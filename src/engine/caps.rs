@@ -25,6 +25,10 @@ const ANSWERS_A_THREAD: i64 = 5;
 const ANSWERS_IN_ALL: i64 = 500;
 /// Changes of one incident by mail in an hour: one a minute is more than people type.
 const CHANGES_AN_INCIDENT: i64 = 60;
+/// Notes of one person in an hour that go to the responders of an incident: beyond it a script writes.
+const NOTES_A_PERSON: i64 = 60;
+/// The same of all together, which is one every twelve seconds.
+const NOTES_AN_INCIDENT: i64 = 300;
 /// The same words of one sender in one incident in an hour. Below this many words people repeat
 /// themselves ("still no news"); machines write more.
 const SHORT_WORDS: usize = 8;
@@ -85,15 +89,60 @@ impl Batch {
     }
 
     async fn tell_of_changes(&mut self, number: i64) -> Result<(), StoreError> {
-        let Some(incident) = self.incident(number) else { return Ok(()) };
-        let commander = incident.commander().map(|person| person.address.clone());
-        let Some(to) = commander.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
         let what = format!("{CHANGES_AN_INCIDENT} changes by mail within an hour");
         let more = "Perhaps two machines answer each other. Until the hour is over, mail is kept in \
                     the timeline without effect; the page and the command line still work."
             .to_owned();
+        self.tell_commander(number, what, more).await
+    }
+
+    /// The commander, or the operator while there is none.
+    async fn tell_commander(
+        &mut self,
+        number: i64,
+        what: String,
+        more: String,
+    ) -> Result<(), StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let commander = incident.commander().map(|person| person.address.clone());
+        let Some(to) = commander.or_else(|| self.policy.operator.clone()) else { return Ok(()) };
         let says = Says::Notice { what, more };
         self.send(number, &Mailing { to: vec![Recipient::Person(to)], says }).await
+    }
+
+    /// Whether a note goes to the responders of its incident, which counts it. One that does not is in the
+    /// timeline all the same; the commander and its author are told when the limit is reached.
+    pub(super) async fn may_send(&mut self, number: i64, mailing: &Mailing) -> Result<bool, StoreError> {
+        let Says::Note { by, .. } = &mailing.says else { return Ok(true) };
+        if mailing.to.is_empty() {
+            return Ok(true);
+        }
+        let person = by.address.key();
+        let theirs = self.write.count_use(&format!("note:{number}:{person}"), self.now).await?;
+        if theirs > NOTES_A_PERSON {
+            if theirs == NOTES_A_PERSON + 1 {
+                let whose = format!("{NOTES_A_PERSON} notes of {} within an hour", by.address);
+                self.tell_of_notes(number, whose).await?;
+                let hint = format!(
+                    "You wrote more than {NOTES_A_PERSON} notes within an hour. This one and the next are \
+                     kept in the timeline, and nobody gets them by mail until the hour is over.",
+                );
+                self.send_hint(number, by, hint).await?;
+            }
+            return Ok(false);
+        }
+        let all = self.write.count_use(&format!("note:{number}"), self.now).await?;
+        if all == NOTES_AN_INCIDENT + 1 {
+            self.tell_of_notes(number, format!("{NOTES_AN_INCIDENT} notes within an hour")).await?;
+        }
+        Ok(all <= NOTES_AN_INCIDENT)
+    }
+
+    async fn tell_of_notes(&mut self, number: i64, what: String) -> Result<(), StoreError> {
+        let more = "Perhaps a script writes them. Until the hour is over, more of them are kept in the \
+        timeline and nobody gets them by mail. Reply  status  to read how it stands."
+            .to_owned();
+        self.tell_commander(number, what, more).await
     }
 
     /// Tells whoever proved to have written a mail that it did nothing. Counts as an answer, so that a

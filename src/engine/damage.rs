@@ -88,6 +88,17 @@ impl Batch {
         Ok(true)
     }
 
+    /// Tells the caretaker, once a day, that mail which proves nothing is refused.
+    pub(super) async fn tell_crowded(&mut self, refused: u64) -> Result<(), StoreError> {
+        let Some(to) = self.caretaker() else { return Ok(()) };
+        if self.write.count_use_of_day("crowded", self.now).await? > 1 {
+            return Ok(());
+        }
+        let letter = render::render_crowded(&self.policy, refused, self.now);
+        self.store_single(&letter, &to, None, None).await?;
+        Ok(())
+    }
+
     /// Tells the caretaker, once a day, that the mailbox cannot be read.
     pub(super) async fn tell_unread_mailbox(
         &mut self,

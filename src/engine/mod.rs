@@ -156,6 +156,15 @@ impl Engine {
         if !self.store.is_inbound_waiting().await? {
             return Ok(0);
         }
+        self.read_arrived().await
+    }
+
+    /// The same, where something is known to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_waiting`].
+    pub async fn read_arrived(&self) -> Result<usize, StoreError> {
         match self.read_guarded(MESSAGES_A_BATCH).await {
             Ok(count) => Ok(count),
             Err(failure) => {
@@ -390,6 +399,30 @@ impl Engine {
         self.perform(Work::Unread { since, why }).await.map(drop)
     }
 
+    /// Tells the operator, once a day, when mail was refused because much came that proves nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn watch_room(&self) -> Result<(), StoreError> {
+        let refused = self.meters.take_refused_for_room();
+        if refused == 0 {
+            return Ok(());
+        }
+        warn!(refused, "{refused} messages that prove nothing were refused, there are so many");
+        self.perform(Work::Crowded { refused }).await.map(drop)
+    }
+
+    /// Deletes the octets of the oldest messages without effect, as far as there are more than are kept
+    /// of such; returns how many messages that were.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn forget_unproven(&self) -> Result<u64, StoreError> {
+        self.store.forget_ineffective(self.policy().unproven_octets_max).await
+    }
+
     /// Runs a transaction, again when another writer was faster; whether it did anything.
     async fn perform(&self, work: Work) -> Result<bool, StoreError> {
         for _ in 0..CONFLICTS_MAX {
@@ -443,6 +476,10 @@ enum Work {
     Stuck {
         since: DateTime<Utc>,
         count: i64,
+    },
+    /// Mail that proves nothing was refused, because there is so much.
+    Crowded {
+        refused: u64,
     },
     /// The mailbox cannot be read.
     Unread {

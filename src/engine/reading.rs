@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use tracing::info;
 
-use super::attachments::without_tokens;
+use super::attachments::{settle_attachments, without_tokens};
 use super::batch::Batch;
 use super::caps::is_changed;
 use crate::incident::decide::decide;
@@ -155,7 +155,7 @@ impl Batch {
         }
         let policy = self.policy.clone();
         let found = self.find(mail, clues).await?;
-        let mail = &*self.settle_attachments(mail, found.number).await?;
+        let kept = self.kept_files(mail, found.number).await?;
         let answered_text = found.answered_text.clone();
         let answered_letter = found.answered_letter.clone();
         let other = found.answers_another.map(|number| format!("INC-{number}"));
@@ -179,6 +179,7 @@ impl Batch {
         };
         let by = speaker(mail, clues, &pointed, proof, &policy);
         let proven = by.as_ref().is_some_and(|speaker| speaker.trust == Trust::Verified);
+        let mail = &*settle_attachments(mail, kept, proven);
         if let (Some(_), Some(number)) = (settled, of) {
             self.became.push("a second copy".to_owned());
             self.add_files_of_copy(mail, number, proven).await?;

@@ -5,15 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::batch::Batch;
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Event, Fate, Filed};
 use crate::mail::Address;
 use crate::store::StoreError;
-use crate::store::rows::Undelivered;
+use crate::store::rows::{OutboxRow, OutboxState, Undelivered};
 
 /// How often mail without proof has mail sent to a dead address again.
 const REVIVED_A_DAY: i64 = 1;
+/// Relays give up after five days at most (RFC 5321 section 4.5.4.1), and the report has a way, too.
+const REPORTED_WITHIN: TimeDelta = TimeDelta::days(7);
 
 /// A mail that was not sent, because its recipient is no mailbox.
 pub(super) struct NotSent {
@@ -25,23 +29,28 @@ pub(super) struct NotSent {
 
 impl Batch {
     /// A delivery report says that a mail did not arrive, and perhaps that its recipient never will
-    /// get one. Of an alias or a list one member may be dead, which says nothing of the others.
+    /// get one. Of an alias or a list one member may be dead, which says nothing of the others. Whoever
+    /// holds a mail can send such a report: one counts for each mail, while there can be one.
     pub(super) async fn bounced(
         &mut self,
         outbox: i64,
         reason: &str,
         dead: &[Address],
     ) -> Result<Option<i64>, StoreError> {
-        if !dead.is_empty()
-            && let Some(row) = self.write.load_outbox_row(outbox).await?
-            && dead.contains(&row.recipient)
-        {
-            self.write.save_dead_address(&row.recipient, reason, self.now).await?;
-            self.dead_addresses().await?.insert(row.recipient.key(), reason.to_owned());
-            let reason = format!("{reason}; no more is sent there for a day, unless mail comes from it");
-            return self.undelivered(outbox, &Undelivered::Refused(reason)).await;
+        let Some(row) = self.write.load_outbox_row(outbox).await? else { return Ok(None) };
+        if !is_plausible(&row, self.now) {
+            self.became.push("a report of no mail that is under way, without effect".to_owned());
+            return Ok(row.incident);
         }
-        self.undelivered(outbox, &Undelivered::Refused(reason.to_owned())).await
+        let mut reason = reason.to_owned();
+        if dead.contains(&row.recipient) {
+            let sent_at = row.accepted_at.unwrap_or(self.now);
+            if self.write.save_dead_address(&row.recipient, &reason, sent_at, self.now).await? {
+                self.dead_addresses().await?.insert(row.recipient.key(), reason.clone());
+                reason.push_str("; no more is sent there for a day, unless mail comes from it");
+            }
+        }
+        self.undelivered(outbox, &Undelivered::Refused(reason)).await
     }
 
     /// Why nothing is sent to an address; `None` where it is.
@@ -60,7 +69,11 @@ impl Batch {
             || self.write.count_use_of_day(&format!("revived:{key}"), self.now).await? <= REVIVED_A_DAY;
         if may {
             self.dead_addresses().await?.remove(&key);
-            self.write.forget_dead_address(address).await?;
+            if proven {
+                self.write.prove_alive(address, self.now).await?;
+            } else {
+                self.write.forget_dead_address(address).await?;
+            }
         }
         Ok(())
     }
@@ -129,6 +142,17 @@ impl Batch {
         self.step(number, &Event::Filed(filed)).await?;
         Ok(Some(number))
     }
+}
+
+/// Whether a relay may have sent this mail back just now, and nobody has said so before.
+fn is_plausible(row: &OutboxRow, now: DateTime<Utc>) -> bool {
+    let was_tried = match row.state {
+        OutboxState::Accepted | OutboxState::Uncertain => true,
+        // A relay may be faster with its report than we are with noting that it took the mail.
+        OutboxState::Queued | OutboxState::Deferred => row.attempts > 0,
+        _ => false,
+    };
+    was_tried && row.accepted_at.is_none_or(|at| now - at <= REPORTED_WITHIN)
 }
 
 fn with_answer(reason: &str, last_answer: &str) -> String {

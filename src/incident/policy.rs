@@ -53,6 +53,8 @@ pub struct Policy {
     pub stuck_after: TimeDelta,
     /// Mails to one person within an hour of the clock; notes and updates beyond it wait for its end.
     pub per_person_per_hour: u32,
+    /// Octets that are kept of messages without effect, in all.
+    pub unproven_octets_max: u64,
     pub declare_from: DeclareFrom,
     /// Whose `Authentication-Results` are believed (RFC 8601).
     pub authserv_ids: Vec<String>,

@@ -29,6 +29,15 @@ pub(super) fn read_reverse_path(fields: &[(String, String)], from_line: Option<&
     }
 }
 
+/// Whom a message claims to be from, when its header has exactly one From field; nobody when that names
+/// several or cannot be read.
+pub(super) fn read_author(octets: &[u8]) -> Option<Address> {
+    let fields = read_fields(octets);
+    let mut named = fields.iter().filter(|(name, _)| name == "from");
+    let (_, value) = named.next().filter(|_| named.next().is_none())?;
+    Address::read(in_brackets(value)).ok()
+}
+
 /// Where the MTA says that it delivered to, as far as that is us; else the plain address.
 pub(super) fn read_recipients(fields: &[(String, String)], own: &OwnAddress) -> Vec<Address> {
     let mut recipients: Vec<Address> = Vec::new();

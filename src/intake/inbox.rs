@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::error;
 
+use super::strangers::Strangers;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::mail::Address;
@@ -38,10 +39,16 @@ pub struct Arrival {
     pub octets: Vec<u8>,
 }
 
-/// The message is not stored, and its sender must keep it. Why is in the log.
+/// The message is not stored, and its sender must keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the message could not be stored")]
-pub struct NotStored;
+pub enum NotStored {
+    /// Why is in the log.
+    #[error("the message could not be stored")]
+    Failed,
+    /// There was so much mail already that proves nothing.
+    #[error("there is no room now for mail of people whom we cannot name")]
+    NoRoom,
+}
 
 struct Waiting {
     message: NewInbound,
@@ -57,13 +64,16 @@ pub struct Inbox {
     clock: Clock,
     /// Counts what was stored.
     pub meters: Meters,
+    /// Bounds what proves nothing; `None` where whoever hands mail over is believed.
+    pub strangers: Option<Strangers>,
 }
 
 impl Inbox {
     /// Starts the writer; must be called within a tokio runtime.
     pub fn new(store: Store, ids: Ids, clock: Clock) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let inbox = Self { queue, arrivals: Arc::default(), ids, clock, meters: Meters::default() };
+        let (arrivals, meters) = (Arc::default(), Meters::default());
+        let inbox = Self { queue, arrivals, ids, clock, meters, strangers: None };
         tokio::spawn(write_all(store, waiting, inbox.arrivals.clone()));
         inbox
     }
@@ -84,7 +94,7 @@ impl Inbox {
             }
         });
         let (arrivals, meters) = (Arc::default(), Meters::default());
-        (Self { queue, arrivals, ids: Ids::new(0), clock, meters }, messages)
+        (Self { queue, arrivals, ids: Ids::new(0), clock, meters, strangers: None }, messages)
     }
 
     /// Wakes whoever reads stored messages, after each commit.
@@ -96,9 +106,12 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// [`NotStored`]: the sender's to try again (451 4.3.0, exit code 75).
+    /// [`NotStored`]: the sender's to try again (451 4.3.0 or 452 4.3.1, exit code 75).
     pub async fn accept(&self, arrival: Arrival) -> Result<(), NotStored> {
         let received_at = self.clock.now();
+        if let Some(strangers) = &self.strangers {
+            strangers.admit(&arrival, received_at).await?;
+        }
         let message = NewInbound {
             id: self.ids.next(received_at),
             received_at,
@@ -109,8 +122,8 @@ impl Inbox {
             octets: arrival.octets,
         };
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Waiting { message, answer }).await.map_err(|_| NotStored)?;
-        let stored = answered.await.unwrap_or(Err(NotStored));
+        self.queue.send(Waiting { message, answer }).await.map_err(|_| NotStored::Failed)?;
+        let stored = answered.await.unwrap_or(Err(NotStored::Failed));
         if stored.is_ok() {
             self.meters.accepted();
         }
@@ -134,7 +147,7 @@ async fn write_group(store: &Store, group: Vec<Waiting>) {
     let outcome = save(store, &messages).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         error!(messages = messages.len(), cause, "no message was stored: {error}");
-        NotStored
+        NotStored::Failed
     });
     for answer in answers {
         // A client that has gone away will send its message again; it is the same message then.
@@ -200,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_refused_when_nobody_can_store_it() {
-        let (inbox, _) = Inbox::in_memory(Err(NotStored), Clock::system());
+        let (inbox, _) = Inbox::in_memory(Err(NotStored::Failed), Clock::system());
         let arrival = Arrival {
             reverse_path: None,
             recipients: Vec::new(),
@@ -208,6 +221,6 @@ mod tests {
             route: Route::Ingest,
             octets: b"Subject: x\r\n\r\n".to_vec(),
         };
-        assert_eq!(inbox.accept(arrival).await, Err(NotStored));
+        assert_eq!(inbox.accept(arrival).await, Err(NotStored::Failed));
     }
 }

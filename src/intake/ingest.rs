@@ -176,7 +176,7 @@ mod tests {
         let foreign = GivenEnvelope { from: None, to };
         assert_eq!(ingested("x\n", foreign, Ok(())).await.0.unwrap_err().exit_code(), 67);
         let given = GivenEnvelope::default();
-        let failed = ingested("x\n", given.clone(), Err(NotStored)).await.0;
+        let failed = ingested("x\n", given.clone(), Err(NotStored::Failed)).await.0;
         assert_eq!(failed.unwrap_err().exit_code(), 75);
         assert_eq!(ingested("", given, Ok(())).await.0.unwrap_err().exit_code(), 66);
     }

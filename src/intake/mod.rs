@@ -17,6 +17,7 @@ pub mod refusals;
 pub mod session;
 pub mod smtp;
 pub mod sources;
+pub mod strangers;
 pub mod tls;
 mod turns;
 pub mod watched;

@@ -6,28 +6,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 use tracing::error;
 
 use crate::engine::Engine;
 
 /// Rows that another process stored (a pipe, a second server) are noticed within this span.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After reading several messages it lets others write for as long as it did itself, and no longer than
-/// this: SQLite has one writer, and messages that arrive meanwhile are read together.
+/// While mail keeps coming it lets others write for so long between two readings: SQLite has one writer,
+/// and each reading, with the lease and the mark of what follows from it, takes as many commits for one
+/// message as for twenty. What arrives meanwhile is read together.
 const GATHER_WITHIN: Duration = Duration::from_millis(10);
 /// The pause after the database did not answer, or a message could not be read.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// Reads until `shutdown` becomes true. `arrivals` wakes it.
 pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
+    let (mut has_arrived, mut keeps_coming) = (false, false);
     while !*shutdown.borrow() {
-        let begun = Instant::now();
-        let pause = match engine.read_waiting().await {
-            Ok(0) => LOOK_EVERY,
-            Ok(1) => continue,
-            Ok(_) => {
-                tokio::time::sleep(begun.elapsed().min(GATHER_WITHIN)).await;
+        let read = if std::mem::take(&mut has_arrived) {
+            engine.read_arrived().await
+        } else {
+            engine.read_waiting().await
+        };
+        let pause = match read {
+            Ok(0) => {
+                keeps_coming = false;
+                LOOK_EVERY
+            }
+            Ok(count) => {
+                // A single message waits for nobody, and nobody for it.
+                if keeps_coming || count > 1 {
+                    tokio::time::sleep(GATHER_WITHIN).await;
+                }
+                keeps_coming = true;
                 continue;
             }
             Err(error) => {
@@ -36,7 +47,7 @@ pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Rec
             }
         };
         tokio::select! {
-            () = arrivals.notified() => {}
+            () = arrivals.notified() => has_arrived = true,
             () = tokio::time::sleep(pause) => {}
             _ = shutdown.changed() => return,
         }

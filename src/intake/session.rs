@@ -216,7 +216,10 @@ impl<'a> Session<'a> {
         self.answer_content(
             match outcome {
                 Ok(()) => "250 2.0.0 Stored",
-                Err(NotStored) => "451 4.3.0 Could not be stored, try again later",
+                Err(NotStored::Failed) => "451 4.3.0 Could not be stored, try again later",
+                Err(NotStored::NoRoom) => {
+                    "452 4.3.1 No room for more mail that proves nothing, try again later"
+                }
             },
             now,
         );

@@ -262,7 +262,7 @@ async fn lmtp_answers_each_recipient_after_the_commit() {
     assert_eq!(talk.codes(), "220 250 250 250 550 250 250 354 250 250 250 221");
     assert_eq!(talk.messages[0].recipients.len(), 2);
     assert_eq!(talk.messages[0].route, Route::Lmtp);
-    let outcome = Err(NotStored);
+    let outcome = Err(NotStored::Failed);
     let talk = talk_to(settings(), Protocol::Lmtp, &[wire.as_bytes()], outcome).await;
     assert_eq!(talk.codes(), "220 250 250 250 550 250 250 354 451 451 451 221");
 }
@@ -277,9 +277,12 @@ async fn lmtp_without_a_valid_recipient_has_no_content() {
 #[tokio::test]
 async fn nothing_is_said_to_be_stored_that_is_not() {
     let wire = format!("{BEGIN}x\r\n.\r\nQUIT\r\n");
-    let outcome = Err(NotStored);
+    let outcome = Err(NotStored::Failed);
     let talk = talk_to(settings(), Protocol::Smtp, &[wire.as_bytes()], outcome).await;
     assert_eq!(talk.codes(), "220 250 250 250 354 451 221");
+    let outcome = Err(NotStored::NoRoom);
+    let talk = talk_to(settings(), Protocol::Smtp, &[wire.as_bytes()], outcome).await;
+    assert_eq!(talk.codes(), "220 250 250 250 354 452 221");
 }
 
 #[tokio::test]

@@ -134,6 +134,20 @@ fn is_of_shifts(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
     }
 }
 
+/// Whether a token of an incident is what we gave to the person with this address.
+pub fn was_given_to(
+    address: &Address,
+    token: &str,
+    incident: &Incident,
+    secret: &Secret,
+    policy: &Policy,
+) -> bool {
+    addresses_of(address, policy).iter().any(|own| {
+        let epoch = incident.token_epoch_of(own);
+        same(token, &secret.incident_token(incident.number, own, epoch))
+    })
+}
+
 /// All addresses of the person with this one.
 pub(super) fn addresses_of(address: &Address, policy: &Policy) -> Vec<Address> {
     let mut all = vec![address.clone()];

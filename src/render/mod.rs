@@ -33,8 +33,8 @@ pub use answer::{
 pub use digest::render_digest;
 pub use on_call::{render_on_call_page, render_on_call_text};
 pub use operator::{
-    Damaged, Unreadable, render_damaged, render_mistakes, render_stuck, render_unread_mailbox,
-    render_unreadable,
+    Damaged, Unreadable, render_crowded, render_damaged, render_mistakes, render_stuck,
+    render_unread_mailbox, render_unreadable,
 };
 pub use reminder::render_reminders;
 pub use shifts::{

@@ -144,6 +144,33 @@ pub fn render_damaged(policy: &Policy, what: Damaged, now: DateTime<Utc>) -> Let
     letter(Purpose::Operator, "Firebell", &subject, &paper)
 }
 
+/// For the operator: mail that proves nothing is refused, because there is so much.
+pub fn render_crowded(policy: &Policy, refused: u64, now: DateTime<Utc>) -> Letter {
+    let subject = "Mail is refused, because so much comes";
+    let mut paper = Paper::new(subject, one_line(&policy.name));
+    paper.prose(
+        "Please look who writes so much: `firebell inbox list --all` shows it. So much came within a day \
+         that proves nothing of its sender, in the name of one person or of all strangers together, that \
+         more of it is asked to come again later. Whoever logs in, or answers our mail at the address \
+         that was made for them, is not kept out.",
+    );
+    paper.prose(
+        "If you want the mail, raise `keep_unproven` in the configuration and send SIGHUP: a tenth of it \
+         may come in a day. Senders' servers try again for days, so nothing is lost before. You are told \
+         once a day.",
+    );
+    let share = policy.unproven_octets_max / 10;
+    paper.facts(vec![
+        fact(
+            "Refused",
+            if refused == 1 { "1 message".to_owned() } else { format!("{refused} messages") },
+        ),
+        fact("Limit", format!("{} MB a day", share / 1_000_000)),
+        fact("Noticed", when::full(now, policy)),
+    ]);
+    letter(Purpose::Operator, "Firebell", subject, &paper)
+}
+
 /// For the operator: the mailbox cannot be read.
 pub fn render_unread_mailbox(
     policy: &Policy,

@@ -176,7 +176,7 @@ impl Engine {
         let writer = patiently(BUSY_WITHIN, connect).await?;
         migrate_sqlite(&writer).await?;
         // A reader that set the journal mode would have to write.
-        let readers = SqlitePoolOptions::new().max_connections(SQLITE_READERS);
+        let readers = sqlite_pool().max_connections(SQLITE_READERS);
         let options = options.read_only(true);
         let connect = || readers.clone().connect_with(options.clone());
         let readers = patiently(BUSY_WITHIN, connect).await?;
@@ -264,6 +264,46 @@ impl Engine {
         misfits
     }
 
+    /// Has the engine plan every statement as if tables were large; returns each walk through a whole
+    /// table or index, such as `LOAD_ALL: SCAN incident`.
+    pub(super) async fn scans(&self, statements: &[Statement]) -> Stored<Vec<String>> {
+        let mut scans = Vec::new();
+        for statement in statements {
+            let steps: Vec<String> = match self {
+                Self::Sqlite { readers, .. } => {
+                    let asked = AssertSqlSafe(format!("explain query plan {}", statement.sqlite));
+                    let steps: Vec<(i64, i64, i64, String)> =
+                        sqlx::query_as(asked).fetch_all(readers).await?;
+                    steps.into_iter().map(|(_, _, _, step)| step).collect()
+                }
+                Self::Postgres(pool) => {
+                    // Of its own: what is set here is for nobody else.
+                    let mut connection = pool.acquire().await?.detach();
+                    let sql = statement.postgres;
+                    let most = (1..10).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
+                    let nulls = vec!["null"; most].join(", ");
+                    let values = if most == 0 { String::new() } else { format!("({nulls})") };
+                    let planned = format!(
+                        "set enable_seqscan = off; set plan_cache_mode = force_generic_plan; \
+                         prepare one as {sql}"
+                    );
+                    sqlx::raw_sql(AssertSqlSafe(planned)).execute(&mut connection).await?;
+                    let asked = AssertSqlSafe(format!("explain execute one{values}"));
+                    let steps: Vec<(String,)> = sqlx::query_as(asked).fetch_all(&mut connection).await?;
+                    steps.into_iter().map(|(step,)| step).collect()
+                }
+            };
+            for step in steps {
+                let step = step.trim_start_matches([' ', '-', '>']);
+                let step = step.split("  (cost").next().unwrap_or_default();
+                if step.starts_with("SCAN ") || step.starts_with("Seq Scan ") {
+                    scans.push(format!("{}: {step}", statement.name));
+                }
+            }
+        }
+        Ok(scans)
+    }
+
     /// Ends every connection, after the transactions under way.
     pub(super) async fn close(&self) {
         match self {
@@ -329,6 +369,12 @@ impl Transaction {
     }
 }
 
+/// A connection is asked whether it is well when it is given back: a second time, when it is taken, would
+/// be a switch of threads more before every statement.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().test_before_acquire(false)
+}
+
 /// Opens a connection anew that can never write again, although the disk may be well by now.
 ///
 /// On a full disk, and after other errors, SQLite ends a transaction by itself: sqlx 0.9.0 takes it for
@@ -337,7 +383,7 @@ impl Transaction {
 fn writing_once_more() -> SqlitePoolOptions {
     let reads_only = Arc::new(AtomicBool::new(false));
     let found = reads_only.clone();
-    SqlitePoolOptions::new()
+    sqlite_pool()
         .after_connect(move |connection, _| {
             let found = found.clone();
             Box::pin(async move {

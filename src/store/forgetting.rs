@@ -5,12 +5,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::budgets::HOUR_MICROS;
-use super::columns::micros;
+use super::columns::{micros, rows};
 use super::engines::statements;
 use super::{Store, Stored};
 
 /// Rows that one statement deletes, so that no writer waits long for it.
 const AT_ONCE: i64 = 1_000;
+/// Messages whose octets one statement deletes.
+const OCTETS_AT_ONCE: i64 = 500;
 /// Budgets count by hours and by days; a clock may be wrong by as much again.
 const BUDGETS_WITHIN: TimeDelta = TimeDelta::days(2);
 /// After so long no second copy of a message comes, and what is answered is found by its address.
@@ -25,9 +27,49 @@ statements! {
     FORGET_MESSAGE_IDS = "
         delete from known_id
         where message_id in (select message_id from known_id where seen_at < $1 limit $2)";
+    /// What did nothing, and still has its octets; what waits to be read is not among it.
+    COUNT_INEFFECTIVE = "
+        select cast(coalesce(sum(size_octets), 0) as bigint) from inbound
+        where octets is not null and state in ('filed', 'held', 'set-aside')";
+    CHOOSE_INEFFECTIVE = "
+        select id, size_octets from inbound
+        where octets is not null and state in ('filed', 'held', 'set-aside') order by received_at limit $1";
+    FORGET_OCTETS = "
+        update inbound set octets = null, reason = null
+        where id in (select cast(value->>0 as bigint) from json_each($1))
+        and state in ('filed', 'held', 'set-aside')";
 }
 
 impl Store {
+    /// Deletes the octets of the oldest messages that did nothing, until the others have `octets_max`
+    /// together, before they were packed. Returns how many messages there were.
+    pub async fn forget_ineffective(&self, octets_max: u64) -> Stored<u64> {
+        let most = i64::try_from(octets_max).unwrap_or(i64::MAX);
+        let mut forgotten = 0;
+        loop {
+            let sums: Vec<(i64,)> = self.engine.load(COUNT_INEFFECTIVE, vec![]).await?;
+            let mut beyond = sums.first().map_or(0, |(sum,)| *sum) - most;
+            if beyond <= 0 {
+                return Ok(forgotten);
+            }
+            let oldest: Vec<(i64, i64)> =
+                self.engine.load(CHOOSE_INEFFECTIVE, vec![OCTETS_AT_ONCE.into()]).await?;
+            let chosen: Vec<(i64,)> = oldest
+                .into_iter()
+                .take_while(|(_, size)| {
+                    let is_due = beyond > 0;
+                    beyond -= size;
+                    is_due
+                })
+                .map(|(id, _)| (id,))
+                .collect();
+            match self.engine.execute(FORGET_OCTETS, vec![rows(&chosen)]).await? {
+                0 => return Ok(forgotten),
+                some => forgotten += some,
+            }
+        }
+    }
+
     /// Forgets budgets of days that are over, Message-IDs older than [`KNOWN_WITHIN`], and the content
     /// keys of messages before `first`, an id of that age. Returns how many rows there were.
     pub async fn forget_known(&self, first: i64, now: DateTime<Utc>) -> Stored<u64> {
@@ -36,8 +78,8 @@ impl Store {
         for statement in [FORGET_BUDGETS, FORGET_HELD] {
             forgotten += self.engine.execute(statement, vec![hour.into()]).await?;
         }
-        let day = micros(now - BUDGETS_WITHIN);
-        forgotten += self.engine.execute(FORGET_DEAD, vec![day.into()]).await?;
+        let dead = micros(now - super::dead::ROWS_WITHIN);
+        forgotten += self.engine.execute(FORGET_DEAD, vec![dead.into()]).await?;
         let before = micros(now - KNOWN_WITHIN);
         for (statement, before) in [(FORGET_CONTENT_KEYS, first), (FORGET_MESSAGE_IDS, before)] {
             loop {

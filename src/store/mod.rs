@@ -77,6 +77,25 @@ pub struct Write {
 
 type Stored<T> = Result<T, StoreError>;
 
+/// Every statement there is.
+const ALL: [&[engines::Statement]; 15] = [
+    attachments::ALL,
+    dead::ALL,
+    forgetting::ALL,
+    inbound::ALL,
+    inbox::ALL,
+    mailboxes::ALL,
+    incidents::ALL,
+    audit::ALL,
+    outbox::ALL,
+    bundles::ALL,
+    budgets::ALL,
+    reminders::ALL,
+    shifts::ALL,
+    ledgers::ALL,
+    pending::ALL,
+];
+
 impl Store {
     /// Opens `sqlite:PATH` or `postgres://…` and migrates it.
     pub async fn open(url: &str) -> Stored<Self> {
@@ -96,27 +115,23 @@ impl Store {
     /// Has the database plan every statement; returns those that it cannot, and why.
     pub async fn check_statements(&self) -> Vec<String> {
         let mut misfits = Vec::new();
-        let all = [
-            attachments::ALL,
-            dead::ALL,
-            forgetting::ALL,
-            inbound::ALL,
-            inbox::ALL,
-            mailboxes::ALL,
-            incidents::ALL,
-            audit::ALL,
-            outbox::ALL,
-            bundles::ALL,
-            budgets::ALL,
-            reminders::ALL,
-            shifts::ALL,
-            ledgers::ALL,
-            pending::ALL,
-        ];
-        for statements in all {
+        for statements in ALL {
             misfits.extend(self.engine.prepare(statements).await);
         }
         misfits
+    }
+
+    /// The walks through whole tables and indexes that the database plans for any statement.
+    ///
+    /// # Errors
+    ///
+    /// The database's, for a statement that it cannot plan.
+    pub async fn scans(&self) -> Stored<Vec<String>> {
+        let mut scans = Vec::new();
+        for statements in ALL {
+            scans.extend(self.engine.scans(statements).await?);
+        }
+        Ok(scans)
     }
 }
 

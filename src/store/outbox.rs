@@ -89,7 +89,7 @@ statements! {
         where id = $1 and state = 'uncertain' and ambiguous > 1 and due_at < $2";
     LOAD_EXPIRED = "
         select id from outbox where state in ('queued', 'deferred', 'uncertain')
-        and expires_at <= $1 and leased_until <= $1 and ambiguous < 2 order by id limit $2";
+        and expires_at <= $1 and leased_until <= $1 and ambiguous < 2 order by due_at, id limit $2";
     MARK_EXPIRED = "
         update outbox set state = 'expired', leased_until = 0
         where id = $1 and state in ('queued', 'deferred', 'uncertain')";
@@ -112,12 +112,14 @@ statements! {
     RETRY_ALL = "
         update outbox set state = 'queued', due_at = $1, attempts = 0, ambiguous = 0,
                expires_at = case when expires_at <= $1 then $2 else expires_at end
-        where state in ('queued', 'deferred', 'uncertain', 'refused', 'held')";
+        where state in ('queued', 'deferred', 'uncertain', 'refused', 'held') and state <> 'accepted'";
     HOLD_DAMAGED = "
         update outbox set state = 'held', leased_until = 0, last_answer = $2
         where id in (select cast(value->>0 as bigint) from json_each($1))";
+    /// As SQLite does not conclude that what is held was not accepted, it is told, and uses the index.
     LOAD_DAMAGED = "
-        select id from outbox where state = 'held' and last_answer = $1 order by id limit $2";
+        select id from outbox where state = 'held' and state <> 'accepted' and last_answer = $1
+        order by id limit $2";
     /// What is for the operator does not count: it tells of the others. Nor does what waits for the
     /// end of its reader's hour.
     LOAD_WAITING_SINCE = "
@@ -367,8 +369,9 @@ impl Store {
             return Ok(());
         }
         let accepted: Vec<_> = outbox.iter().map(|(id, answer)| (id, plain(answer))).collect();
-        self.engine.execute(MARK_ACCEPTED, vec![micros(now).into(), rows(&accepted)]).await?;
-        Ok(())
+        let accepted = rows(&accepted);
+        self.engine.execute(MARK_ACCEPTED, vec![micros(now).into(), accepted.clone()]).await?;
+        self.forget_reached(accepted, now).await
     }
 
     /// The relay did not take it yet; does nothing when it is out of the queue meanwhile, or

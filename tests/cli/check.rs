@@ -133,6 +133,17 @@ fn a_check_names_what_is_not_to_be_had() {
     let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
     assert!(not.len() == 1 && not[0].contains("relay 127.0.0.1:1"), "{ran:?}");
     assert!(not[0].contains("[send] relay"), "{ran:?}");
+    let fallback = "[send.fallback]\nrelay = \"smtps://bell@127.0.0.1:2\"\npassword_file = \"gone\"\n";
+    let text = text.replace(&relay, "smtp://127.0.0.1:1").replace("/lmtp\"", "/gone/lmtp\"");
+    place.write("firebell.toml", &text.replace(PEOPLE, &format!("{fallback}{PEOPLE}")));
+    fs::create_dir(place.path("state")).unwrap();
+    place.write("state/firebell.db", "Dear Firebell, this is a text and not a database.");
+    let ran = place.run(&["check"]);
+    let not: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("not ")).collect();
+    let [database, _, fallback, lmtp] = not.as_slice() else { panic!("{ran:?}") };
+    assert!(database.contains("not a database") && database.contains("`firebell restore`"), "{ran:?}");
+    assert!(fallback.contains("relay 127.0.0.1:2: [send.fallback] password_file gone"), "{ran:?}");
+    assert!(lmtp.contains("/gone/lmtp: ") && lmtp.contains("make its folder"), "{ran:?}");
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
 
 use sqlx::Connection;
 
-use super::{Place, REPORT, STATE_WITHIN, Server, behind};
+use super::{BINARY, Place, REPORT, STATE_WITHIN, Server, behind};
 
 #[test]
 fn health_means_that_mail_can_be_stored_and_shows_a_relay_that_is_away() {
@@ -197,6 +197,32 @@ fn a_backup_of_a_running_server_becomes_its_database_again_and_replaces_nothing(
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(place.json_once(list, |_| true), before);
     let _server = Server::start(&place, 1);
+}
+
+#[test]
+fn root_is_told_the_account_that_is_to_do_it_and_touches_nothing() {
+    let place = Place::configured();
+    fs::create_dir(place.path("state")).unwrap();
+    // nobody and nogroup, who own nothing else.
+    chown(place.path("state"), Some(65534), Some(65534)).unwrap();
+    let before = fs::read_dir(place.path(".")).unwrap().count();
+    for (arguments, code) in [
+        (&["check"] as &[&str], 77),
+        (&["serve"], 77),
+        (&["incident", "list"], 77),
+        (&["outbox", "list"], 77),
+        (&["backup", "a copy"], 77),
+        (&["restore", "firebell.toml"], 77),
+        (&["ingest"], 75),
+    ] {
+        let ran = place.run_with(arguments, REPORT);
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{arguments:?} {ran:?}");
+        let line = format!("run  runuser -u nobody -- {BINARY} {}", arguments[0]);
+        assert!(ran.err.contains(&line), "{ran:?}");
+    }
+    assert!(place.run(&["backup", "a copy"]).err.ends_with("backup 'a copy'\n"));
+    assert_eq!(fs::read_dir(place.path("state")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), before);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod crowd;
 mod demo;
 #[path = "../support/dns.rs"]
 mod dns;
+mod faults;
 mod incident_by_mail;
 mod lab_works;
 mod mailbox;
@@ -21,6 +22,7 @@ mod postgres;
 mod rolling;
 mod several;
 mod shifts;
+mod stalled;
 mod submission;
 mod support;
 mod transcript;

@@ -1,10 +1,12 @@
-//! Servers that are killed (`kill -9`) and started again in turn, under load from real SMTP: alone
-//! on SQLite, and three on one PostgreSQL, with one clock and with clocks that differ.
+//! Servers that are killed (`kill -9`), or stopped as they should be, and started again in turn, under
+//! load from real SMTP: alone on SQLite, and three on one PostgreSQL, with one clock and with clocks
+//! that differ.
 //!
 //! Every mail that got its 250 is kept once, every deadline rings once, and what leaves is sent once
 //! but for the few whose relay said 250 to a server that could not write it down any more. A table
 //! of figures is printed; `FIREBELL_KILLS=300` runs it for longer and `FIREBELL_SEED` again as it
-//! was. Start with [`run`].
+//! was, and `FIREBELL_NEXT` names a binary with a newer schema, which is what several servers are
+//! started with from the middle on. Start with [`run`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -154,7 +156,8 @@ fn run(plan: &Plan) {
     servers[0].wait_for_incident("INC-1", "the first incident", |_| true);
     let senders = load.start();
 
-    let (mut killed, mut last) = (Vec::new(), None);
+    let (mut killed, mut stops, mut last) = (Vec::new(), 0, None);
+    let next = std::env::var_os("FIREBELL_NEXT").filter(|_| servers.len() > 1);
     let mut chance = seed;
     for kill in 0..kills {
         let victim = kill % servers.len();
@@ -166,8 +169,16 @@ fn run(plan: &Plan) {
         } else {
             load.wait_for(mails - below(&mut chance, MAILS_PER_KILL));
         }
-        servers[victim].kill9();
-        killed.push((victim, Instant::now()));
+        if below(&mut chance, 3) == 0 {
+            assert_eq!(servers[victim].terminate(), Some(0));
+            stops += 1;
+        } else {
+            servers[victim].kill9();
+            killed.push((victim, Instant::now()));
+        }
+        if let Some(binary) = next.as_ref().filter(|_| kill >= kills / 2) {
+            servers[victim].binary = binary.into();
+        }
         last = (servers.len() > 1).then_some(victim);
         if servers.len() == 1 {
             servers[victim].restart();
@@ -196,9 +207,10 @@ fn run(plan: &Plan) {
     let taken = sink.taken();
     let again = sent_again(&taken, &killed);
     println!(
-        "| servers                   | kills | accepted | tried again | lost | twice | rings | rung twice | mails out | out twice | seconds |\n\
-         | {:<25} | {kills:>5} | {:>8} | {:>11} | {lost:>4} | {twice:>5} | {rings:>5} | {rung_twice:>10} | {:>9} | {again:>9} | {:>7} |",
+        "| servers                   | kills | stops | accepted | tried again | lost | twice | rings | rung twice | mails out | out twice | seconds |\n\
+         | {:<25} | {:>5} | {stops:>5} | {:>8} | {:>11} | {lost:>4} | {twice:>5} | {rings:>5} | {rung_twice:>10} | {:>9} | {again:>9} | {:>7} |",
         plan.name,
+        kills - stops,
         accepted.len(),
         load.again.load(Ordering::SeqCst),
         taken.len(),

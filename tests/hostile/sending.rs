@@ -23,7 +23,7 @@ async fn nothing_goes_to_a_dead_address_by_any_way() {
     let mut write = server.engine.store.begin_write().await.unwrap();
     for dead in [ALICE, BOB, DANA, ERIN, VP, EVERYONE, OPERATOR] {
         let dead = Address::read(dead).unwrap();
-        write.save_dead_address(&dead, "5.1.1 no such mailbox", nine()).await.unwrap();
+        write.save_dead_address(&dead, "5.1.1 no such mailbox", nine(), nine()).await.unwrap();
     }
     write.commit().await.unwrap();
     // Whoever writes is alive: Erin does so from home, and is answered at her address on file.
@@ -276,7 +276,7 @@ async fn forged_mail_brings_a_dead_address_back_once_a_day() {
         (true, "Subject: Re", 0),
     ] {
         let mut write = server.engine.store.begin_write().await.unwrap();
-        write.save_dead_address(&erin, "5.1.1 no such mailbox", nine()).await.unwrap();
+        write.save_dead_address(&erin, "5.1.1 no such mailbox", nine(), nine()).await.unwrap();
         write.commit().await.unwrap();
         server.mail(proven, ERIN, FIRST, more, "I am there.").await;
         assert_eq!(server.engine.store.load_dead_addresses(nine()).await.unwrap().len(), dead, "{more}");

@@ -169,6 +169,7 @@ pub fn policy() -> Policy {
         web_url: None,
         stuck_after: TimeDelta::minutes(15),
         per_person_per_hour: 60,
+        unproven_octets_max: 1_000_000_000,
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
     }

@@ -199,3 +199,38 @@ async fn large_messages_are_read_a_few_at_a_time() {
         assert_eq!(write.load_waiting(100).await.unwrap().messages.len(), 2);
     }
 }
+
+#[tokio::test]
+async fn of_what_did_nothing_only_so_much_is_kept_and_the_oldest_goes_first() {
+    for base in bases().await {
+        let store = base.store();
+        let messages: Vec<_> = (1..=9).map(message).collect();
+        let size = u64::try_from(messages[0].octets.len()).unwrap();
+        store.save_inbound(&messages).await.unwrap();
+        let mut write = store.begin_write().await.unwrap();
+        let states = [
+            InboundState::Read,
+            InboundState::Filed,
+            InboundState::Held,
+            InboundState::SetAside,
+            InboundState::Unproven,
+            InboundState::Filed,
+        ];
+        for (state, message) in states.into_iter().zip(&messages) {
+            write.mark_inbound(message.id, state, None, Some("kept"), at(9)).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        let kept = async || {
+            let mut kept = Vec::new();
+            for id in 1..=9 {
+                kept.extend(store.load_message(id).await.unwrap().map(|one| one.message.id));
+            }
+            kept
+        };
+        assert_eq!(store.forget_ineffective(4 * size).await.unwrap(), 0);
+        assert_eq!(store.forget_ineffective(3 * size - 1).await.unwrap(), 2, "whole messages");
+        assert_eq!(kept().await, [1, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(store.forget_ineffective(0).await.unwrap(), 2);
+        assert_eq!(kept().await, [1, 5, 7, 8, 9], "what did something, and what waits");
+    }
+}

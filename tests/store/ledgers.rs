@@ -32,7 +32,8 @@ async fn what_is_known_is_forgotten_when_it_is_of_no_use() {
         write.count_use("declare", now).await.unwrap();
         write.claim_held_report("held", 7, now - TimeDelta::days(3)).await.unwrap();
         let dead = Address::read("bob@x.example").unwrap();
-        write.save_dead_address(&dead, "no such user", now - TimeDelta::days(3)).await.unwrap();
+        let long_ago = now - TimeDelta::days(11);
+        write.save_dead_address(&dead, "no such user", long_ago, long_ago).await.unwrap();
         write.commit().await.unwrap();
         let first = Ids::before(now - firebell::store::KNOWN_WITHIN);
         assert_eq!(store.forget_known(first, now).await.unwrap(), 1_100 + 4);

@@ -2,9 +2,11 @@
 
 pub mod chrome;
 pub mod clients;
+pub mod daemons;
 pub mod imap;
 pub mod lab;
 pub mod ports;
+pub mod postfix;
 pub mod process;
 pub mod proxy;
 pub mod server;

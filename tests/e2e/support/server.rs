@@ -23,10 +23,12 @@ const STATE_WITHIN: Duration = Duration::from_secs(60);
 pub struct Server {
     pub smtp_port: u16,
     pub lmtp_port: u16,
+    /// What is started with the next restart.
+    pub binary: PathBuf,
     process: Option<Child>,
     folder: tempfile::TempDir,
-    /// How its clock differs from the machine's, as libfaketime reads it: `+10s`.
-    clock: Option<String>,
+    /// How its clock differs from the machine's: a variable of libfaketime, and its value.
+    clock: Option<(&'static str, String)>,
 }
 
 /// Where a server hands its mail.
@@ -42,7 +44,8 @@ impl Server {
     pub fn start(lmtp_port: u16, relay: &Relay, more: &str) -> Self {
         let folder =
             tempfile::Builder::new().prefix("fb-").tempdir_in("/tmp").expect("a folder in /tmp");
-        let mut server = Self { smtp_port: free_port(), lmtp_port, process: None, folder, clock: None };
+        let (binary, smtp_port) = (PathBuf::from(BINARY), free_port());
+        let mut server = Self { smtp_port, lmtp_port, binary, process: None, folder, clock: None };
         let relay = match relay {
             Relay::Smtp(port) => format!("smtp://127.0.0.1:{port}"),
             Relay::Maildir => format!("maildir:{}", server.path("sent").display()),
@@ -63,8 +66,21 @@ impl Server {
 
     /// Starts it again with a clock that differs from the machine's by `offset`, such as `+10s`.
     pub fn set_clock(&mut self, offset: &str) {
-        self.clock = Some(offset.to_owned());
+        self.clock = Some(("FAKETIME", offset.to_owned()));
         self.restart();
+    }
+
+    /// Starts it again with a clock that differs as the file says at each moment.
+    pub fn set_clock_from(&mut self, file: &Path) {
+        self.clock = Some(("FAKETIME_TIMESTAMP_FILE", file.display().to_string()));
+        self.restart();
+    }
+
+    /// Sends it a signal: `STOP`, as when its machine stands still, and `CONT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.process.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     /// Ends it as a power cut would.
@@ -85,10 +101,8 @@ impl Server {
 
     /// Asks it to stop, and says how it ended.
     pub fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM");
         let mut process = self.process.take().expect("it runs");
-        let id = process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
-        assert!(sent.success());
         process.wait().expect("it ended").code()
     }
 
@@ -193,14 +207,14 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(&self.binary);
         // Nothing of the account that runs the tests may change what the server does.
         command.current_dir(self.folder.path()).env_clear();
         command.arg("-c").arg(self.path("firebell.toml")).args(arguments);
-        if let Some(offset) = &self.clock {
+        if let Some((variable, value)) = &self.clock {
             // Only the clock on the wall: spans pass as they do.
-            command.env("LD_PRELOAD", faketime()).env("FAKETIME", offset);
-            command.env("DONT_FAKE_MONOTONIC", "1");
+            command.env("LD_PRELOAD", faketime()).env(variable, value);
+            command.env("DONT_FAKE_MONOTONIC", "1").env("FAKETIME_NO_CACHE", "1");
         }
         command
     }

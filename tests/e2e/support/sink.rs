@@ -1,12 +1,12 @@
 //! A relay that takes every mail and remembers it: what left the server, how often, and when.
 //!
 //! Each door is a port of its own into one ledger, so that a mail is known by the server that handed
-//! it over. Start with [`Sink::open_door`].
+//! it over. A door may be stalled. Start with [`Sink::open_door`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
@@ -22,7 +22,17 @@ pub struct Taken {
 pub type Delivery = (String, String);
 
 #[derive(Debug, Clone, Default)]
-pub struct Sink(Arc<Mutex<BTreeMap<Delivery, Vec<Taken>>>>);
+pub struct Sink {
+    taken: Arc<Mutex<BTreeMap<Delivery, Vec<Taken>>>>,
+    stall: Arc<Stall>,
+}
+
+/// The doors that answer no DATA for now, and how many clients wait for that answer.
+#[derive(Debug, Default)]
+struct Stall {
+    doors: Mutex<(BTreeSet<usize>, usize)>,
+    moved: Condvar,
+}
 
 impl Sink {
     /// The port of door number `door`, open until the test's process ends.
@@ -42,7 +52,22 @@ impl Sink {
 
     /// Everything that was taken so far.
     pub fn taken(&self) -> BTreeMap<Delivery, Vec<Taken>> {
-        self.0.lock().expect("no door fails with the ledger").clone()
+        self.taken.lock().expect("no door fails with the ledger").clone()
+    }
+
+    /// From here on this door answers no DATA, until it is [released](Sink::release).
+    pub fn stall(&self, door: usize) {
+        self.stall.doors.lock().expect("no door fails here").0.insert(door);
+    }
+
+    pub fn release(&self, door: usize) {
+        self.stall.doors.lock().expect("no door fails here").0.remove(&door);
+        self.stall.moved.notify_all();
+    }
+
+    /// How many clients wait at stalled doors.
+    pub fn waiting(&self) -> usize {
+        self.stall.doors.lock().expect("no door fails here").1
     }
 
     fn serve(&self, door: usize, mut stream: &TcpStream) -> std::io::Result<()> {
@@ -53,6 +78,7 @@ impl Sink {
         while let Some(line) = lines.next().transpose()? {
             let command = line.to_ascii_uppercase();
             if command == "DATA" {
+                self.wait_at(door);
                 stream.write_all(b"354 go on\r\n")?;
                 let mut message_id = String::new();
                 loop {
@@ -79,9 +105,18 @@ impl Sink {
         Ok(())
     }
 
+    fn wait_at(&self, door: usize) {
+        let mut doors = self.stall.doors.lock().expect("no door fails here");
+        doors.1 += 1;
+        while doors.0.contains(&door) {
+            doors = self.stall.moved.wait(doors).expect("no door fails here");
+        }
+        doors.1 -= 1;
+    }
+
     /// Kept before the answer, as a relay does: a client that dies at that instant has sent it.
     fn keep(&self, door: usize, message_id: &str, recipients: &mut Vec<String>) {
-        let mut all = self.0.lock().expect("no door fails with the ledger");
+        let mut all = self.taken.lock().expect("no door fails with the ledger");
         for recipient in recipients.drain(..) {
             let taken = Taken { door, at: Instant::now() };
             all.entry((message_id.to_owned(), recipient)).or_default().push(taken);
