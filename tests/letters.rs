@@ -495,6 +495,23 @@ fn the_first_line_says_what_changed_in_about_sixty_characters() {
     }
 }
 
+/// Whoever reads any of them may have to go there next. What speaks of the reader's own mail, or of what
+/// is over, need not say it.
+#[test]
+fn every_mail_of_an_incident_that_goes_on_says_where_the_team_coordinates() {
+    let mut spoke = 0;
+    for (name, letter) in all() {
+        let is_of_incident = letter.subject.starts_with("[INC-42]") || is_page(&letter);
+        let is_over = letter.display_name.contains("resolved") || letter.display_name.contains("closed");
+        let is_answer = matches!(letter.purpose, Purpose::Receipt | Purpose::Guide);
+        if is_of_incident && !is_over && !is_answer {
+            assert!(letter.text.contains("tel:+49-30-1234567"), "{name}:\n{}", letter.text);
+            spoke += 1;
+        }
+    }
+    assert!(spoke > 30, "only {spoke} mails were looked at");
+}
+
 #[test]
 fn a_page_is_one_line_that_a_pager_can_show() {
     let long = Incident { title: "Zahlungsausfälle für alle Kunden ".repeat(20), ..declared() };

@@ -183,6 +183,13 @@ impl Context<'_> {
         lines
     }
 
+    /// The same as a row, for mail that says little else: whoever reads it must know where to go. None
+    /// when it is over.
+    pub fn coordination(&self) -> Option<Fact> {
+        let lines = || facts("Coordination", self.coordination_lines());
+        self.incident.phase.is_active().then(lines)
+    }
+
     /// Everybody with a role beside the commander's.
     pub fn role_lines(&self) -> Vec<String> {
         self.incident.roles.iter().map(role_line).collect()

@@ -245,12 +245,14 @@ pub fn render_undeliverable(
     let subject = context.duty_subject(&subject);
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&prose);
-    paper.facts(vec![
+    let mut rows = vec![
         fact("Person", name),
         fact("Address", to.as_str()),
         fact("Mail", what),
         fact("Reason", clipped(reason, 400)),
-    ]);
+    ];
+    rows.extend(context.coordination());
+    paper.facts(rows);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
 }
 

@@ -298,6 +298,7 @@ pub fn render_note(
     rows.push(fact("Severity", context.incident.severity.to_string()));
     rows.push(fact("Phase", context.phase_line()));
     rows.push(fact("Commander", context.commander_line()));
+    rows.extend(context.coordination());
     paper.facts(rows);
     add_untold(&mut paper, context, words);
     paper.foot(if context.incident.commander().is_some() {
@@ -339,12 +340,14 @@ fn add_untold(paper: &mut Paper, context: &Context<'_>, words: Words<'_>) {
 pub fn render_notice(context: &Context<'_>, what: &str, more: &str) -> Letter {
     let mut paper = Paper::new(clipped(what, 72), context.about());
     paper.prose(&own_sentence(more));
-    paper.facts(vec![
+    let mut rows = vec![
         fact("Severity", context.incident.severity.to_string()),
         fact("Phase", context.phase_line()),
         fact("Commander", context.commander_line()),
         fact("Next update", context.next_update_line()),
-    ]);
+    ];
+    rows.extend(context.coordination());
+    paper.facts(rows);
     context.in_thread(Purpose::Note, &paper)
 }
 

@@ -74,11 +74,13 @@ pub fn render_reminders(
         add_reminder(&mut section, &context, reminder, &own);
         paper.append_marked(section, &mark);
         let address = policy.address.of_incident(incident.number, Some(&mark));
-        paper.facts(vec![
+        let mut rows = vec![
             fact("Reply to", address.as_str()),
             fact("Severity", incident.severity.to_string()),
             fact("Phase", incident.phase.to_string()),
-        ]);
+        ];
+        rows.extend(context.coordination());
+        paper.facts(rows);
     }
     if items.len() > SECTIONS_MAX {
         paper.prose(&format!("And {} more, which come again.", items.len() - SECTIONS_MAX));
