@@ -213,6 +213,7 @@ fn rung() -> Page {
         by: None,
         asked: vec![person("Carol Diaz"), person("Bob Okafor")],
         let_go: Vec::new(),
+        taken: Vec::new(),
         climb: Climb { done: 3, last_at: Some(at(13, 25)) },
         stands: Standing::Ended,
         asked_again: false,

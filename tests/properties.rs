@@ -68,11 +68,15 @@ const KINDS: usize = DeadlineKind::SINGLE.len() + NUMBERS;
 fn deadline_kind(index: usize) -> DeadlineKind {
     match DeadlineKind::SINGLE.get(index) {
         Some(kind) => *kind,
-        None => DeadlineKind::Task(index as i64 - DeadlineKind::SINGLE.len() as i64 + 1),
+        None => {
+            let number = index as i64 - DeadlineKind::SINGLE.len() as i64 + 1;
+            // Even numbers for the ones, odd ones for the others: each entry is rung somewhere.
+            if number % 2 == 0 { DeadlineKind::Task(number) } else { DeadlineKind::Proposal(number) }
+        }
     }
 }
 
-const PURPOSES: [Option<Purpose>; 9] = [
+const PURPOSES: [Option<Purpose>; 11] = [
     None,
     Some(Purpose::TakeCommand),
     Some(Purpose::ReminderUpdate),
@@ -81,6 +85,8 @@ const PURPOSES: [Option<Purpose>; 9] = [
     Some(Purpose::FollowUp),
     Some(Purpose::Confirmation),
     Some(Purpose::Task(2)),
+    Some(Purpose::Proposal(3)),
+    Some(Purpose::ProposalOutcome(2)),
     Some(Purpose::ReminderTask(3)),
 ];
 

@@ -87,6 +87,7 @@ async fn sent(folder: &Path, signers: Vec<Signer>) -> Vec<u8> {
         due_at: now,
         expires_at: now + TimeDelta::hours(1),
         tells_from: None,
+        awaited: false,
     };
     write.save_outbox(&[row]).await.unwrap();
     write.commit().await.unwrap();

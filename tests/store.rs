@@ -120,6 +120,7 @@ fn incident(number: i64) -> Incident {
         links: vec![],
         coordination: Coordination::default(),
         tasks: Vec::new(),
+        proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),

@@ -82,6 +82,7 @@ async fn fill(engine: &Engine) -> Outcome<()> {
             due_at: now,
             expires_at: now + chrono::TimeDelta::hours(1),
             tells_from: None,
+            awaited: false,
         };
         let rows: Vec<NewOutbox> = (0..STORED_AT_ONCE).map(row).collect();
         let mut write = store.begin_write().await?;

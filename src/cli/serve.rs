@@ -72,6 +72,7 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
     let mut delivery = delivery::Settings::new(config.relays.clone(), host, own, secret, clock);
     delivery.signers = signers.clone();
     delivery.meters = engine.meters.clone();
+    delivery.taken = engine.changed.clone();
     let mut ready: String = listeners
         .iter()
         .map(|(listener, protocol, place)| ready_line(listener, *protocol, place))

@@ -141,6 +141,9 @@ pub(super) const REST_AFTER: TimeDelta = TimeDelta::minutes(90);
 /// What one person does before they report, unless somebody says otherwise.
 pub(super) const TASK_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
+/// How long those who are asked for objections may think, unless somebody says otherwise.
+pub(super) const PROPOSAL_WITHIN: TimeDelta = TimeDelta::minutes(10);
+
 /// The end of a task: its owner and the commander, then the deputy.
 pub(super) fn task_ladder() -> Ladder {
     Ladder { rungs: vec![at(0, &[Party::Owner, Party::Commander]), at(5, &[Party::Deputy])], then: None }

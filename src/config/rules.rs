@@ -61,6 +61,7 @@ pub(super) fn read_policy<'t>(
         update_ladder,
         update_ladder_minor,
         task_within: unsaid.task_within,
+        proposal_within: unsaid.proposal_within,
         task_ladder,
         missing_ladder,
         handover_ladder,
@@ -132,6 +133,7 @@ struct Unsaid {
     bridge: Option<String>,
     chat: Option<String>,
     task_within: TimeDelta,
+    proposal_within: TimeDelta,
 }
 
 fn read_defaults<'t>(source: &mut Source<'t>, top: Table<'t>) -> Unsaid {
@@ -140,13 +142,16 @@ fn read_defaults<'t>(source: &mut Source<'t>, top: Table<'t>) -> Unsaid {
         bridge: None,
         chat: None,
         task_within: defaults::TASK_WITHIN,
+        proposal_within: defaults::PROPOSAL_WITHIN,
     };
     let Some(table) = source.table(top, "defaults") else { return usual };
-    source.check_keys(table, "[defaults]", &["severity", "bridge", "chat", "task"]);
+    source.check_keys(table, "[defaults]", &["severity", "bridge", "chat", "task", "proposal"]);
     let severity = source.parsed(table, "severity", read_severity).unwrap_or(usual.severity);
     let task_within = source.parsed(table, "task", read_positive).unwrap_or(usual.task_within);
+    let proposal = source.parsed(table, "proposal", read_positive);
+    let proposal_within = proposal.unwrap_or(usual.proposal_within);
     let mut text = |key| source.string(table, key).map(|text| text.value.into_owned());
-    Unsaid { severity, bridge: text("bridge"), chat: text("chat"), task_within }
+    Unsaid { severity, bridge: text("bridge"), chat: text("chat"), task_within, proposal_within }
 }
 
 fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> [SeverityPolicy; 5] {

@@ -74,6 +74,7 @@ impl House {
             due_at: now,
             expires_at: now + useful_within,
             tells_from: None,
+            awaited: false,
         };
         let rows: Vec<NewOutbox> = rows.iter().map(row).collect();
         let mut write = self.store.begin_write().await.unwrap();

@@ -75,12 +75,15 @@ pub struct Settings {
     pub signers: dkim::Signers,
     /// Is told which relays are there.
     pub meters: Meters,
+    /// Is woken when a relay took mail from which a clock runs.
+    pub taken: Arc<Notify>,
 }
 
 impl Settings {
     pub fn new(relays: Vec<Relay>, host: String, own: OwnAddress, secret: Secret, clock: Clock) -> Self {
         let (limits, signers, meters) = (Limits::default(), dkim::Signers::default(), Meters::default());
-        Self { relays, connections: 4, limits, host, own, secret, clock, signers, meters }
+        let taken = Arc::default();
+        Self { relays, connections: 4, limits, host, own, secret, clock, signers, meters, taken }
     }
 }
 
@@ -236,14 +239,21 @@ impl Marker {
             let done: Vec<i64> = group.iter().map(|settled| settled.job.outbox).collect();
             let mut accepted = Vec::new();
             let mut others = Vec::new();
+            let mut awaited = false;
             for Settled { job, outcome, dialogue } in group.drain(..) {
                 match outcome {
-                    Outcome::Accepted(answer) => accepted.push((job.outbox, answer)),
+                    Outcome::Accepted(answer) => {
+                        awaited |= job.purpose.is_awaited();
+                        accepted.push((job.outbox, answer));
+                    }
                     other => others.push((job, other, dialogue)),
                 }
             }
             // First what would go out twice if the server ended now.
             mark_accepted(&self.store, &self.settings.clock, &accepted).await;
+            if awaited {
+                self.settings.taken.notify_one();
+            }
             self.settings.meters.sent(accepted.len());
             for (job, outcome, dialogue) in others {
                 self.keep(job.outbox, &dialogue).await;

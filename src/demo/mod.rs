@@ -135,8 +135,9 @@ async fn start(folder: &Folder, listener: Listener) -> Result<App, DemoError> {
     let trusted = vec![TRUSTED];
     let smtp = smtp::Settings::new("demo.firebell.invalid".into(), own.clone(), trusted, clock.clone());
     let relay = Relay::Maildir(folder.path().join("mail"));
-    let delivery =
+    let mut delivery =
         delivery::Settings::new(vec![relay], "demo.firebell.invalid".into(), own, secret, clock);
+    delivery.taken = engine.changed.clone();
     let listeners = vec![(listener, Protocol::Smtp)];
     Ok(App::start(Parts { engine, listeners, smtp: Arc::new(smtp), delivery: Arc::new(delivery) }))
 }

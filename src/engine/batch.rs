@@ -133,6 +133,7 @@ impl Batch {
                 Ok(!events.is_empty())
             }
             Work::Undelivered { outbox, why } => self.undelivered(*outbox, why).await.map(|_| true),
+            Work::Taken(taken) => self.hear_taken(taken).await.map(|()| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::ShiftNotice { rotation, starts_at } => self.shift_notice(rotation, *starts_at).await,
             Work::CheckRotations => self.check_rotations().await.map(|()| true),

@@ -34,6 +34,9 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
         | Purpose::Reminders => ASKED,
+        // By then whoever was asked has decided without.
+        Purpose::Proposal(_) => TimeDelta::minutes(30),
+        Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
         // What does not move is told every day.
         Purpose::Operator | Purpose::Stuck => ASKED,
         Purpose::Declaration | Purpose::Note | Purpose::Status => STOOD,

@@ -37,7 +37,7 @@ use crate::mail::ids::Secret;
 use crate::meters::Meters;
 use crate::render::Damaged;
 use crate::roster::rotation::Shift;
-use crate::store::rows::Undelivered;
+use crate::store::rows::{Taken, Undelivered};
 use crate::store::{Overrides, Store, StoreError};
 use batch::Batch;
 
@@ -223,7 +223,8 @@ impl Engine {
         Ok(1)
     }
 
-    /// Handles the deadlines that have passed; returns how many there were.
+    /// Handles the deadlines that have passed, after the news that relays took mail from which clocks run;
+    /// returns how many there were of both.
     ///
     /// What one incident breaks, it breaks alone: the others are handled without it, and one that
     /// cannot be read is set aside.
@@ -232,9 +233,14 @@ impl Engine {
     ///
     /// The store's, after all that could be handled was.
     pub async fn pass_deadlines(&self) -> Result<usize, StoreError> {
+        let taken = self.store.load_taken(DEADLINES_A_BATCH).await?;
+        let heard = taken.len();
+        if heard > 0 {
+            self.perform(Work::Taken(taken)).await?;
+        }
         let due = self.store.load_due_deadlines(self.clock.now(), DEADLINES_A_BATCH).await?;
         if due.is_empty() {
-            return Ok(0);
+            return Ok(heard);
         }
         let mut events = Vec::with_capacity(due.len());
         for deadline in &due {
@@ -251,7 +257,7 @@ impl Engine {
             self.meters.deadline_passed(self.clock.now() - deadline.wake_at);
         }
         info!(count = due.len(), "{} deadlines passed", due.len());
-        Ok(due.len())
+        Ok(heard + due.len())
     }
 
     /// Passes in a task of its own, as [`Self::read_guarded`] reads.
@@ -457,6 +463,8 @@ enum Work {
         outbox: i64,
         why: Undelivered,
     },
+    /// Relays took mails of which incidents wait to hear that.
+    Taken(Vec<Taken>),
     Digest {
         name: String,
         period_at: DateTime<Utc>,

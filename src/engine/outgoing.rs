@@ -305,6 +305,7 @@ impl Batch {
                 recipient,
                 expires_at,
                 tells_from: outgoing.tells_from,
+                awaited: purpose.is_awaited(),
             })
             .collect();
         self.write.save_outbox(&rows).await?;

@@ -196,6 +196,11 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
             Some(_) => {}
         }
     }
+    for proposal in before.open_proposals() {
+        if after.proposal(proposal.seq).is_none_or(|now| !now.is_open()) {
+            purposes.push(Purpose::Proposal(proposal.seq));
+        }
+    }
     let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
     if owed(before) && !owed(after) {
         purposes.extend([Purpose::ReminderPostmortem, Purpose::ReminderPostmortemOwner]);

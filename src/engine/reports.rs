@@ -12,7 +12,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::event::{Event, Fate, Filed};
 use crate::mail::Address;
 use crate::store::StoreError;
-use crate::store::rows::{OutboxRow, OutboxState, Undelivered};
+use crate::store::rows::{OutboxRow, OutboxState, Taken, Undelivered};
 
 /// How often mail without proof has mail sent to a dead address again.
 const REVIVED_A_DAY: i64 = 1;
@@ -127,6 +127,21 @@ impl Batch {
         let event = Event::Undeliverable { to: row.recipient, purpose: row.purpose, fate, reason };
         self.step(number, &event).await?;
         Ok(Some(number))
+    }
+
+    /// Relays took mails of which their incidents wait to hear that.
+    pub(super) async fn hear_taken(&mut self, taken: &[Taken]) -> Result<(), StoreError> {
+        for mail in taken {
+            if !self.write.mark_heard(mail.outbox).await? {
+                continue;
+            }
+            let (to, purpose, at) = (mail.recipient.clone(), mail.purpose, mail.at);
+            if let Some(number) = mail.incident {
+                let answer = mail.answer.clone();
+                self.step(number, &Event::Taken { to, purpose, at, answer }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A delivery report says that a mail is late: a line for people to read, and nothing else.

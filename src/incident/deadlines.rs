@@ -11,6 +11,7 @@ use super::decision::Urge;
 use super::numbered::kinds;
 use super::page::{Page, Standing};
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
+use super::proposal::Proposal;
 use super::state::{Climb, Command, Incident, Person, Postmortem};
 use super::task::Task;
 
@@ -43,6 +44,8 @@ kinds! {
         ;
         /// The time of a task is up.
         Task = "task",
+        /// The time to object is up.
+        Proposal = "proposal",
     }
 }
 
@@ -95,6 +98,7 @@ pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     .into_iter()
     .flatten()
     .chain(tasks_owed(incident, policy))
+    .chain(proposals_owed(incident))
     .collect()
 }
 
@@ -233,6 +237,18 @@ fn tasks_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
         wake_at: task_climbing(task, policy).next_at(),
     };
     incident.open_tasks().filter(|_| incident.phase.is_active()).map(owed).collect()
+}
+
+/// Everybody who was asked owes an answer; nobody is reminded of it.
+fn proposals_owed(incident: &Incident) -> Vec<Obligation> {
+    let owed = |proposal: &Proposal| Obligation {
+        kind: DeadlineKind::Proposal(proposal.seq),
+        owed_by: proposal.asked.iter().map(|asked| asked.person.clone()).collect(),
+        due_at: proposal.due_at(),
+        stage: 0,
+        wake_at: Some(proposal.wake_at()),
+    };
+    incident.open_proposals().filter(|_| incident.phase.is_active()).map(owed).collect()
 }
 
 fn postmortem_owner_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {

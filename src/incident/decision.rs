@@ -177,12 +177,24 @@ kinds! {
         ;
         /// "Will you do this by then?"
         Task = "task",
+        /// "Any strong objections?"
+        Proposal = "proposal",
+        /// Who objects to it and why.
+        Objection = "objection",
+        /// What became of it.
+        ProposalOutcome = "proposal-outcome",
         /// "Is it done, or how long?"
         ReminderTask = "reminder-task",
     }
 }
 
 impl Purpose {
+    /// Whether an incident waits to hear that a relay took such a mail: a clock runs from there, or the
+    /// timeline says so.
+    pub fn is_awaited(self) -> bool {
+        matches!(self, Self::Proposal(_) | Self::PageResponder | Self::PageLetter)
+    }
+
     /// Whether it is an answer that goes out because somebody wrote, and for no other reason.
     pub fn is_answer(self) -> bool {
         // A held report goes to the commander on call and has a limit of its own: strangers must not use
@@ -267,6 +279,28 @@ pub enum Says {
         became: String,
         words: String,
     },
+    /// "Any strong objections?"
+    Proposal {
+        seq: i64,
+    },
+    /// Who objects and why, for whoever commands alone; `late` says by how much.
+    Objection {
+        seq: i64,
+        by: Person,
+        why: String,
+        late: Option<String>,
+    },
+    /// How a proposal ended.
+    ProposalOutcome {
+        seq: i64,
+    },
+    /// What whoever commands decided; `answers` is the proposal that it is about.
+    Decision {
+        seq: i64,
+        by: Person,
+        what: String,
+        answers: Option<i64>,
+    },
     /// Something is owed.
     Reminder(Reminder),
     /// What became of each line, because something was not done.
@@ -302,7 +336,12 @@ impl Says {
             Self::Declaration => Purpose::Declaration,
             Self::FollowUp { .. } => Purpose::FollowUp,
             Self::Resolution { .. } => Purpose::Resolution,
-            Self::Note { .. } | Self::Notice { .. } | Self::TaskNews { .. } => Purpose::Note,
+            Self::Note { .. } | Self::Notice { .. } | Self::TaskNews { .. } | Self::Decision { .. } => {
+                Purpose::Note
+            }
+            Self::Proposal { seq } => Purpose::Proposal(*seq),
+            Self::Objection { seq, .. } => Purpose::Objection(*seq),
+            Self::ProposalOutcome { seq } => Purpose::ProposalOutcome(*seq),
             Self::Task { seq } => Purpose::Task(*seq),
             Self::Page => Purpose::Page,
             Self::PageResponder { to_pager: true, .. } => Purpose::PageResponder,
@@ -355,15 +394,35 @@ pub enum OfferedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    Severity { from: Severity, to: Severity },
-    Phase { from: Phase, to: Phase },
-    Commander { from: Option<Person>, to: Person },
-    RoleTaken { role: Role, person: Person },
+    Severity {
+        from: Severity,
+        to: Severity,
+    },
+    Phase {
+        from: Phase,
+        to: Phase,
+    },
+    Commander {
+        from: Option<Person>,
+        to: Person,
+    },
+    RoleTaken {
+        role: Role,
+        person: Person,
+    },
     Impact,
     CustomersAffected(bool),
     NextUpdate(DateTime<Utc>),
-    Reopened { why: String },
-    Cancelled { why: String },
+    /// By consent, or by whoever commands.
+    Decided {
+        what: String,
+    },
+    Reopened {
+        why: String,
+    },
+    Cancelled {
+        why: String,
+    },
 }
 
 /// A reminder to one or several people of one thing owed.

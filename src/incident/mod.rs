@@ -13,6 +13,7 @@ pub mod page;
 pub mod permission;
 pub mod phase;
 pub mod policy;
+pub mod proposal;
 pub mod role;
 pub mod severity;
 pub mod state;

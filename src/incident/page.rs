@@ -30,12 +30,24 @@ pub struct Page {
     pub asked: Vec<Person>,
     /// Those of them who cannot come, or need not.
     pub let_go: Vec<Address>,
+    /// What relays took of the last ring.
+    pub taken: Vec<TakenCopy>,
     /// Rings so far, and when the last was.
     pub climb: Climb,
     pub stands: Standing,
     /// Whoever acknowledged it was asked again, because nothing was heard of them; nobody is asked
     /// that twice.
     pub asked_again: bool,
+}
+
+/// A copy of a page that a relay took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenCopy {
+    /// Of the pager, or of the mailbox beside it.
+    pub to: Address,
+    pub at: DateTime<Utc>,
+    /// What the relay said, clipped.
+    pub answer: String,
 }
 
 /// Who is wanted.

@@ -44,6 +44,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Release(_)
         | Command::NewToken(_)
         | Command::Task { .. }
+        | Command::Decision { .. }
         | Command::Reassign { .. }
         | Command::Resolved(_)
         | Command::Reopen(_)
@@ -63,11 +64,16 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Doc(_)
         | Command::CustomersAffected(_)
         | Command::Page(_)
+        | Command::Propose { .. }
+        | Command::Risk { .. }
         | Command::Section { .. } => Right::Responder,
         Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
-        Command::TakeCommand | Command::Join | Command::Leave | Command::Note(_) | Command::Later(_) => {
-            Right::Known
-        }
+        Command::TakeCommand
+        | Command::Join
+        | Command::Leave
+        | Command::Note(_)
+        | Command::Later(_)
+        | Command::Object { .. } => Right::Known,
         Command::Done { seq, .. } | Command::MoreTime { seq, .. } | Command::Decline { seq, .. } => {
             seq.map_or(Right::Responder, Right::TaskOwner)
         }

@@ -33,6 +33,8 @@ pub struct Policy {
     pub update_ladder_minor: Ladder,
     /// How long a task takes where nobody said.
     pub task_within: TimeDelta,
+    /// How long silence must last to be consent, where nobody said.
+    pub proposal_within: TimeDelta,
     /// When a task's time is up.
     pub task_ladder: Ladder,
     /// When missing fields are asked for, after the declaration.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Change;
 use super::page::Page;
+use super::proposal::Proposal;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -57,6 +58,9 @@ pub struct Incident {
     /// Ended ones included, in the order in which they were given.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// Ended ones included, in the order in which they were made.
+    #[serde(default)]
+    pub proposals: Vec<Proposal>,
     /// Questions that wait until it is over.
     #[serde(default)]
     pub parked: Vec<Parked>,

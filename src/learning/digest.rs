@@ -246,6 +246,7 @@ mod tests {
             links: Vec::new(),
             coordination: Coordination::default(),
             tasks: Vec::new(),
+            proposals: Vec::new(),
             parked: Vec::new(),
             customers_affected: None,
             updates: Updates::default(),

@@ -119,6 +119,26 @@ pub enum Command {
         seq: Option<i64>,
         why: String,
     },
+    /// `Propose: roll back to 2.3 (10m)`.
+    Propose {
+        text: String,
+        within: Option<Promise>,
+    },
+    /// `Risk: …`: of what is proposed beside it, or alone.
+    Risk {
+        text: String,
+        within: Option<Promise>,
+    },
+    /// `Object #7: why`.
+    Object {
+        seq: Option<i64>,
+        why: String,
+    },
+    /// `Decision: …`, `Decision #7: …`.
+    Decision {
+        seq: Option<i64>,
+        text: String,
+    },
     /// `Later: …`: what is asked again when the incident is over.
     Later(String),
     /// A field of the design that this version cannot act on; its canonical name. Its line stays

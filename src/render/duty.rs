@@ -7,6 +7,7 @@ use super::context::{Context, first_name, shown};
 use super::handover::brief;
 use super::news::{asked_full, asked_names};
 use super::paper::{Paper, fact, facts};
+use super::proposal::open_proposals;
 use super::task::open_tasks;
 use super::wrap::{clipped, one_line};
 use crate::incident::decision::{OfferedBy, Purpose};
@@ -67,6 +68,7 @@ fn for_commander(
     }
     rows.push(facts("Customer impact", context.impact_lines()));
     rows.extend(open_tasks(context));
+    rows.extend(open_proposals(context));
     rows.extend(context.times());
     paper.facts(rows);
     if takes_over {
@@ -266,6 +268,9 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::TakeCommand => "the question whether they take command",
         Purpose::RoleOffer => "the question whether they take a role",
         Purpose::Task(_) => "a task",
+        Purpose::Proposal(_) => "a proposal",
+        Purpose::Objection(_) => "an objection",
+        Purpose::ProposalOutcome(_) => "what became of a proposal",
         Purpose::ReminderTask(_) => "the question whether a task is done",
         Purpose::ReminderUpdate => "the reminder that an update is due",
         Purpose::PageResponder => "a page",

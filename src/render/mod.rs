@@ -16,6 +16,7 @@ mod on_call;
 mod operator;
 mod page;
 mod paper;
+mod proposal;
 mod quick;
 mod reminder;
 mod shifts;
@@ -97,6 +98,21 @@ pub fn render_mailing(
             Some(task) => task::render_news(context, task, by, became, words),
             None => news::render_status(context, timeline),
         },
+        Says::Proposal { seq } => match incident.proposal(*seq) {
+            Some(asked) => proposal::render_proposal(context, asked),
+            None => news::render_status(context, timeline),
+        },
+        Says::Objection { seq, by, why, late } => match incident.proposal(*seq) {
+            Some(asked) => proposal::render_objection(context, asked, by, why, late.as_deref()),
+            None => news::render_status(context, timeline),
+        },
+        Says::ProposalOutcome { seq } => match incident.proposal(*seq) {
+            Some(asked) => proposal::render_outcome(context, asked),
+            None => news::render_status(context, timeline),
+        },
+        Says::Decision { seq, by, what, answers } => {
+            proposal::render_decision(context, *seq, by, what, *answers)
+        }
         Says::Reminder(reminder) => reminder::render_reminder(context, reminder),
         Says::Receipt { results, hint } => answer::render_receipt(context, results, hint.as_deref()),
         Says::Confirmation { lines } => {

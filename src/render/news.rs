@@ -5,6 +5,7 @@
 
 use super::context::{Context, NOT_STATED, listed, shown};
 use super::paper::{Paper, fact, facts};
+use super::proposal::open_proposals;
 use super::task::open_tasks;
 use super::when;
 use super::wrap::{clipped, one_line, own_sentence};
@@ -109,8 +110,9 @@ pub fn render_follow_up(
         fact("Next update", context.next_update_line()),
         facts("Coordination", context.coordination_lines()),
     ]);
-    if let Some(open) = open_tasks(context) {
-        paper.facts(vec![open]);
+    let open: Vec<_> = open_tasks(context).into_iter().chain(open_proposals(context)).collect();
+    if !open.is_empty() {
+        paper.facts(open);
     }
     add_untold(&mut paper, context, words);
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
@@ -214,6 +216,7 @@ fn change_line(context: &Context<'_>, change: &Change) -> String {
         Change::CustomersAffected(true) => "customers are affected".to_owned(),
         Change::CustomersAffected(false) => "no customers are affected".to_owned(),
         Change::NextUpdate(at) => format!("next update promised for {}", context.full(*at)),
+        Change::Decided { what } => format!("decided: {}", clipped(what, 300)),
         Change::Reopened { why } => format!("reopened: {}", clipped(why, 300)),
         Change::Cancelled { why } => format!("cancelled: {}", clipped(why, 300)),
     }
@@ -363,6 +366,7 @@ pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     rows.extend(context.times());
     rows.push(fact("Next update", context.next_update_line()));
     rows.extend(open_tasks(context));
+    rows.extend(open_proposals(context));
     if incident.postmortem.is_some() || !incident.phase.is_active() {
         rows.push(facts("Afterwards", afterwards_lines(context)));
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::size;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
+use crate::incident::proposal::Proposal;
 use crate::incident::state::Person;
 use crate::incident::task::Task;
 use crate::incident::{Entry, Incident, Policy, Role};
@@ -47,7 +48,7 @@ pub struct IncidentShown {
     pub timeline: Vec<EntryShown>,
     pub obligations: Vec<ObligationShown>,
     pub tasks: Vec<TaskShown>,
-    pub proposals: Vec<()>,
+    pub proposals: Vec<ProposalShown>,
     pub postmortem: Option<PostmortemShown>,
     pub actions: Vec<()>,
     /// Of an export alone.
@@ -109,6 +110,35 @@ pub struct TaskShown {
     /// `open`, `done`, `declined`, `overtaken`.
     pub state: &'static str,
     pub ended_at: Option<String>,
+}
+
+/// A proposal.
+#[derive(Debug, Serialize)]
+pub struct ProposalShown {
+    pub seq: i64,
+    pub what: String,
+    /// An address.
+    pub by: String,
+    /// Addresses.
+    pub asked: Vec<String>,
+    pub due_at: Option<String>,
+    /// `open`, `agreed`, `stopped`, `undecided`, `decided`, `overtaken`.
+    pub state: String,
+    pub ended_at: Option<String>,
+}
+
+fn proposal_shown(proposal: &Proposal) -> ProposalShown {
+    let ended = proposal.ended.as_ref();
+    let state = ended.map_or("open", |closed| closed.how.name());
+    ProposalShown {
+        seq: proposal.seq,
+        what: proposal.what.clone(),
+        by: proposal.by.address.to_string(),
+        asked: proposal.asked.iter().map(|asked| asked.person.address.to_string()).collect(),
+        due_at: proposal.due_at().map(rfc3339),
+        state: state.split(' ').next().unwrap_or_default().to_owned(),
+        ended_at: ended.map(|closed| rfc3339(closed.at)),
+    }
 }
 
 fn task_shown(task: &Task) -> TaskShown {
@@ -175,7 +205,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
             })
             .collect(),
         tasks: incident.tasks.iter().map(task_shown).collect(),
-        proposals: Vec::new(),
+        proposals: incident.proposals.iter().map(proposal_shown).collect(),
         postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {
             owner: postmortem.owner.address.to_string(),
             due_at: postmortem.due_at.map(rfc3339),

@@ -11,7 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::columns::{micros, name, plain, read_address, read_instant, read_name, read_variant, rows};
 use super::engines::statements;
 use super::octets::unpack;
-use super::rows::{Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState, Undelivered};
+use super::rows::{
+    Job, NewLetter, NewOutbox, OperatorAction, OutboxRow, OutboxState, Taken, Undelivered,
+};
 use super::{Store, Stored, Write};
 use crate::incident::decision::Purpose;
 use crate::mail::Address;
@@ -120,6 +122,13 @@ statements! {
     LOAD_DAMAGED = "
         select id from outbox where state = 'held' and state <> 'accepted' and last_answer = $1
         order by id limit $2";
+    LOAD_TAKEN = "
+        select o.id, o.incident, l.purpose, o.recipient, o.accepted_at, o.last_answer
+        from outbox o join letter l on l.id = o.letter
+        where o.awaited = 1 and o.state = 'accepted' order by o.id limit $1";
+    MARK_HEARD = "
+        update outbox set awaited = 0
+        where awaited = 1 and id in (select cast(value->>0 as bigint) from json_each($1))";
     /// What is for the operator does not count: it tells of the others. Nor does what waits for the
     /// end of its reader's hour.
     LOAD_WAITING_SINCE = "
@@ -220,6 +229,29 @@ impl LeasedRow {
             epoch: self.epoch,
             expires_at: read_instant(self.expires_at)?,
             octets: Arc::clone(&letter.octets),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct TakenRow {
+    id: i64,
+    incident: Option<i64>,
+    purpose: String,
+    recipient: String,
+    accepted_at: Option<i64>,
+    last_answer: String,
+}
+
+impl TakenRow {
+    fn read(self) -> Stored<Taken> {
+        Ok(Taken {
+            outbox: self.id,
+            incident: self.incident,
+            purpose: read_name(self.purpose, "letter's purpose")?,
+            recipient: read_address(&self.recipient)?,
+            at: read_instant(self.accepted_at.unwrap_or_default())?,
+            answer: self.last_answer,
         })
     }
 }
@@ -363,6 +395,12 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
+    /// Mails that a relay took and of which an incident waits to hear that, the oldest first.
+    pub async fn load_taken(&self, limit: i64) -> Stored<Vec<Taken>> {
+        let rows: Vec<TakenRow> = self.engine.load(LOAD_TAKEN, vec![limit.into()]).await?;
+        rows.into_iter().map(TakenRow::read).collect()
+    }
+
     /// The relay has these mails, and what it said of each.
     pub async fn mark_accepted(&self, outbox: &[(i64, String)], now: DateTime<Utc>) -> Stored<()> {
         if outbox.is_empty() {
@@ -494,9 +532,16 @@ impl Write {
                 micros(row.due_at),
                 micros(row.expires_at),
                 row.tells_from,
+                i64::from(row.awaited),
             )
         }));
         self.flush_much().await
+    }
+
+    /// An incident heard that a relay took this mail; `false` when it had heard that.
+    pub async fn mark_heard(&mut self, outbox: i64) -> Stored<bool> {
+        let ids = rows(&[(outbox,)]);
+        Ok(self.transaction.execute(MARK_HEARD, vec![ids]).await? == 1)
     }
 
     /// Takes unsent mail of these purposes about an incident to a person out of the queue.

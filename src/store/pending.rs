@@ -53,10 +53,10 @@ statements! {
         from json_each($1)";
     SAVE_OUTBOX = "
         insert into outbox (id, letter, recipient, recipient_key, token, state, due_at, expires_at,
-                            tells_from, incident)
+                            tells_from, awaited, incident)
         select cast(value->>0 as bigint), cast(value->>1 as bigint), value->>2, value->>3, value->>4,
                'queued', cast(value->>5 as bigint), cast(value->>6 as bigint),
-               cast(value->>7 as bigint),
+               cast(value->>7 as bigint), cast(value->>8 as bigint),
                (select l.incident from letter l where l.id = cast(value->>1 as bigint))
         from json_each($1)";
     SAVE_KNOWN_IDS = "
@@ -88,7 +88,7 @@ type AttachmentColumns = (i64, i64, usize, String, usize, Option<String>);
 /// Id, Message-ID, incident, purpose, created at, subject; then where its octets are.
 type LetterColumns = (i64, String, Option<i64>, String, i64, String, usize, usize);
 /// Id, letter, recipient, their key, token, due at, expires at, tells from.
-pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64, Option<i64>);
+pub(super) type OutboxColumns = (i64, i64, String, String, Option<String>, i64, i64, Option<i64>, i64);
 /// Message-ID, incident, letter, purpose, seen at.
 pub(super) type KnownColumns = (String, Option<i64>, Option<i64>, Option<String>, i64);
 /// Kind, when to wake.

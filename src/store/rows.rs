@@ -209,6 +209,21 @@ pub struct NewOutbox {
     pub expires_at: DateTime<Utc>,
     /// The first timeline entry of what it tells; `None` when no newer mail takes its place.
     pub tells_from: Option<i64>,
+    /// The incident waits to hear that a relay took it.
+    pub awaited: bool,
+}
+
+/// A mail that a relay took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub outbox: i64,
+    pub incident: Option<i64>,
+    pub purpose: Purpose,
+    pub recipient: Address,
+    /// When the relay took it.
+    pub at: DateTime<Utc>,
+    /// What it said then: which relay, and what it calls the mail.
+    pub answer: String,
 }
 
 /// One thing that a reminder asks for.

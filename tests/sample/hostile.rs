@@ -1,5 +1,6 @@
 //! Words that are meant to do harm, in every field of every mail.
 
+use super::sample::proposal;
 use super::*;
 
 #[test]
@@ -17,6 +18,7 @@ fn hostile_words_in_every_field_stay_words() {
         services: vec![evil.clone()],
         links: vec![evil.clone()],
         tasks: vec![task(7, mallory.clone(), &evil)],
+        proposals: vec![proposal(8, mallory.clone(), &evil)],
         ..resolved()
     };
     incident.coordination.bridge = Some(evil.clone());
@@ -97,6 +99,10 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Reminder(owed(Owed::Rest { people: vec![(by(), at(13, 0))] })),
         Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
         Says::Task { seq: 7 },
+        Says::Proposal { seq: 8 },
+        Says::Objection { seq: 8, by: by(), why: text(), late: Some("1 second".to_owned()) },
+        Says::ProposalOutcome { seq: 8 },
+        Says::Decision { seq: 9, by: by(), what: text(), answers: Some(8) },
         Says::TaskNews { seq: 7, by: by(), became: text(), words: text() },
         Says::Reminder(owed(Owed::Task { seq: 7, what: text(), due_at: at(15, 0) })),
         Says::Reminder(owed(Owed::PostmortemOwner)),

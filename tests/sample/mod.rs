@@ -9,6 +9,7 @@ use firebell::incident::policy::{
     DeclareFrom, Ladder, PagingPolicy, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt,
     SeverityPolicy, Span,
 };
+use firebell::incident::proposal::{Asked, Proposal, Sent};
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
@@ -136,6 +137,7 @@ pub fn policy() -> Policy {
         ]),
         update_ladder_minor: ladder(vec![rung(0, &[commander])]),
         task_within: TimeDelta::minutes(10),
+        proposal_within: TimeDelta::minutes(10),
         task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         handover_ladder: ladder(vec![
@@ -172,6 +174,19 @@ pub fn policy() -> Policy {
         unproven_octets_max: 1_000_000_000,
         declare_from: DeclareFrom::Known,
         close_within: TimeDelta::hours(24),
+    }
+}
+
+pub fn proposal(seq: i64, by: Person, what: &str) -> Proposal {
+    Proposal {
+        seq,
+        what: what.to_owned(),
+        risks: vec![what.to_owned()],
+        by: by.clone(),
+        proposed_at: at(13, 40),
+        window: TimeDelta::minutes(10),
+        asked: vec![Asked { person: by, copy: Sent::Failed(what.to_owned()), agreed: false }],
+        ended: None,
     }
 }
 
@@ -224,6 +239,7 @@ pub fn declared() -> Incident {
         links: Vec::new(),
         coordination: Coordination::default(),
         tasks: Vec::new(),
+        proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),

@@ -28,6 +28,7 @@ fn outbox(id: i64, letter: i64) -> NewOutbox {
         due_at: at(0),
         expires_at: at(1_000),
         tells_from: None,
+        awaited: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 49] = [
+pub const LINES: [&str; 54] = [
     "I have command",
     "ack",
     "join",
@@ -50,5 +50,10 @@ pub const LINES: [&str; 49] = [
     "Decline #4: no access",
     "Reassign #3: dana",
     "Later: who pays?",
+    "Propose: roll back (10m)",
+    "Risk: it may be slow",
+    "Object: it is not tested",
+    "Decision: we wait",
+    "Decision #3: we do it",
     "What happened: a\nContributing factors: b\nActions: Add an alert. Owner: bob.",
 ];

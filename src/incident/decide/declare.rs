@@ -91,6 +91,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         links: Vec::new(),
         coordination: Coordination::default(),
         tasks: Vec::new(),
+        proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),

@@ -44,6 +44,8 @@ impl Step<'_> {
                 match &line.meaning {
                     // Not an update, but words that those who work on it should read.
                     Ok(Command::Update(text)) => self.notes.push(text.clone()),
+                    // What speaks against a proposal is told to one person.
+                    Ok(Command::Object { .. }) => {}
                     // Its line is among the words already.
                     Ok(Command::Unavailable(_)) => {}
                     _ => self.facts.push(format!("Not applied: {}", line.typed)),
@@ -164,6 +166,10 @@ impl Step<'_> {
             Command::Done { seq, result } => self.finish_task(*seq, result, said),
             Command::MoreTime { seq, by } => self.prolong_task(*seq, *by, said),
             Command::Decline { seq, why } => self.decline_task(*seq, why, said),
+            Command::Propose { text, within } => self.propose(text, *within, said),
+            Command::Risk { text, within } => self.name_risk(text, *within, said),
+            Command::Object { seq, why } => self.object(*seq, why, said),
+            Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),

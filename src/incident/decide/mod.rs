@@ -3,6 +3,7 @@
 //! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
 //! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
 
+mod answered;
 mod audience;
 mod declare;
 mod handover;
@@ -10,6 +11,7 @@ mod lines;
 mod offer;
 mod page;
 mod passed;
+mod proposals;
 mod prose;
 mod roles;
 mod settle;
@@ -18,9 +20,10 @@ mod tokens;
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Recipient, Says};
+use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Purpose, Recipient, Says};
 use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
 use super::policy::Policy;
+use super::proposal::Sent;
 use super::state::{Incident, Person, Unconfirmed, WideMail};
 use crate::mail::Address;
 use crate::mail::command::{Command, Line};
@@ -56,6 +59,12 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Passed(kind) => step.pass(*kind),
+                Event::Taken { to, purpose: Purpose::Proposal(seq), at, .. } => {
+                    step.note_copy(*seq, to, Sent::Taken(*at));
+                }
+                Event::Taken { to, purpose, at, answer } => {
+                    step.note_taken_page(to, *purpose, *at, answer);
+                }
                 Event::TokensVoided { of } => step.void_tokens(of),
                 Event::Undeliverable { to, purpose, fate, reason } => {
                     step.undeliverable(to, *purpose, *fate, reason);
@@ -113,6 +122,10 @@ struct Step<'a> {
     to_ring: Vec<usize>,
     /// Who has the words of this mail in another one.
     told: Vec<Address>,
+    /// What this mail proposes.
+    proposed: Option<i64>,
+    /// The words of this mail are told to one person, and stand in no entry of its writer's.
+    kept_back: bool,
 }
 
 impl<'a> Step<'a> {
@@ -140,6 +153,8 @@ impl<'a> Step<'a> {
             announce: false,
             to_ring: Vec::new(),
             told: Vec::new(),
+            proposed: None,
+            kept_back: false,
         }
     }
 

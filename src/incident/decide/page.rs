@@ -3,16 +3,15 @@
 //!
 //! A page rings level after level until somebody acknowledges it, and one person gets one page at one
 //! time, for whatever they are wanted. Never asks anybody to command: that is the offer in `offer`.
-//! Start with [`Step::page_services`] and [`Step::pass_pages`].
+//! What people answer is in `answered`. Start with [`Step::page_services`] and [`Step::pass_pages`].
 
 use std::collections::BTreeSet;
 
 use super::Step;
 use super::lines::Applied;
 use super::offer::asked_next;
-use super::roles::too_many;
 use crate::incident::decision::{EntryKind, Mailing, Purpose, Recipient, Says};
-use crate::incident::event::{Fate, Said, Source};
+use crate::incident::event::Said;
 use crate::incident::page::{PAGES_AT_MOST, Page, RINGS_MAX, Standing, Wanted};
 use crate::incident::state::{Climb, Command as InCommand, Person, WideMail};
 use crate::incident::{Role, Severity};
@@ -118,6 +117,7 @@ impl Step<'_> {
             by: by.cloned(),
             asked: Vec::new(),
             let_go: Vec::new(),
+            taken: Vec::new(),
             climb: Climb::default(),
             stands,
             asked_again: false,
@@ -251,7 +251,7 @@ impl Step<'_> {
         people
     }
 
-    fn people_of(&self, page: &Page) -> Vec<Person> {
+    pub(super) fn people_of(&self, page: &Page) -> Vec<Person> {
         self.next_people(&page.wanted, &page.asked, &page.let_go)
     }
 
@@ -264,7 +264,8 @@ impl Step<'_> {
             let people = self.people_of(page);
             let names: Vec<&str> = people.iter().map(Person::shown).collect();
             let again = if page.climb.done > 0 { "Nobody acknowledged. Paged again" } else { "Paged" };
-            words.push(format!("{again}{}: {}.", for_what(&page.wanted), names.join(", ")));
+            let taken = self.taken_words(&page.taken);
+            words.push(format!("{again}{}: {}.{taken}", for_what(&page.wanted), names.join(", ")));
             for person in &people {
                 Call::add(&mut calls, person, page);
             }
@@ -273,6 +274,7 @@ impl Step<'_> {
                 let is_new = |person: &Person| page.asked.iter().all(|it| it.address != person.address);
                 let new: Vec<Person> = people.into_iter().filter(is_new).collect();
                 page.asked.extend(new);
+                page.taken.clear();
                 page.climb = climb;
             }
         }
@@ -344,6 +346,10 @@ impl Step<'_> {
         let Some(page) = self.incident.pages.get_mut(place) else { return };
         (page.stands, page.asked_again) = (Standing::Ringing, true);
         page.climb.last_at = Some(self.now);
+        if matches!(page.wanted, Wanted::Person(_)) {
+            // Nobody is next: whoever asked for them hears of it.
+            page.climb.done = RINGS_MAX;
+        }
         let mut calls = Vec::new();
         Call::add(&mut calls, by, page);
         let text = format!(
@@ -363,8 +369,8 @@ impl Step<'_> {
         page.stands = Standing::Ended;
         let page = page.clone();
         let names: Vec<&str> = page.asked.iter().map(Person::shown).collect();
-        let text =
-            format!("Nobody acknowledged the page{}: {}.", for_what(&page.wanted), names.join(", "));
+        let (what, taken) = (for_what(&page.wanted), self.taken_words(&page.taken));
+        let text = format!("Nobody acknowledged the page{what}: {}.{taken}", names.join(", "));
         self.record_own(EntryKind::Page, text);
         let commanding = match &self.incident.command {
             InCommand::Held { by, .. } => vec![by.clone()],
@@ -377,157 +383,6 @@ impl Step<'_> {
             to.extend(self.leadership());
         }
         self.mail(to, Says::PageUnanswered { page });
-    }
-
-    /// `ack` of somebody who was paged; `None` where they were not.
-    pub(super) fn acknowledge_page(&mut self, said: &Said) -> Option<Applied> {
-        let person = &said.by.person;
-        let mut tell: Vec<(Person, Wanted)> = Vec::new();
-        let commander = self.incident.commander().cloned();
-        let mut known = false;
-        let mut answered = Vec::new();
-        for page in &mut self.incident.pages {
-            known |= page.was_asked(person);
-            if !page.waits_for(person) {
-                continue;
-            }
-            // Those who were told that nobody answers need not look any more.
-            let told = commander.clone().filter(|_| page.stands == Standing::Ended);
-            tell.extend(told.map(|told| (told, page.wanted.clone())));
-            page.stands = if page.asked_again {
-                Standing::Answered { by: person.clone() }
-            } else {
-                Standing::Acknowledged { by: person.clone(), at: self.now }
-            };
-            tell.extend(page.by.clone().map(|by| (by, page.wanted.clone())));
-            answered.push(for_what(&page.wanted));
-        }
-        if !known {
-            return None;
-        }
-        tell.dedup_by(|one, other| one == other);
-        Some(self.add_responder(said, &answered).map(|()| {
-            for (by, wanted) in tell.into_iter().filter(|(by, _)| by.address != person.address) {
-                let what = format!("{} acknowledged the page{}", person.shown(), for_what(&wanted));
-                let more = "They are a responder now and were asked to report to the commander.";
-                self.mail_person(&by, Says::Notice { what, more: more.to_owned() });
-            }
-            let to = match self.incident.commander() {
-                Some(commander) => commander.shown().to_owned(),
-                None => "whoever takes command".to_owned(),
-            };
-            format!("you are a responder; join and report to {to}")
-        }))
-    }
-
-    fn add_responder(
-        &mut self,
-        said: &Said,
-        answered: &[String],
-    ) -> Result<(), (String, Option<String>)> {
-        let text = format!("{} acknowledged the page{}.", said.by.person.shown(), answered.join(","));
-        let source = Source { message_id: said.source.message_id.clone(), ..Source::default() };
-        self.record(EntryKind::Page, Some(&said.by), text, source);
-        let person = &said.by.person;
-        let is_here = self.takes_part(&person.address) || self.count_in(person);
-        if is_here { Ok(()) } else { Err(too_many()) }
-    }
-
-    /// Somebody takes part now: they are paged no more.
-    pub(super) fn answer_pages(&mut self, person: &Person) {
-        for page in &mut self.incident.pages {
-            let is_theirs = matches!(&page.stands, Standing::Acknowledged { by, .. } if by.address == person.address);
-            if is_theirs || page.waits_for(person) {
-                page.stands = Standing::Answered { by: person.clone() };
-            }
-        }
-    }
-
-    /// Somebody who was paged for a service commands now, and one page was enough for both.
-    pub(super) fn answer_pages_by_commanding(&mut self, person: &Person) {
-        let waited: Vec<String> = self
-            .incident
-            .pages
-            .iter()
-            .filter(|page| page.waits_for(person))
-            .filter_map(|page| match &page.wanted {
-                Wanted::Service(name) => Some(name.clone()),
-                Wanted::Person(_) => None,
-            })
-            .collect();
-        self.answer_pages(person);
-        if !waited.is_empty() {
-            let names = waited.join(", ");
-            self.hints.push(format!(
-                "You command now, and were paged for {names}, too. To command is enough for one: to page \
-                 who is next, reply  Page: {names}"
-            ));
-        }
-    }
-
-    /// Something was heard of somebody: whatever they acknowledged before, they are at it.
-    pub(super) fn hear_of(&mut self, person: &Person) {
-        let takes_part = self.takes_part(&person.address);
-        for page in &mut self.incident.pages {
-            let is_theirs = matches!(&page.stands, Standing::Acknowledged { by, .. } if by.address == person.address);
-            let was_missed = page.asked_again && takes_part && page.waits_for(person);
-            if is_theirs || was_missed {
-                page.stands = Standing::Answered { by: person.clone() };
-            }
-        }
-    }
-
-    /// Somebody cannot come, or need not: they are paged no more, and where they were the only one who
-    /// was paged the next level is, at once. Whether they were paged.
-    pub(super) fn let_go_of_pages(&mut self, person: &Person, by: &Person) -> bool {
-        let long_ago = self.now - self.policy.paging.level_within;
-        let mut was_paged = false;
-        let mut tell = Vec::new();
-        for page in &mut self.incident.pages {
-            if !page.waits_for(person) {
-                continue;
-            }
-            was_paged = true;
-            page.let_go.push(person.address.clone());
-            let is_alone = page.asked.iter().all(|asked| page.let_go.contains(&asked.address));
-            if matches!(page.wanted, Wanted::Person(_)) {
-                page.stands = Standing::Ended;
-                tell.extend(page.by.clone());
-            } else if is_alone && page.stands == Standing::Ringing {
-                page.climb.last_at = Some(long_ago);
-            }
-        }
-        for asked_by in tell.into_iter().filter(|asked_by| asked_by.address != by.address) {
-            let what = format!("{} is paged no more", person.shown());
-            let more = "They cannot come, or need not. If you need somebody else, reply  Page: name";
-            self.mail_person(&asked_by, Says::Notice { what, more: more.to_owned() });
-        }
-        was_paged
-    }
-
-    /// A page that will never arrive is no reason to wait: the next level is paged at once.
-    pub(super) fn page_was_lost(&mut self, person: &Address, fate: Fate) {
-        if !matches!(fate, Fate::Refused | Fate::Withheld) {
-            return;
-        }
-        let person = self.policy.roster.person(person, "");
-        let long_ago = self.now - self.policy.paging.level_within;
-        let waits: Vec<usize> = self
-            .incident
-            .pages
-            .iter()
-            .enumerate()
-            .filter(|(_, page)| page.waits_for(&person) && page.climb.done < RINGS_MAX)
-            // Others who were asked may still answer in their time.
-            .filter(|(_, page)| page.asked.len() == 1)
-            .filter(|(_, page)| self.people_of(page).len() > 1)
-            .map(|(place, _)| place)
-            .collect();
-        for place in waits {
-            if let Some(page) = self.incident.pages.get_mut(place) {
-                page.climb.last_at = Some(long_ago);
-            }
-        }
     }
 }
 
@@ -587,7 +442,7 @@ impl Call {
 }
 
 /// ` for payments`; nothing where a person is wanted.
-fn for_what(wanted: &Wanted) -> String {
+pub(super) fn for_what(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Service(name) => format!(" for {name}"),
         Wanted::Person(_) => String::new(),

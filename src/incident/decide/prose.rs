@@ -18,7 +18,7 @@ impl Step<'_> {
 
     /// As [`Self::settle_prose`], for one of several mails that take effect together.
     pub(super) fn settle_words(&mut self, said: &Said, before: &Incident) {
-        let prose = said.written.prose.trim().to_owned();
+        let prose = if self.kept_back { "" } else { said.written.prose.trim() }.to_owned();
         if let Some(text) = self.resolved.take() {
             let rest = if text == prose { String::new() } else { prose };
             self.record_facts(said, true);

@@ -136,6 +136,7 @@ impl Step<'_> {
                 .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
+            Some(Purpose::Proposal(seq)) => self.agree(seq, said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"
                     .to_owned(),

@@ -10,6 +10,7 @@ use crate::incident::deadlines::postmortem_due;
 use crate::incident::decision::{Change, EntryKind, Purpose, Says};
 use crate::incident::event::{Fate, Said, Source};
 use crate::incident::policy::PostmortemDuty;
+use crate::incident::proposal::Sent;
 use crate::incident::state::{Climb, Command as InCommand, Postmortem, WideMail};
 use crate::incident::{Phase, Role};
 use crate::learning::postmortem::{missing_sections, wording};
@@ -37,6 +38,7 @@ impl Step<'_> {
         self.incident.resolved_at = Some(self.now);
         self.incident.outcome = Some(kept(words));
         self.overtake_tasks();
+        self.overtake_proposals();
         self.facts.push("Resolved.".to_owned());
         if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
             *offered_on = None;
@@ -167,6 +169,7 @@ impl Step<'_> {
             ));
         }
         self.overtake_tasks();
+        self.overtake_proposals();
         self.incident.phase = Phase::Cancelled;
         self.incident.phase_assumed = false;
         self.incident.closed_at = Some(self.now);
@@ -393,6 +396,9 @@ impl Step<'_> {
     /// Whoever has a role and cannot be reached is told to the commander; an unreachable commander,
     /// to the deputy and the next in the rotation.
     pub(super) fn undeliverable(&mut self, to: &Address, purpose: Purpose, fate: Fate, reason: &str) {
+        if let Purpose::Proposal(seq) = purpose {
+            self.note_copy(seq, to, Sent::Failed(reason.to_owned()));
+        }
         // A pager's address is its owner's.
         let person = self.policy.roster.person(to, "").address;
         let asked = match &self.incident.command {

@@ -44,6 +44,10 @@ pub(super) enum Kind {
     Done,
     MoreTime,
     Decline,
+    Propose,
+    Risk,
+    Object,
+    Decision,
     Later,
     Unavailable,
 }
@@ -81,7 +85,7 @@ const fn field(
     example: &'static str,
 ) -> Field {
     let reach = match kind {
-        Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved => Reach::Paragraph,
+        Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved | Kind::Object => Reach::Paragraph,
         Kind::Update | Kind::Note => Reach::End,
         _ => Reach::Line,
     };
@@ -89,7 +93,16 @@ const fn field(
 }
 
 const fn is_numbered(kind: Kind) -> bool {
-    matches!(kind, Kind::Correct | Kind::Reassign | Kind::Done | Kind::MoreTime | Kind::Decline)
+    matches!(
+        kind,
+        Kind::Correct
+            | Kind::Reassign
+            | Kind::Done
+            | Kind::MoreTime
+            | Kind::Decline
+            | Kind::Object
+            | Kind::Decision
+    )
 }
 
 /// A field of the design that this version cannot act on.
@@ -169,10 +182,10 @@ pub(super) static FIELDS: &[Field] = &[
     field("Done", &["done"], Kind::Done, "Done #3: what came of it"),
     field("More time", &["more time"], Kind::MoreTime, "More time #3: 20m"),
     field("Decline", &["decline"], Kind::Decline, "Decline #3: why"),
-    later("Propose", &["propose", "proposal"]),
-    later("Risk", &["risk"]),
-    later("Object", &["object"]),
-    later("Decision", &["decision"]),
+    field("Propose", &["propose", "proposal"], Kind::Propose, "Propose: roll back to 2.3 (10m)"),
+    field("Risk", &["risk"], Kind::Risk, "Risk: what may go wrong"),
+    field("Object", &["object", "objection"], Kind::Object, "Object: why"),
+    field("Decision", &["decision"], Kind::Decision, "Decision: what is done"),
     field("Later", &["later"], Kind::Later, "Later: what should be asked when it is over"),
     // Customers' words: what follows is text, and must not be read as fields.
     Field { reach: Reach::End, ..later("Statement", &["statement"]) },

@@ -199,7 +199,6 @@ fn the_owner_of_a_task_answers_with_its_number_or_without() {
 #[test]
 fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
     for (text, name) in [
-        ("Propose: roll back", "Propose"),
         ("Action (later): rewrite it", "Action"),
         ("Statement: we are sorry\n\nSeverity: 1", "Statement"),
         ("Fund 3", "Fund"),

@@ -40,6 +40,7 @@ fn numbered_sentence(sentence: &str) -> Option<Command> {
         ("done", Some(_)) => Some(Command::Done { seq, result: String::new() }),
         ("ack", Some(seq)) => Some(Command::TakeOn(seq)),
         ("decline", Some(_)) => Some(Command::Decline { seq, why: String::new() }),
+        ("object", Some(_)) => Some(Command::Object { seq, why: String::new() }),
         ("fund", Some(_)) => Some(Command::Unavailable("Fund".to_owned())),
         ("drop", Some(_)) => Some(Command::Unavailable("Drop".to_owned())),
         _ => None,

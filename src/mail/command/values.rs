@@ -42,6 +42,9 @@ pub(super) fn read_value(
         Kind::Done if text.is_empty() => {
             return Ok(Command::Done { seq: number, result: String::new() });
         }
+        Kind::Object if text.is_empty() => {
+            return Ok(Command::Object { seq: number, why: String::new() });
+        }
         Kind::Decline if text.is_empty() => {
             return Ok(Command::Decline { seq: number, why: String::new() });
         }
@@ -118,6 +121,17 @@ pub(super) fn read_value(
         },
         Kind::PostmortemOwner => Ok(Command::PostmortemOwner(word)),
         Kind::WaivePostmortem => Ok(Command::WaivePostmortem(text.to_owned())),
+        Kind::Task => {
+            read_timed(text, field, zone, now).map(|(text, within)| Command::Task { text, within })
+        }
+        Kind::Propose => {
+            read_timed(text, field, zone, now).map(|(text, within)| Command::Propose { text, within })
+        }
+        Kind::Risk => {
+            read_timed(text, field, zone, now).map(|(text, within)| Command::Risk { text, within })
+        }
+        Kind::Object => Ok(Command::Object { seq: number, why: text.to_owned() }),
+        Kind::Decision => Ok(Command::Decision { seq: number, text: text.to_owned() }),
         Kind::Override => match read_cover(&word, zone, now) {
             Some(cover) => Ok(Command::Override(cover)),
             None => misread(
@@ -127,7 +141,6 @@ pub(super) fn read_value(
                 field.example,
             ),
         },
-        Kind::Task => read_task(text, field, zone, now),
         Kind::Reassign => Ok(Command::Reassign { seq: number, person: word }),
         Kind::Done => Ok(Command::Done { seq: number, result: text.to_owned() }),
         Kind::MoreTime => {
@@ -158,6 +171,10 @@ fn is_text(kind: Kind) -> bool {
             | Kind::Done
             | Kind::Decline
             | Kind::Later
+            | Kind::Propose
+            | Kind::Risk
+            | Kind::Object
+            | Kind::Decision
     )
 }
 
@@ -234,7 +251,12 @@ fn split_names(word: &str) -> Vec<String> {
 
 /// `bob check replica lag by 10m`: the end may say by when. What ends in no time has none: "check the
 /// traffic by region" is a task.
-fn read_task(text: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> Result<Command, Misread> {
+fn read_timed(
+    text: &str,
+    field: &Field,
+    zone: &Zone,
+    now: DateTime<Utc>,
+) -> Result<(String, Option<Promise>), Misread> {
     let text = clean(text);
     let ended = text.trim_end_matches(['.', '!']);
     let bracketed = ended.strip_suffix(')').and_then(|text| text.rsplit_once('('));
@@ -245,13 +267,13 @@ fn read_task(text: &str, field: &Field, zone: &Zone, now: DateTime<Utc>) -> Resu
         Some((ended.get(..at)?, ended.get(at + word.len()..)?))
     });
     for (what, when) in bracketed.into_iter().chain(behind) {
-        match read_promised(when.trim(), "A task", field, zone, now) {
-            Ok(by) => return Ok(Command::Task { text: what.trim().to_owned(), within: Some(by) }),
+        match read_promised(when.trim(), field.name, field, zone, now) {
+            Ok(by) => return Ok((what.trim().to_owned(), Some(by))),
             Err(misread) if read_span(when.trim()).is_some() => return Err(misread),
             Err(_) => {}
         }
     }
-    Ok(Command::Task { text, within: None })
+    Ok((text, None))
 }
 
 /// `carol (database)`: the person, and what of.
