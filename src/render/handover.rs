@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::{Context, first_name, listed, shown};
 use super::paper::{Paper, fact, facts};
+use super::proposal::open_proposals;
 use super::quick::Action;
 use super::task::open_tasks;
 use super::when;
@@ -18,12 +19,13 @@ use crate::render::news::entry_fact;
 /// Entries of the timeline in a brief: what was said in the last quarter of an hour or so.
 const ENTRIES: usize = 5;
 
-/// What the next commander takes over: promises and their times, open tasks and theirs, who is on
-/// since when, and what was said last. Stands beside the state, which every offer of command shows.
+/// What the next commander takes over: promises and their times, open tasks and proposals and
+/// theirs, who is on since when, and what was said last. Stands beside the state, which every offer of command shows.
 pub fn brief(paper: &mut Paper, context: &Context<'_>, timeline: &[Entry]) {
     paper.heading("What you take over");
     let mut rows = vec![facts("Promises", promises(context))];
     rows.extend(open_tasks(context));
+    rows.extend(open_proposals(context));
     rows.push(facts("Who is on", who_is_on(context)));
     paper.facts(rows);
     let recent = timeline.iter().rev().take(ENTRIES).rev();
