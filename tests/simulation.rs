@@ -5,8 +5,12 @@
 //! `FIREBELL_HISTORIES=100000` plays so many, `FIREBELL_SEED=7` begins with that one: a failure names
 //! its own, and what happened in it. Start with `simulation/history.rs`.
 
+#[path = "simulation/acts.rs"]
+mod acts;
 #[path = "simulation/chance.rs"]
 mod chance;
+#[path = "simulation/figures.rs"]
+mod figures;
 #[path = "simulation/history.rs"]
 mod history;
 #[path = "simulation/invariants.rs"]
@@ -15,6 +19,8 @@ mod invariants;
 mod life;
 #[path = "support/lines.rs"]
 mod lines;
+#[path = "simulation/machines.rs"]
+mod machines;
 #[path = "simulation/mails.rs"]
 mod mails;
 #[path = "simulation/relay.rs"]
@@ -29,8 +35,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use figures::Figures;
 use firebell::store::Store;
-use history::{Figures, History};
+use history::History;
+use invariants::forbid;
+use sqlx::SqlitePool;
 
 /// In the suite: some twenty seconds. By hand many more, and faster with `--release`.
 const HISTORIES: u64 = 80;
@@ -68,9 +77,9 @@ fn whatever_happens_and_wherever_a_server_crashes_every_promise_holds() {
             });
         }
     });
-    let figures = *lock(&figures);
-    let seconds = began.elapsed().as_secs_f64();
-    println!("{figures:?}\n{:.0} histories a minute", figures.histories as f64 * 60.0 / seconds);
+    let figures = lock(&figures);
+    let a_minute = figures.histories() as f64 * 60.0 / began.elapsed().as_secs_f64();
+    println!("{figures}{} histories, {a_minute:.0} a minute", figures.histories());
     let failed = lock(&failed);
     assert!(failed.is_empty(), "the seeds {failed:?} failed");
 }
@@ -98,8 +107,12 @@ fn template(folder: &Path) -> PathBuf {
     let path = folder.join("template.db");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let store = Store::open(&format!("sqlite:{}", path.display())).await.expect("a database");
+        let url = format!("sqlite:{}", path.display());
+        let store = Store::open(&url).await.expect("a database");
         store.close().await;
+        let behind = SqlitePool::connect(&url).await.expect("and once more");
+        forbid(&behind).await;
+        behind.close().await;
     });
     path
 }

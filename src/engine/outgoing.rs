@@ -266,6 +266,9 @@ impl Batch {
         let message_id =
             outgoing.message_id.unwrap_or_else(|| self.engine.secret.message_id(id, &domain));
         let late = self.beyond_limit(&copies, outgoing.letter.purpose, outgoing.tells_from).await?;
+        if let Some(number) = outgoing.incident.filter(|_| !late.is_empty()) {
+            self.nothing_waits.remove(&number);
+        }
         let references = self.references(outgoing.incident, outgoing.letter);
         let frame = Frame {
             own: &self.policy.address,

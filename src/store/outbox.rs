@@ -559,6 +559,7 @@ impl Write {
 
     /// Takes all unsent mail of these purposes about an incident out of the queue: it is settled.
     pub async fn settle(&mut self, incident: i64, purposes: &[Purpose]) -> Stored<u64> {
+        self.flush().await?;
         let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
         self.transaction.execute(SETTLE, vec![incident.into(), rows(&purposes)]).await
     }

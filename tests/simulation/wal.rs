@@ -8,6 +8,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 const HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
@@ -26,20 +27,34 @@ pub struct Image {
     pub point: Point,
 }
 
+/// Clones share what they have read: frames before a commit never change.
 #[derive(Debug, Clone)]
 pub struct Log {
     database: PathBuf,
+    read: Arc<Mutex<Commits>>,
+}
+
+/// Where each commit ends, as far as it was read.
+#[derive(Debug, Clone, Default)]
+struct Commits {
+    salts: u64,
+    ends: Vec<u64>,
+}
+
+impl Commits {
+    fn last(&self) -> Point {
+        Point { salts: self.salts, end: self.ends.last().copied().unwrap_or(HEADER) }
+    }
 }
 
 impl Log {
     pub fn of(database: &Path) -> Self {
-        Self { database: database.to_owned() }
+        Self { database: database.to_owned(), read: Arc::default() }
     }
 
     /// The last commit.
     pub fn end(&self) -> Point {
-        let (salts, ends) = self.commits();
-        Point { salts, end: ends.last().copied().unwrap_or(HEADER) }
+        self.with_commits(Commits::last)
     }
 
     /// Of a database in which nobody writes at the moment.
@@ -49,13 +64,15 @@ impl Log {
 
     /// The points since `image`, itself first; only the last where the log began anew meanwhile.
     pub fn points_since(&self, image: &Image) -> Vec<Point> {
-        let (salts, ends) = self.commits();
-        if salts != image.point.salts && image.point.end > HEADER {
-            return vec![self.end()];
-        }
-        let later = ends.into_iter().filter(|end| *end > image.point.end);
-        let later = later.map(|end| Point { salts, end });
-        std::iter::once(image.point).chain(later).collect()
+        self.with_commits(|commits| {
+            let salts = commits.salts;
+            if salts != image.point.salts && image.point.end > HEADER {
+                return vec![commits.last()];
+            }
+            let later = commits.ends.iter().filter(|end| **end > image.point.end);
+            let later = later.map(|end| Point { salts, end: *end });
+            std::iter::once(image.point).chain(later).collect()
+        })
     }
 
     /// Writes the database as it was at `point`, one of those since `image`, to `copy`.
@@ -70,25 +87,28 @@ impl Log {
         }
     }
 
-    /// Where each commit ends.
-    fn commits(&self) -> (u64, Vec<u64>) {
-        let Ok(log) = File::open(beside(&self.database)) else { return (0, Vec::new()) };
+    /// Reads what was committed since the last time.
+    fn with_commits<T>(&self, then: impl FnOnce(&Commits) -> T) -> T {
+        let mut commits = self.read.lock().expect("nobody fails while reading the log");
         let mut header = [0; HEADER as usize];
-        if log.read_exact_at(&mut header, 0).is_err() {
-            return (0, Vec::new());
+        let log = File::open(beside(&self.database));
+        let log = log.ok().filter(|log| log.read_exact_at(&mut header, 0).is_ok());
+        let salts = u64::from(u32_at(&header, 16)) << 32 | u64::from(u32_at(&header, 20));
+        if commits.salts != salts {
+            *commits = Commits { salts, ends: Vec::new() };
         }
-        let page_octets = u64::from(u32_at(&header, 8));
-        let mut ends = Vec::new();
-        let mut at = HEADER;
-        let mut frame = [0; FRAME_HEADER as usize];
-        while log.read_exact_at(&mut frame, at).is_ok() && frame[8..16] == header[16..24] {
-            at += FRAME_HEADER + page_octets;
-            // The size of the database after a commit; zero in every other frame.
-            if u32_at(&frame, 4) > 0 {
-                ends.push(at);
+        if let Some(log) = log {
+            let page_octets = u64::from(u32_at(&header, 8));
+            let (mut at, mut frame) = (commits.last().end, [0; FRAME_HEADER as usize]);
+            while log.read_exact_at(&mut frame, at).is_ok() && frame[8..16] == header[16..24] {
+                at += FRAME_HEADER + page_octets;
+                // The size of the database after a commit; zero in every other frame.
+                if u32_at(&frame, 4) > 0 {
+                    commits.ends.push(at);
+                }
             }
         }
-        (u64::from(u32_at(&header, 16)) << 32 | u64::from(u32_at(&header, 20)), ends)
+        then(&commits)
     }
 }
 

@@ -165,7 +165,9 @@ impl Step<'_> {
         let mut wide = self.wide();
         wide.extend(self.on_call_unpaged());
         self.mail(wide, Says::Declaration);
-        if matches!(self.incident.command, InCommand::Offered { .. }) {
+        // What is over when it is reported needs no commander.
+        if self.incident.phase.is_active() && matches!(self.incident.command, InCommand::Offered { .. })
+        {
             self.mail_offer(OfferedBy::Declaration);
         }
         if self.incident.wide_mail == WideMail::HeldForKind && !said.source.no_receipt {

@@ -24,7 +24,7 @@ use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Purpose, R
 use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
 use super::policy::Policy;
 use super::proposal::Sent;
-use super::state::{Incident, Person, Unconfirmed, WideMail};
+use super::state::{Command as InCommand, Incident, Person, Unconfirmed, WideMail};
 use crate::mail::Address;
 use crate::mail::command::{Command, Line};
 
@@ -159,6 +159,11 @@ impl<'a> Step<'a> {
     }
 
     fn into_decision(mut self) -> Decision {
+        // A mail may offer command in one line and settle that in the next.
+        let commanded = matches!(self.incident.command, InCommand::Held { offered_on: None, .. });
+        if commanded || !self.incident.phase.is_active() {
+            self.mailings.retain(|one| !matches!(one.says, Says::TakeCommand { .. } | Says::Page));
+        }
         page::ring_once(&mut self.mailings);
         let changed = self.was.as_ref() != Some(&self.incident);
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
