@@ -17,6 +17,7 @@ use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
 use firebell::incident::decide::decide;
 use firebell::incident::decision::{Decision, Purpose};
 use firebell::incident::event::{Declared, Event, Fate, Filed, Said, Source, Speaker, Trust};
+use firebell::incident::page::{Page, Standing};
 use firebell::incident::state::{Command, Incident, Person};
 use firebell::incident::{Policy, Severity};
 use firebell::mail::Address;
@@ -27,9 +28,27 @@ use firebell::store::rows::{Client, NewInbound, Route};
 use lines::LINES;
 use proptest::prelude::*;
 
+/// For pages: one service has a rotation of its own, the other is the commanders'.
+const SERVICES: &str = r#"
+[[rotation]]
+name = "payments"
+members = ["carol", "alice", "erin"]
+hands_over = "Mon 09:00"
+from = "2026-11-16"
+notice = "none"
+
+[[service]]
+name = "payments"
+on_call = "payments"
+
+[[service]]
+name = "checkout"
+on_call = "commanders"
+"#;
+
 fn policy() -> Policy {
-    let text = include_str!("conversations/firebell.toml");
-    read_config(text, "firebell.toml").expect("the scripts' configuration").policy()
+    let text = format!("{}{SERVICES}", include_str!("conversations/firebell.toml"));
+    read_config(&text, "firebell.toml").expect("the scripts' configuration").policy()
 }
 
 fn start() -> DateTime<Utc> {
@@ -59,11 +78,12 @@ fn deadline_kind(index: usize) -> DeadlineKind {
     }
 }
 
-const PURPOSES: [Option<Purpose>; 10] = [
+const PURPOSES: [Option<Purpose>; 11] = [
     None,
     Some(Purpose::TakeCommand),
     Some(Purpose::ReminderUpdate),
     Some(Purpose::RoleOffer),
+    Some(Purpose::PageResponder),
     Some(Purpose::FollowUp),
     Some(Purpose::Confirmation),
     Some(Purpose::Task(2)),
@@ -228,6 +248,13 @@ fn check_decision(decision: &Decision, before: i64, policy: &Policy) {
             "never to ourselves"
         );
     }
+    let pages = decision
+        .mailings
+        .iter()
+        .filter(|mailing| matches!(mailing.says.purpose(), Purpose::Page | Purpose::PageResponder));
+    let rung: Vec<String> = pages.flat_map(|mailing| &mailing.to).map(|to| to.address().key()).collect();
+    let once: BTreeSet<&String> = rung.iter().collect();
+    assert_eq!(once.len(), rung.len(), "nobody's pager rings twice at one time: {rung:?}");
 }
 
 proptest! {
@@ -263,6 +290,34 @@ proptest! {
             }
             check(&incident, &policy);
         }
+    }
+
+    /// Whatever people did, in an incident that nobody touches any more every ladder comes to its end.
+    #[test]
+    fn every_ladder_ends_when_nobody_answers(acts in acts()) {
+        let policy = policy();
+        let mut now = start();
+        let mut incident = decide(None, &declared(&[0], 2, &policy), &policy, now).incident.expect("an incident");
+        for act in &acts {
+            if let Act::Wait(minutes) = act {
+                now += TimeDelta::minutes(*minutes);
+            }
+            let Some(event) = event(act, &policy, now) else { continue };
+            if let Some(next) = decide(Some(&incident), &event, &policy, now).incident {
+                incident = next;
+            }
+        }
+        let mut rings = 0;
+        while let Some(next) = deadlines(&incident, &policy).into_iter().min_by_key(|due| due.wake_at) {
+            now = now.max(next.wake_at);
+            let decision = decide(Some(&incident), &Event::Passed(next.kind), &policy, now);
+            check_decision(&decision, incident.next_seq, &policy);
+            incident = decision.incident.expect("what is due does something");
+            rings += 1;
+            prop_assert!(rings < 1_000, "something rings without end: {next:?}");
+        }
+        let ringing = |page: &&Page| page.stands == Standing::Ringing;
+        prop_assert!(!incident.phase.is_active() || incident.pages.iter().filter(ringing).count() == 0);
     }
 
     #[test]

@@ -135,6 +135,10 @@ fn incident(number: i64) -> Incident {
         unconfirmed: vec![],
         token_epoch: 0,
         token_epochs: std::collections::BTreeMap::new(),
+        pages: Vec::new(),
+        handover_climb: Default::default(),
+        told_to_rest: Default::default(),
+        told_to_split: false,
         last_entry_at: at(0),
         next_seq: 1,
     }

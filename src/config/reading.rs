@@ -34,6 +34,8 @@ const KEYS: &[&str] = &[
     "defaults",
     "severity",
     "ladder",
+    "paging",
+    "rest_after",
     "postmortem",
     "person",
     "team",

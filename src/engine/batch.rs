@@ -233,9 +233,11 @@ impl Batch {
             (Some(before), Some(after)) => settled(before, after, &self.policy),
             _ => Vec::new(),
         };
+        let waited = self.incident(number).map(Incident::waited_for).unwrap_or_default();
         let Some(incident) = decision.incident else { return Ok(()) };
         self.note_outcome(&decision.entries, &decision.mailings);
         self.settle(number, &settled).await?;
+        self.settle_pages(number, &waited, &incident).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),
             was: 0,

@@ -28,7 +28,7 @@ pub enum Event {
     /// The operator makes all tokens void that somebody was given.
     TokensVoided { of: Person },
     /// A relay took a mail of ours of which the incident waits to hear that.
-    Taken { to: Address, purpose: Purpose, at: DateTime<Utc> },
+    Taken { to: Address, purpose: Purpose, at: DateTime<Utc>, answer: String },
     /// A mail of ours did not reach somebody, or perhaps did not; the reason is what is known of it.
     Undeliverable { to: Address, purpose: Purpose, fate: Fate, reason: String },
 }

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod decision;
 pub mod event;
 pub mod numbered;
+pub mod page;
 pub mod permission;
 pub mod phase;
 pub mod policy;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts::Alerts;
 use super::decision::Change;
+use super::page::Page;
 use super::proposal::Proposal;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
@@ -95,6 +96,18 @@ pub struct Incident {
     /// The same for the tokens of one address, beyond those of all.
     #[serde(default)]
     pub token_epochs: BTreeMap<Address, u32>,
+    /// Who was paged beside the commander, and for what.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// How far the present commander was asked to hand over.
+    #[serde(default)]
+    pub handover_climb: Climb,
+    /// Responders who were reminded to rest, once each.
+    #[serde(default)]
+    pub told_to_rest: BTreeSet<Address>,
+    /// The commander heard that too many report to them.
+    #[serde(default)]
+    pub told_to_split: bool,
     /// When anybody last wrote.
     pub last_entry_at: DateTime<Utc>,
     /// The `#n` that the next timeline entry, task or proposal gets.
@@ -286,6 +299,7 @@ impl Incident {
         };
         asked
             || self.names(address)
+            || self.pages.iter().any(|page| page.asked.iter().any(is))
             || is(&self.reporter)
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
     }

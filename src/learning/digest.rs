@@ -261,6 +261,10 @@ mod tests {
             unconfirmed: Vec::new(),
             token_epoch: 0,
             token_epochs: std::collections::BTreeMap::new(),
+            pages: Vec::new(),
+            handover_climb: Default::default(),
+            told_to_rest: Default::default(),
+            told_to_split: false,
             last_entry_at: at(declared),
             next_seq: 1,
         }

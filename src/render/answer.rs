@@ -202,6 +202,7 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Liaison, Responder", "the same"),
         fact("Expert", "the same, and of what in brackets, such as carol (database)"),
         fact("Release", "who need not stay"),
+        fact("Page", "a service, for whoever is on call for it, or a person"),
         fact("Update", "an official update to everybody"),
         fact("Note", "for the timeline and responders only"),
         fact("Next update", "45m or a time; a promise"),

@@ -237,6 +237,8 @@ pub struct Taken {
     pub recipient: Address,
     /// When the relay took it.
     pub at: DateTime<Utc>,
+    /// What it said then: which relay, and what it calls the mail.
+    pub answer: String,
 }
 
 /// One thing that a reminder asks for.

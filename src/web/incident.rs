@@ -310,7 +310,10 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "take command",
         DeadlineKind::MissingFields => "state what is missing",
+        DeadlineKind::Page => "answer the page",
         DeadlineKind::Update => "send an update",
+        DeadlineKind::Handover => "hand over command",
+        DeadlineKind::Rest => "rest",
         DeadlineKind::Task(_) => "do a task",
         DeadlineKind::Proposal(_) => "object, or consent by silence",
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
@@ -325,7 +328,10 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "nobody took command",
         DeadlineKind::MissingFields => "facts are missing",
+        DeadlineKind::Page => "nobody answered the page",
         DeadlineKind::Update => "an update is owed",
+        DeadlineKind::Handover => "the commander has been on for long",
+        DeadlineKind::Rest => "a responder has been on for long",
         DeadlineKind::Task(_) => "the time of a task is up",
         DeadlineKind::Proposal(_) => "the time to object is up",
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",

@@ -40,6 +40,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
         step.incident.wide_mail = WideMail::HeldForConfirmation;
     }
     step.finish_declaration(declared, &said);
+    step.page_services();
     if !proven {
         step.ask_for_proof(declared, waiting);
     } else {
@@ -105,6 +106,10 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         unconfirmed: Vec::new(),
         token_epoch: 0,
         token_epochs: BTreeMap::new(),
+        pages: Vec::new(),
+        handover_climb: Default::default(),
+        told_to_rest: Default::default(),
+        told_to_split: false,
         last_entry_at: now,
         next_seq: 1,
     }
@@ -176,7 +181,8 @@ impl Step<'_> {
                 to.clone_from(&asked);
             }
         }
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.extend(self.on_call_unpaged());
         self.mail(wide, Says::Declaration);
         // What is over when it is reported needs no commander.
         if self.incident.phase.is_active() && matches!(self.incident.command, InCommand::Offered { .. })
