@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use crate::incident::Policy;
 use crate::mail::Address;
 
+mod customers;
 mod defaults;
 mod duty;
 mod mailbox;
@@ -68,6 +69,8 @@ pub struct Config {
     pub web_listen: Option<SocketAddr>,
     /// Where people reach the pages.
     pub web_url: Option<String>,
+    /// The folder that the public page is written to.
+    pub publish: Option<PathBuf>,
     /// How long received messages are kept as octets.
     pub keep_raw: TimeDelta,
     policy: Policy,

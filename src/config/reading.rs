@@ -12,7 +12,7 @@ use super::receive::read_receive;
 use super::send::read_send;
 use super::source::{Source, Table};
 use super::values::{read_positive, read_socket, read_web_url};
-use super::{Config, ConfigError, Database, roster, rules};
+use super::{Config, ConfigError, Database, customers, roster, rules};
 use crate::mail::{Address, OwnAddress};
 
 const KEYS: &[&str] = &[
@@ -43,6 +43,7 @@ const KEYS: &[&str] = &[
     "service",
     "calendar",
     "digest",
+    "customers",
 ];
 
 /// Reads a configuration.
@@ -74,6 +75,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let (web_listen, web_url) = read_web(source, top);
     check_places(source, top, &receive, &send.relays, web_listen);
     let data_dir = read_path(source, top, "data_dir");
+    let publish = customers::read_publish(source, top);
     let keep_raw = source.parsed(top, "keep_raw", read_positive);
     let database = read_database(source, top);
     let people = roster::read_people(source, top, own.as_ref());
@@ -106,6 +108,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         dkim: send.dkim,
         web_listen,
         web_url,
+        publish,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
         policy,
     })

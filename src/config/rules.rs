@@ -2,6 +2,7 @@
 
 use chrono::{TimeDelta, Timelike, Weekday};
 
+use super::customers::read_customers;
 use super::defaults;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
@@ -30,7 +31,16 @@ pub(super) fn read_policy<'t>(
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
-        let keys = ["update", "update_minor", "task", "missing", "postmortem_owner", "postmortem"];
+        let keys = [
+            "update",
+            "update_minor",
+            "task",
+            "missing",
+            "statement",
+            "next_statement",
+            "postmortem_owner",
+            "postmortem",
+        ];
         source.check_keys(table, "[ladder]", &keys);
     }
     let ladder = |source: &mut Source<'t>, key: &str, usual: Ladder| match ladders {
@@ -43,11 +53,16 @@ pub(super) fn read_policy<'t>(
     let missing_ladder = ladder(source, "missing", defaults::missing_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
+    let first_ladder = ladder(source, "statement", defaults::statement_ladder());
+    let next_ladder = ladder(source, "next_statement", defaults::next_statement_ladder());
     let keep_unproven = source.parsed(top, "keep_unproven", read_room);
     let unsaid = read_defaults(source, top);
+    let name = name.unwrap_or_else(|| "Incidents".to_owned());
+    let mut customers = read_customers(source, top, &roster.lists, &own, &name);
+    (customers.first_ladder, customers.next_ladder) = (first_ladder, next_ladder);
     Policy {
         authserv_ids: Vec::new(),
-        name: name.unwrap_or_else(|| "Incidents".to_owned()),
+        name,
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -61,6 +76,7 @@ pub(super) fn read_policy<'t>(
         task_ladder,
         missing_ladder,
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
+        customers,
         digests: read_digests(source, top, &roster.lists),
         web_url: None,
         operator: None,
@@ -183,7 +199,7 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
     severities
 }
 
-fn read_list_names<'t>(
+pub(super) fn read_list_names<'t>(
     source: &mut Source<'t>,
     table: Table<'t>,
     key: &str,

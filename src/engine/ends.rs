@@ -28,12 +28,17 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
+        | Purpose::StatementDraft
+        | Purpose::Approval(_)
+        | Purpose::ReminderStatement
         | Purpose::Reminders => ASKED,
         // By then whoever was asked has decided without.
         Purpose::Proposal(_) => TimeDelta::minutes(30),
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
         // What does not move is told every day.
         Purpose::Operator | Purpose::Stuck => ASKED,
+        // The next one says more, and the page has all.
+        Purpose::Statement => STOOD,
         Purpose::Declaration | Purpose::Note | Purpose::Status => STOOD,
         // Of the updates that pile up only the last one is left, and it has the words of all.
         Purpose::FollowUp | Purpose::Resolution => STAYS,
@@ -51,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 28] = [
+    const ALL: [Purpose; 32] = [
         Declaration,
         FollowUp,
         Resolution,
@@ -63,6 +68,10 @@ mod tests {
         ReminderTask(1),
         ReminderUpdate,
         ReminderMissing,
+        Statement,
+        StatementDraft,
+        Approval(1),
+        ReminderStatement,
         ReminderPostmortemOwner,
         ReminderPostmortem,
         Reminders,
@@ -127,6 +136,9 @@ mod tests {
             ReminderTask(1),
             ReminderUpdate,
             ReminderMissing,
+            StatementDraft,
+            Approval(1),
+            ReminderStatement,
             Reminders,
             Stuck,
         ] {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Fate, LineResult, Source};
 use super::numbered::kinds;
 use super::state::{Incident, Person};
+use super::statement::Published;
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
 
@@ -152,6 +153,11 @@ kinds! {
         Status = "status",
         Guide = "guide",
         PostmortemSkeleton = "postmortem-skeleton",
+        /// To customers.
+        Statement = "statement",
+        /// "Please say something to customers", with a draft.
+        StatementDraft = "statement-draft",
+        ReminderStatement = "reminder-statement",
         PostmortemGaps = "postmortem-gaps",
         PostmortemPublished = "postmortem-published",
         Undeliverable = "undeliverable",
@@ -174,6 +180,8 @@ kinds! {
         ProposalOutcome = "proposal-outcome",
         /// "Is it done, or how long?"
         ReminderTask = "reminder-task",
+        /// "May customers be told this?"
+        Approval = "approval",
     }
 }
 
@@ -248,6 +256,17 @@ pub enum Says {
         became: String,
         words: String,
     },
+    /// "Please say something to customers", with a draft.
+    StatementDraft {
+        due_at: Option<DateTime<Utc>>,
+    },
+    /// "May customers be told this?" The hints are what to look at first.
+    Approval {
+        seq: i64,
+        hints: Vec<String>,
+    },
+    /// To customers, and with nothing in it that is not theirs to know.
+    Statement(Published),
     /// "Any strong objections?"
     Proposal {
         seq: i64,
@@ -315,6 +334,9 @@ impl Says {
             Self::Page => Purpose::Page,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
+            Self::StatementDraft { .. } => Purpose::StatementDraft,
+            Self::Approval { seq, .. } => Purpose::Approval(*seq),
+            Self::Statement(_) => Purpose::Statement,
             Self::Reminder(reminder) => reminder.owed.purpose(),
             Self::Receipt { .. } => Purpose::Receipt,
             Self::Confirmation { .. } => Purpose::Confirmation,
@@ -411,6 +433,11 @@ pub enum Owed {
         what: String,
         due_at: DateTime<Utc>,
     },
+    /// A statement for customers; `waits` is the number of one that only has to be approved.
+    Statement {
+        due_at: DateTime<Utc>,
+        waits: Option<i64>,
+    },
     PostmortemOwner,
     Postmortem {
         due_at: Option<DateTime<Utc>>,
@@ -424,6 +451,7 @@ impl Owed {
             Self::Update { .. } => Purpose::ReminderUpdate,
             Self::Missing { .. } => Purpose::ReminderMissing,
             Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
+            Self::Statement { .. } => Purpose::ReminderStatement,
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,
         }

@@ -4,6 +4,7 @@
 //! when the server speaks unasked, read [`deadlines::deadlines`]. A deadline is never set or
 //! cancelled: it is computed, so it cannot outlive its reason.
 
+pub mod customers;
 pub mod deadlines;
 pub mod decide;
 pub mod decision;
@@ -16,6 +17,7 @@ pub mod proposal;
 pub mod role;
 pub mod severity;
 pub mod state;
+pub mod statement;
 pub mod task;
 pub mod waiting;
 

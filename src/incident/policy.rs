@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Severity;
+use super::customers::CustomersPolicy;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
@@ -41,6 +42,8 @@ pub struct Policy {
     pub missing_ladder: Ladder,
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
+    /// What customers are told, how often and in which words.
+    pub customers: CustomersPolicy,
     pub digests: Vec<DigestPolicy>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,

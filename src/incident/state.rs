@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Change;
 use super::proposal::Proposal;
+use super::statement::Statements;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -64,6 +65,9 @@ pub struct Incident {
     #[serde(default)]
     pub parked: Vec<Parked>,
     pub customers_affected: Option<bool>,
+    /// What customers were told.
+    #[serde(default)]
+    pub statements: Statements,
     /// Official updates.
     pub updates: Updates,
     /// Changes that the next follow-up names.

@@ -12,6 +12,7 @@ mod proposals;
 mod prose;
 mod roles;
 mod settle;
+mod statements;
 mod tasks;
 mod tokens;
 
@@ -264,6 +265,7 @@ impl<'a> Step<'a> {
         let before = self.incident.clone();
         self.apply_lines(said);
         self.settle_prose(said, &before);
+        self.ask_for_statement();
         self.answer(said);
     }
 

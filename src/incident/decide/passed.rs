@@ -28,6 +28,7 @@ impl Step<'_> {
             DeadlineKind::MissingFields => self.pass_missing(),
             DeadlineKind::Update => self.pass_update(),
             DeadlineKind::Task(seq) => self.pass_task(seq),
+            DeadlineKind::Statement => self.pass_statement(),
             DeadlineKind::Proposal(seq) => self.pass_proposal(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
