@@ -11,6 +11,7 @@ pub mod incident;
 pub mod outbox;
 pub mod places;
 mod shifts;
+pub mod status;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -30,8 +31,8 @@ const ICON: &str = include_str!("icon.svg");
 #[template(path = "web/nothing.html")]
 struct NothingPage;
 
-/// What a server offers while there is no sign-in: its health, shifts for those who were told where they
-/// are, and nothing of its incidents.
+/// What a server offers while there is no sign-in: its health, what customers were told, shifts for those
+/// who were told where they are, and nothing else of its incidents.
 pub fn serve_router(engine: Engine) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
@@ -39,7 +40,9 @@ pub fn serve_router(engine: Engine) -> Router {
         .route("/shifts/person/{key}/{file}", get(shifts::show_person))
         .route("/shifts/rotation/{key}/{file}", get(shifts::show_rotation))
         .with_state(engine.clone());
-    let pages = health(engine).merge(outbox).merge(shifts).merge(files()).fallback(show_nothing);
+    let public = status::routes(&engine);
+    let pages =
+        health(engine).merge(outbox).merge(public).merge(shifts).merge(files()).fallback(show_nothing);
     pages.layer(axum::middleware::from_fn(guard::protect_answer))
 }
 
