@@ -13,6 +13,9 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use firebell::alerts::group::{Group, State, Things};
+use firebell::alerts::{Alert, Signal};
+use firebell::incident::alerts::Alerts;
 use firebell::incident::decision::{
     Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
 };
@@ -26,6 +29,7 @@ use firebell::mail::command::{Line, Misread};
 use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
+use firebell::render::alert::{AlertIgnored, render_alert_ignored, render_alert_settled, render_ask};
 use firebell::render::{
     Damaged, HeldReport, Unreadable, render_crowded, render_damaged, render_digest, render_guide,
     render_held, render_mailing, render_on_call, render_reminders, render_review, render_stuck,
@@ -183,6 +187,14 @@ fn duties() -> Vec<(&'static str, Letter)> {
         ("undeliverable", said(refused, &commanded(), at(13, 9))),
         ("undeliverable-late", said(late, &commanded(), at(13, 9))),
         ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
+        (
+            "alert-recovered",
+            said(Says::Recovered { recovered_at: at(13, 38) }, &alerted(Some(at(13, 36))), at(13, 40)),
+        ),
+        (
+            "alert-fires-again",
+            said(Says::FiresAgain { title: "Disk full".to_owned() }, &alerted(None), at(13, 40)),
+        ),
     ]
 }
 
@@ -357,10 +369,58 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("waits-no-more-accepted", render_waits_no_more(&policy(), Some(42), at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), "", &address("alice@example.org"), &[], at(13, 40))),
+        ("alert-asked", render_ask(&policy(), 7, &group("High latency", State::Settled), at(13, 50))),
+        ("alert-settled", render_alert_settled(&policy(), None, Some(42), at(13, 40))),
+        ("alert-looked-after", render_alert_settled(&policy(), Some(&looked_after()), None, at(13, 40))),
+        ("held-alerts", render_held(&policy(), &HeldReport { waits: Waits::TooManyAlerts, ..held })),
     ]
 }
 
+fn group(title: &str, state: State) -> Group {
+    let alert = Alert {
+        rule: "prometheus".to_owned(),
+        group: title.to_owned(),
+        title: title.to_owned(),
+        thing: title.to_owned(),
+        signal: Signal::Firing,
+        severity: None,
+        service: Some("payments".to_owned()),
+        link: Some("http://prometheus.example/graph?g0.expr=latency".to_owned()),
+        text: "Requests take longer than a second.".to_owned(),
+    };
+    Group { state, ..Group::new(alert, 7, "login".to_owned(), at(13, 40)) }
+}
+
+fn looked_after() -> Group {
+    group("High latency", State::Acknowledged { by: person("Bob Okafor"), at: at(13, 41) })
+}
+
+/// With two groups of alerts, the first of which has recovered.
+fn alerted(disk_recovered_at: Option<DateTime<Utc>>) -> Incident {
+    let alerts = |title: &str, count, recovered_at| Alerts {
+        group: title.to_owned(),
+        rule: "prometheus".to_owned(),
+        title: title.to_owned(),
+        things: Things::default(),
+        count,
+        last_at: at(13, 30),
+        recovered_at,
+        turns: 0,
+        told_at: at(13, 30),
+        fires_again_at: None,
+    };
+    let alerts =
+        vec![alerts("High latency", 200, Some(at(13, 38))), alerts("Disk full", 1, disk_recovered_at)];
+    Incident { alerts, ..commanded() }
+}
+
 fn for_operator() -> Vec<(&'static str, Letter)> {
+    let ignored = |rule, why| {
+        let from = address("monitoring@example.org");
+        let subject = "[FIRING:1] High latency";
+        let ignored = AlertIgnored { id: 9, from: Some(&from), subject, rule, why };
+        render_alert_ignored(&policy(), &ignored, at(13, 40))
+    };
     let unreadable = |from, sender_told| {
         let why = "the server failed each time while reading it; its log says how";
         render_unreadable(&policy(), &Unreadable { id: 9, from, sender_told, why }, at(13, 40))
@@ -368,6 +428,8 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
     vec![
         ("operator-unreadable", unreadable("x@y.example", false)),
         ("operator-unreadable-told", unreadable("alice@example.org", true)),
+        ("operator-alert-unproven", ignored(Some("prometheus"), "its sender proves nothing")),
+        ("operator-alert-unknown", ignored(None, "no alert rule knows it")),
         ("operator-stuck", render_stuck(&policy(), at(13, 20), 12, at(13, 40))),
         (
             "operator-mailbox",

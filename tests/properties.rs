@@ -7,10 +7,12 @@ mod lines;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::alerts::{Alert, Signal};
 use firebell::clock::Clock;
 use firebell::config::read_config;
 use firebell::engine::Engine;
 use firebell::ids::Ids;
+use firebell::incident::alerts::Alerted;
 use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
 use firebell::incident::decide::decide;
 use firebell::incident::decision::{Decision, Purpose, Says};
@@ -76,10 +78,13 @@ const PURPOSES: [Option<Purpose>; 12] = [
     Some(Purpose::StatementDraft),
 ];
 
+const SIGNALS: [Signal; 3] = [Signal::Firing, Signal::Recovered, Signal::Remark];
+
 #[derive(Debug, Clone)]
 enum Act {
     Say { who: usize, lines: Vec<usize>, prose: bool, trust: u8, answering: usize },
     File,
+    Alert { thing: u8, signal: Signal },
     Pass(usize),
     Undeliverable { who: usize },
     Wait(i64),
@@ -103,6 +108,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         6 => say,
         1 => Just(Act::File),
+        2 => (0..3_u8, prop::sample::select(SIGNALS.to_vec()))
+            .prop_map(|(thing, signal)| Act::Alert { thing, signal }),
         6 => (0..KINDS).prop_map(Act::Pass),
         1 => (0..PEOPLE.len()).prop_map(|who| Act::Undeliverable { who }),
         6 => prop_oneof![0..90_i64, 0..100_000_i64].prop_map(Act::Wait),
@@ -151,6 +158,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             text: "away".to_owned(),
             source: Source::default(),
         }),
+        Act::Alert { thing, signal } => Event::Alerted(alerted(*thing, *signal)),
         Act::Pass(kind) => Event::Passed(deadline_kind(*kind)),
         Act::Undeliverable { who } => Event::Undeliverable {
             to: person(*who).address,
@@ -160,6 +168,21 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
         },
         Act::Wait(_) => return None,
     })
+}
+
+fn alerted(thing: u8, signal: Signal) -> Alerted {
+    let alert = Alert {
+        rule: "monitor".to_owned(),
+        group: format!("group {}", thing / 2),
+        title: "latency".to_owned(),
+        thing: thing.to_string(),
+        signal,
+        severity: None,
+        service: None,
+        link: None,
+        text: "It is slow.".to_owned(),
+    };
+    Alerted { alert, counted: None, proof: "login".to_owned(), source: Source::default() }
 }
 
 fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
@@ -173,6 +196,7 @@ fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
         drill: false,
         written: written(lines, true, policy, start()),
         source: Source::default(),
+        alert: None,
     })
 }
 
@@ -253,7 +277,9 @@ proptest! {
             check_decision(&decision, incident.next_seq, &policy);
             check_told(&decision, Some(&incident));
             let automatic = matches!(event, Event::Filed(_));
+            let alerted = matches!(event, Event::Alerted(_));
             if let Some(next) = decision.incident {
+                prop_assert!(!alerted || next.phase == incident.phase, "no alert resolves or reopens");
                 if automatic {
                     let mut same = next.clone();
                     same.next_seq = incident.next_seq;

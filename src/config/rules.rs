@@ -78,6 +78,7 @@ pub(super) fn read_policy<'t>(
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
         customers,
         digests: read_digests(source, top, &roster.lists),
+        alerts: Vec::new(),
         web_url: None,
         operator: None,
         stuck_after: defaults::STUCK_AFTER,

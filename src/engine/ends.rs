@@ -31,7 +31,9 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::StatementDraft
         | Purpose::Approval(_)
         | Purpose::ReminderStatement
-        | Purpose::Reminders => ASKED,
+        | Purpose::Reminders
+        | Purpose::Recovery
+        | Purpose::Alert => ASKED,
         // By then whoever was asked has decided without.
         Purpose::Proposal(_) => TimeDelta::minutes(30),
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
@@ -56,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 32] = [
+    const ALL: [Purpose; 34] = [
         Declaration,
         FollowUp,
         Resolution,
@@ -88,6 +90,8 @@ mod tests {
         Shift,
         ShiftRequest,
         Operator,
+        Recovery,
+        Alert,
         Stuck,
     ];
 
@@ -140,6 +144,8 @@ mod tests {
             Approval(1),
             ReminderStatement,
             Reminders,
+            Recovery,
+            Alert,
             Stuck,
         ] {
             assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");

@@ -3,6 +3,7 @@
 
 use super::batch::Batch;
 use super::outgoing::Outgoing;
+use crate::incident::alerts::all_recovered_at;
 use crate::incident::decision::{Purpose, Recipient, Reminder};
 use crate::incident::state::{Incident, Person, Postmortem};
 use crate::incident::waiting::reminder_now;
@@ -148,6 +149,10 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
     let mut purposes = Vec::new();
     if before.commander() != after.commander() || (!active && before.phase.is_active()) {
         purposes.extend([Purpose::TakeCommand, Purpose::Page]);
+    }
+    let recovered = |incident: &Incident| all_recovered_at(incident).is_some();
+    if recovered(before) && (!recovered(after) || active != before.phase.is_active()) {
+        purposes.push(Purpose::Recovery);
     }
     let reminded = before.updates.climb.done > 0;
     if reminded && (!active || after.updates.climb.done == 0) {

@@ -7,6 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Policy;
+use super::alerts::ask_whether_over_at;
 use super::numbered::kinds;
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
 use super::proposal::Proposal;
@@ -31,6 +32,8 @@ kinds! {
         Postmortem = "postmortem",
         /// Customers are owed a statement.
         Statement = "statement",
+        /// Nobody owes it: somebody is asked whether it is over, because every alert has recovered.
+        Recovery = "recovery",
         /// Nobody owes it: the incident closes by itself.
         Close = "close",
         ;
@@ -67,6 +70,9 @@ pub fn deadlines(incident: &Incident, policy: &Policy) -> Vec<Deadline> {
         .into_iter()
         .filter_map(|owed| owed.wake_at.map(|wake_at| Deadline { kind: owed.kind, wake_at }))
         .collect();
+    all.extend(
+        ask_whether_over_at(incident).map(|wake_at| Deadline { kind: DeadlineKind::Recovery, wake_at }),
+    );
     all.extend(
         close_at(incident, policy).map(|wake_at| Deadline { kind: DeadlineKind::Close, wake_at }),
     );

@@ -167,6 +167,10 @@ kinds! {
         /// Whether a shift may change hands.
         ShiftRequest = "shift-request",
         Operator = "operator",
+        /// "Is it over?", because every alert has recovered, or "it is not", because one fires again.
+        Recovery = "recovery",
+        /// An alert of no incident: somebody is asked to look at it.
+        Alert = "alert",
         /// Mail does not move: to the operator, and of no use once it moves.
         Stuck = "stuck",
         ;
@@ -308,6 +312,14 @@ pub enum Says {
         wording: Vec<Wording>,
     },
     PostmortemPublished,
+    /// Every alert has recovered: is it over?
+    Recovered {
+        recovered_at: DateTime<Utc>,
+    },
+    /// It has ended, and an alert of it fires.
+    FiresAgain {
+        title: String,
+    },
     /// A mail of ours did not reach somebody with a role.
     Undeliverable {
         to: Address,
@@ -345,6 +357,7 @@ impl Says {
             Self::PostmortemSkeleton => Purpose::PostmortemSkeleton,
             Self::PostmortemGaps { .. } => Purpose::PostmortemGaps,
             Self::PostmortemPublished => Purpose::PostmortemPublished,
+            Self::Recovered { .. } | Self::FiresAgain { .. } => Purpose::Recovery,
             Self::Undeliverable { .. } => Purpose::Undeliverable,
         }
     }

@@ -4,6 +4,7 @@
 //! when the server speaks unasked, read [`deadlines::deadlines`]. A deadline is never set or
 //! cancelled: it is computed, so it cannot outlive its reason.
 
+pub mod alerts;
 pub mod customers;
 pub mod deadlines;
 pub mod decide;

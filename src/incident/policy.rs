@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Severity;
 use super::customers::CustomersPolicy;
+use crate::alerts::Rule;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
@@ -45,6 +46,8 @@ pub struct Policy {
     /// What customers are told, how often and in which words.
     pub customers: CustomersPolicy,
     pub digests: Vec<DigestPolicy>,
+    /// What monitoring systems send; the first that matches counts.
+    pub alerts: Vec<Rule>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,
     /// Told what nobody else can mend.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::alerts::Alerts;
 use super::decision::Change;
 use super::proposal::Proposal;
 use super::statement::Statements;
@@ -76,6 +77,15 @@ pub struct Incident {
     pub missing_chase: Climb,
     /// Exists from the first resolve on.
     pub postmortem: Option<Postmortem>,
+    /// What monitoring said of it, by group.
+    #[serde(default)]
+    pub alerts: Vec<Alerts>,
+    /// How often somebody was asked whether it is over, because every alert has recovered.
+    #[serde(default)]
+    pub recovery: Climb,
+    /// The rule whose alert declared it: its reporter is who answers for it.
+    #[serde(default)]
+    pub declared_by_rule: Option<String>,
     /// Changes asked for by an unverified sender, waiting for one `confirm`.
     pub unconfirmed: Vec<Unconfirmed>,
     /// Whose mail did not arrive: others heard of it, and need not hear of every mail.

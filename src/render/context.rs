@@ -190,7 +190,10 @@ impl Context<'_> {
     /// Who is involved and in what capacity, the reporter included.
     pub fn involved_lines(&self) -> Vec<String> {
         let mut lines = self.role_lines();
-        lines.push(format!("reporter  {}", shown(&self.incident.reporter)));
+        lines.push(match &self.incident.declared_by_rule {
+            Some(rule) => format!("declared by  alert rule {}", clipped(rule, 60)),
+            None => format!("reporter  {}", shown(&self.incident.reporter)),
+        });
         if !self.incident.services.is_empty() {
             lines.push(format!("service  {}", self.services()));
         }

@@ -89,7 +89,10 @@ fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String 
     match by {
         OfferedBy::Declaration => format!(
             "{} declared this incident at {} and nobody commands it. Will {you}?",
-            shown(&context.incident.reporter),
+            match &context.incident.declared_by_rule {
+                Some(rule) => format!("The alert rule {}", clipped(rule, 60)),
+                None => shown(&context.incident.reporter),
+            },
             context.brief(context.incident.declared_at),
         ),
         OfferedBy::Silence => format!(
@@ -274,6 +277,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemPublished => "the postmortem",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
+        Purpose::Recovery => "the question whether it is over",
+        Purpose::Alert => "an alert",
         Purpose::Shift => "a notice of shifts",
         Purpose::ShiftRequest => "a question about a shift",
         Purpose::Operator | Purpose::Stuck => "a notice to the operator",

@@ -4,6 +4,7 @@
 //! printed as text and as HTML, so its two parts cannot differ. Start with [`render_mailing`].
 
 mod aftermath;
+pub mod alert;
 mod answer;
 pub mod calendar;
 mod context;
@@ -122,6 +123,11 @@ pub fn render_mailing(
         Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
         Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
         Says::PostmortemPublished => aftermath::render_published(context, timeline),
+        Says::Recovered { recovered_at } => {
+            let reader = only_reader(context, mailing);
+            alert::render_recovered(context, reader.as_ref(), *recovered_at)
+        }
+        Says::FiresAgain { title } => alert::render_fires_again(context, title),
         Says::Undeliverable { to, purpose, fate, reason } => {
             duty::render_undeliverable(context, to, *purpose, *fate, reason)
         }

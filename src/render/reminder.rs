@@ -284,11 +284,15 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
 }
 
 fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str], subject: &str) {
-    paper.prose(
-        "Please reply with what you know, one line each; a guess can be corrected. You declared or \
-         command this incident, and everybody reads its facts. What you leave out stays marked as not \
-         stated and is asked for again with the next reminder of an update.",
-    );
+    let declared = match context.incident.declared_by_rule {
+        Some(_) => "An alert declared this incident, and you answer for it",
+        None => "You declared or command this incident",
+    };
+    paper.prose(&format!(
+        "Please reply with what you know, one line each; a guess can be corrected. {declared}, and \
+         everybody reads its facts. What you leave out stays marked as not stated and is asked for again \
+         with the next reminder of an update.",
+    ));
     paper.items(&questions(context, fields));
     if fields.contains(&"severity") {
         let meaning = |severity: &Severity| {

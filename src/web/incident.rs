@@ -259,7 +259,10 @@ fn involved(incident: &Incident) -> Vec<String> {
             format!("{} {}{remark}{asked}", held.role, held.person.shown())
         })
         .collect();
-    lines.push(format!("reporter {}", incident.reporter.shown()));
+    lines.push(match &incident.declared_by_rule {
+        Some(rule) => format!("declared by the alert rule {rule}"),
+        None => format!("reporter {}", incident.reporter.shown()),
+    });
     if !incident.services.is_empty() {
         lines.push(format!("service {}", incident.services.join(", ")));
     }
@@ -313,6 +316,7 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::Proposal(_) => "object, or consent by silence",
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
         DeadlineKind::Postmortem => "write the postmortem",
+        DeadlineKind::Recovery => "whether it is over",
         DeadlineKind::Close => "close",
     }
 }
@@ -328,6 +332,7 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::Proposal(_) => "the time to object is up",
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",
         DeadlineKind::Postmortem => "the postmortem is owed",
+        DeadlineKind::Recovery => "somebody is asked whether it is over",
         DeadlineKind::Close => "it closes",
     }
 }

@@ -17,6 +17,7 @@ fn hostile_words_in_every_field_stay_words() {
         reporter: mallory.clone(),
         services: vec![evil.clone()],
         links: vec![evil.clone()],
+        alerts: vec![Alerts { title: evil.clone(), ..alerted(None).alerts[0].clone() }],
         tasks: vec![task(7, mallory.clone(), &evil)],
         proposals: vec![proposal(8, mallory.clone(), &evil)],
         ..resolved()
@@ -111,6 +112,8 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
             wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
         },
         Says::PostmortemPublished,
+        Says::Recovered { recovered_at: at(15, 0) },
+        Says::FiresAgain { title: text() },
         Says::Undeliverable {
             to: address("mallory@example.org"),
             purpose: Purpose::Note,

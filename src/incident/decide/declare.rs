@@ -101,6 +101,9 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         unreachable: Default::default(),
         missed: Default::default(),
         postmortem: None,
+        alerts: Vec::new(),
+        recovery: Climb::default(),
+        declared_by_rule: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
         token_epochs: BTreeMap::new(),
@@ -130,10 +133,26 @@ impl Step<'_> {
         if !prose.is_empty() {
             text = format!("{text}\n\n{prose}");
         }
-        if let Some(accepted_by) = &declared.accepted_by {
+        if let (Some(accepted_by), None) = (&declared.accepted_by, &declared.alert) {
             text = format!("{text}\n\n(Reported from outside; accepted by {}.)", accepted_by.shown());
         }
-        self.record(EntryKind::Declaration, Some(&said.by), text, said.source.clone());
+        let Some(alerted) = &declared.alert else {
+            self.record(EntryKind::Declaration, Some(&said.by), text, said.source.clone());
+            return;
+        };
+        self.declared_by_alert(alerted);
+        let rule = &alerted.alert.rule;
+        let by = match &declared.accepted_by {
+            Some(person) => {
+                format!("Declared by {}, from an alert that the rule {rule} knows.", person.shown())
+            }
+            None => format!("Declared by the alert rule {rule}."),
+        };
+        let text = format!("{by}\n\n{text}");
+        self.record(EntryKind::Declaration, None, text, said.source.clone());
+        if let Some(entry) = self.entries.last_mut() {
+            entry.proof.clone_from(&alerted.proof);
+        }
     }
 
     fn finish_declaration(&mut self, declared: &Declared, said: &Said) {

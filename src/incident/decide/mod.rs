@@ -3,6 +3,7 @@
 //! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
 //! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
 
+mod alerts;
 mod audience;
 mod declare;
 mod lines;
@@ -56,6 +57,7 @@ pub fn decide(
             match event {
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
+                Event::Alerted(alerted) => step.hear_alert(alerted),
                 Event::Passed(kind) => step.pass(*kind),
                 Event::Taken { to, purpose: Purpose::Proposal(seq), at } => {
                     step.note_copy(*seq, to, Sent::Taken(*at));

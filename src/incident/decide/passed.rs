@@ -32,6 +32,7 @@ impl Step<'_> {
             DeadlineKind::Proposal(seq) => self.pass_proposal(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
+            DeadlineKind::Recovery => self.ask_whether_over(),
             DeadlineKind::Close => self.close_quietly(),
         }
     }
