@@ -13,6 +13,7 @@ use crate::incident::Policy;
 use crate::mail::Address;
 
 mod alerts;
+mod customers;
 mod defaults;
 mod duty;
 mod mailbox;
@@ -71,6 +72,8 @@ pub struct Config {
     pub alerts_token_file: Option<PathBuf>,
     /// Where people reach the pages.
     pub web_url: Option<String>,
+    /// The folder that the public page is written to.
+    pub publish: Option<PathBuf>,
     /// How long received messages are kept as octets.
     pub keep_raw: TimeDelta,
     policy: Policy,

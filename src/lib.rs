@@ -37,6 +37,7 @@
 //!   [`incident::deadlines::deadlines`] computes, at every commit.
 //! - No outgoing mail changes after it is stored: a retry is the same octets under the same
 //!   Message-ID. Only a recipient's token is filled in, in place of a mark of the same length.
+//! - Nothing is told to customers that the commander or the deputy did not write or approve as it stands.
 //! - No message of a machine changes state, is answered, or counts as an update; but for alerts that a
 //!   rule knows and whose sender is proven, which declare and never resolve.
 //! - No state changes for somebody who is not verified ([`interpret`]).
@@ -66,7 +67,7 @@
 //! | [`config`] | one TOML file, all its mistakes at once |
 //! | [`app`], [`cli`] | wiring, and the commands |
 //! | [`rehearse`] | plays a conversation script; the tests' scripts are the specification |
-//! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz` and `/metrics` of the server |
+//! | [`demo`], [`web`] | everything in one process to play with, and its page; `/healthz`, `/metrics` and the customers' `/status` of the server |
 //! | [`meters`] | what a running server counts of itself |
 //!
 //! Arrows point one way: `cli → app → {intake, authentication, delivery, deadlines, digests, web} → engine →

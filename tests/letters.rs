@@ -22,6 +22,7 @@ use firebell::incident::decision::{
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::page::{Page, Standing, Wanted};
 use firebell::incident::state::Climb;
+use firebell::incident::statement::{PublicState, Published, Statement, Statements};
 use firebell::incident::task::{Ended, Ending};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
@@ -245,6 +246,68 @@ fn task_owed(escalated: bool) -> Reminder {
     let owed_by = person("Bob Okafor");
     let owed = Owed::Task { seq: 7, what, due_at: at(13, 50) };
     Reminder { owed_by, ..reminder(owed, Some(at(13, 50)), escalated) }
+}
+
+fn statement() -> Statement {
+    Statement {
+        seq: 9,
+        title: Some("Card payments fail".to_owned()),
+        text: "We are investigating a service disruption.\nCard payments fail for many customers.\n\n\
+               What you can do:\n- pay by invoice\n- try again later"
+            .to_owned(),
+        by: person("Dana Reyes"),
+        state: PublicState::Identified,
+        next: None,
+        is_revised: false,
+    }
+}
+
+fn published(state: PublicState) -> Published {
+    let Statement { seq, title, text, by, .. } = statement();
+    let next_at = (state != PublicState::Resolved).then(|| at(14, 5));
+    let approved_by = person("Alice Ng");
+    Published { seq, title, text, by, approved_by, state, at: at(13, 45), next_at }
+}
+
+fn for_customers() -> Vec<(&'static str, Letter)> {
+    let asked = |statements| Incident { statements, ..commanded() };
+    let first = asked(Statements { asked_at: Some(at(13, 40)), ..Statements::default() });
+    let told = |state| Statements { published: vec![published(state)], ..Statements::default() };
+    let (next, over) = (
+        asked(told(PublicState::Identified)),
+        Statements { asked_at: Some(at(15, 15)), ..told(PublicState::Monitoring) },
+    );
+    let over = Incident { statements: over, ..resolved() };
+    let waiting = asked(Statements {
+        waiting: Some(statement()),
+        asked_at: Some(at(13, 40)),
+        ..Statements::default()
+    });
+    let to_customers = |state| {
+        let says = Says::Statement(published(state));
+        let mailing = Mailing { to: vec![Recipient::List(address("status@customers.example"))], says };
+        render_mailing(&mailing, false, &asked(told(state)), &policy(), &[], at(13, 45))
+    };
+    let hints = vec!["Say \"service disruption\" rather than \"outage\"".to_owned()];
+    let draft = |due_at| Says::StatementDraft { due_at: Some(due_at) };
+    let owed = |waits, escalated| {
+        reminder(Owed::Statement { due_at: at(13, 55), waits }, Some(at(13, 55)), escalated)
+    };
+    let remind = |owed: Reminder, incident: &Incident, now| {
+        let reader = person("Alice Ng");
+        render_reminders(&reader, &[(incident, &owed)], &policy(), now)
+    };
+    vec![
+        ("statement", to_customers(PublicState::Identified)),
+        ("statement-resolved", to_customers(PublicState::Resolved)),
+        ("statement-draft", said(draft(at(13, 55)), &first, at(13, 40))),
+        ("statement-draft-next", said_to("dana@example.org", draft(at(14, 5)), &next, at(13, 46))),
+        ("statement-draft-closing", said(draft(at(15, 30)), &over, at(15, 15))),
+        ("statement-approval", said(Says::Approval { seq: 9, hints }, &waiting, at(13, 46))),
+        ("reminder-statement", remind(owed(None, false), &first, at(13, 50))),
+        ("reminder-statement-waits", remind(owed(Some(9), false), &waiting, at(13, 55))),
+        ("reminder-statement-escalated", remind(owed(None, true), &next, at(14, 10))),
+    ]
 }
 
 fn reminders() -> Vec<(&'static str, Letter)> {
@@ -496,7 +559,7 @@ fn figures() -> Figures {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), reminders(), answers(), for_operator(), afterwards()]
+    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards()]
         .into_iter()
         .flatten()
         .collect()
@@ -648,6 +711,7 @@ fn every_link_fits_what_clients_take_and_every_mark_survives_composing() {
             own: &own,
             incident: Some(42),
             reply_tag: None,
+            reply_to: None,
             to: ("", &to),
             message_id: "abcdefghijklmnopqrstuvwxyz@example.org",
             references: &[],
@@ -681,6 +745,7 @@ fn each_incident_of_a_consolidated_mail_has_a_mark_of_its_own() {
         own: &own,
         incident: None,
         reply_tag: None,
+        reply_to: None,
         to: ("Alice Ng", &to),
         message_id: "abcdefghijklmnopqrstuvwxyz@example.org",
         references: &[],

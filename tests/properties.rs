@@ -15,7 +15,7 @@ use firebell::ids::Ids;
 use firebell::incident::alerts::Alerted;
 use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
 use firebell::incident::decide::decide;
-use firebell::incident::decision::{Decision, Purpose};
+use firebell::incident::decision::{Decision, Purpose, Says};
 use firebell::incident::event::{Declared, Event, Fate, Filed, Said, Source, Speaker, Trust};
 use firebell::incident::page::{Page, Standing};
 use firebell::incident::state::{Command, Incident, Person};
@@ -47,8 +47,12 @@ on_call = "commanders"
 "#;
 
 fn policy() -> Policy {
-    let text = format!("{}{SERVICES}", include_str!("conversations/firebell.toml"));
-    read_config(&text, "firebell.toml").expect("the scripts' configuration").policy()
+    let text = include_str!("conversations/firebell.toml");
+    let customers = "[[list]]\nname = \"customers\"\naddress = \"status@customers.example\"\n\
+                     [customers]\nnotify = [\"customers\"]\nreply_to = \"support@example.org\"\n";
+    read_config(&format!("{text}{SERVICES}\n{customers}"), "firebell.toml")
+        .expect("the scripts' configuration")
+        .policy()
 }
 
 fn start() -> DateTime<Utc> {
@@ -78,7 +82,7 @@ fn deadline_kind(index: usize) -> DeadlineKind {
     }
 }
 
-const PURPOSES: [Option<Purpose>; 11] = [
+const PURPOSES: [Option<Purpose>; 13] = [
     None,
     Some(Purpose::TakeCommand),
     Some(Purpose::ReminderUpdate),
@@ -90,6 +94,8 @@ const PURPOSES: [Option<Purpose>; 11] = [
     Some(Purpose::Proposal(3)),
     Some(Purpose::ProposalOutcome(2)),
     Some(Purpose::ReminderTask(3)),
+    Some(Purpose::Approval(3)),
+    Some(Purpose::StatementDraft),
 ];
 
 const SIGNALS: [Signal; 3] = [Signal::Firing, Signal::Recovered, Signal::Remark];
@@ -235,6 +241,24 @@ fn check(incident: &Incident, policy: &Policy) {
     assert_eq!(kinds.len(), deadlines(incident, policy).len(), "one deadline of a kind");
 }
 
+/// Customers get statements alone, and only what the commander or the deputy approved.
+fn check_told(decision: &Decision, before: Option<&Incident>) {
+    let customers = Address::read("status@customers.example").expect("an address");
+    for mailing in &decision.mailings {
+        let told = mailing.to.iter().any(|to| *to.address() == customers);
+        let Says::Statement(statement) = &mailing.says else {
+            assert!(!told, "{:?} is not for customers", mailing.says.purpose());
+            continue;
+        };
+        let after = decision.incident.as_ref().expect("it changed");
+        assert!(!after.private && !after.drill, "nobody outside hears of it");
+        let commands = |incident: &Incident| incident.is_commanding(&statement.approved_by.address);
+        let ended = !after.phase.is_active() && after.commander().is_none();
+        assert!(ended || commands(after) || before.is_some_and(commands), "somebody approved it");
+        assert_eq!(after.statements.last(), Some(statement), "what is sent is what is kept");
+    }
+}
+
 fn check_decision(decision: &Decision, before: i64, policy: &Policy) {
     for (index, entry) in decision.entries.iter().enumerate() {
         assert_eq!(entry.seq, before + i64::try_from(index).expect("few"), "numbers without a gap");
@@ -268,6 +292,7 @@ proptest! {
         let mut now = start();
         let decision = decide(None, &declared(&first, trust, &policy), &policy, now);
         check_decision(&decision, 1, &policy);
+        check_told(&decision, None);
         let mut incident = decision.incident.expect("a report is an incident");
         check(&incident, &policy);
         for act in &acts {
@@ -277,6 +302,7 @@ proptest! {
             let Some(event) = event(act, &policy, now) else { continue };
             let decision = decide(Some(&incident), &event, &policy, now);
             check_decision(&decision, incident.next_seq, &policy);
+            check_told(&decision, Some(&incident));
             let automatic = matches!(event, Event::Filed(_));
             let alerted = matches!(event, Event::Alerted(_));
             if let Some(next) = decision.incident {

@@ -123,6 +123,7 @@ fn incident(number: i64) -> Incident {
         proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
+        statements: Default::default(),
         updates: Updates::default(),
         untold: Vec::new(),
         missing_chase: Climb::default(),

@@ -24,6 +24,7 @@ mod outbox;
 mod password;
 mod rehearse;
 mod serve;
+mod status;
 mod surroundings;
 mod tokens;
 
@@ -106,6 +107,8 @@ enum Command {
     Alert(alert::Arguments),
     /// Say who is on call, for people, as a page or for calendar programmes
     Oncall(oncall::Arguments),
+    /// Say what customers were told, or write it as a public page
+    Status(status::Arguments),
     /// Play a conversation against the configuration, and print every mail that would be sent
     Rehearse(rehearse::Arguments),
     /// Print the new text of a message, as the timeline would take it
@@ -156,6 +159,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup { path } => in_runtime(backup::backup(open::read(named)?, path)),
         Command::Restore { path } => in_runtime(backup::restore(open::read(named)?, path)),
         Command::Password { address } => password::password(&address),
+        Command::Status(given) => in_runtime(status::status(open::read(named)?, given)),
         Command::Alert(given) => alert::alert(&open::read(named)?, &given),
         Command::Oncall(given) => in_runtime(oncall::oncall(open::read(named)?, given)),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),

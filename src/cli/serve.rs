@@ -97,6 +97,10 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         let authenticator = Arc::new(authenticator);
         app.spawn(authentication::run(store, clock, authenticator, unproven, arrivals, stopping));
     }
+    if let Some(folder) = &config.publish {
+        let folder = Arc::from(folder.as_path());
+        app.spawn(web::status::publish(engine.clone(), folder, app.stopping()));
+    }
     if let Some(page) = page {
         let token_file = config.alerts_token_file.clone();
         let arrivals = app.inbox.arrivals();

@@ -149,6 +149,49 @@ pub(super) fn task_ladder() -> Ladder {
     Ladder { rungs: vec![at(0, &[Party::Owner, Party::Commander]), at(5, &[Party::Deputy])], then: None }
 }
 
+/// The first statement for customers, and the one that says that it is over: its author twice before,
+/// then the commander, and leadership long before it hears of a late update.
+pub(super) fn statement_ladder() -> Ladder {
+    use Party::{Commander, Deputy, Leadership, Owner};
+    Ladder {
+        rungs: vec![
+            at(-10, &[Owner]),
+            at(-5, &[Owner]),
+            at(0, &[Owner, Commander]),
+            at(5, &[Owner, Commander, Deputy, Leadership]),
+        ],
+        then: Some(Repeat { every: Span::Clock(minutes(15)), to: vec![Owner, Commander], at_most: 12 }),
+    }
+}
+
+/// The statement that customers were promised: the same, with one reminder before it.
+pub(super) fn next_statement_ladder() -> Ladder {
+    let mut ladder = statement_ladder();
+    ladder.rungs.retain(|rung| rung.at != RungAt::Offset(minutes(-10)));
+    ladder
+}
+
+/// How often customers hear.
+pub(super) const FIRST_STATEMENT_WITHIN: TimeDelta = TimeDelta::minutes(15);
+pub(super) const STATEMENT_EVERY: TimeDelta = TimeDelta::minutes(20);
+pub(super) const STATEMENT_EVERY_FOR: TimeDelta = TimeDelta::hours(2);
+pub(super) const STATEMENT_EVERY_LATER: TimeDelta = TimeDelta::hours(1);
+/// Who looks for what was wrong on Monday finds it on Sunday.
+pub(super) const STATEMENTS_SHOWN_FOR: TimeDelta = TimeDelta::days(7);
+/// What a disruption is called in public.
+pub(super) const DISRUPTION: &str = "Service disruption";
+/// Drafts: investigating, identified, monitoring, resolved. They promise no time and name nothing.
+pub(super) const DRAFTS: [&str; 4] = [
+    "We are investigating a service disruption. Some customers may not be able to use our service as \
+     usual. We will say more as soon as we know more.",
+    "We have found the cause of the service disruption and are working on it. Some customers are still \
+     affected.",
+    "We have made a change that should end the service disruption, and are watching its effect. If you \
+     are still affected, please tell our support.",
+    "The service disruption is over and our service works as usual again. We are sorry for the trouble \
+     that it caused.",
+];
+
 /// Naming an owner of the postmortem: when due, each business morning of a week, then leadership.
 pub(super) fn owner_ladder() -> Ladder {
     use Party::{Commander, Leadership};

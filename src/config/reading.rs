@@ -13,7 +13,7 @@ use super::receive::read_receive;
 use super::send::read_send;
 use super::source::{Source, Table};
 use super::values::{read_positive, read_socket, read_web_url};
-use super::{Config, ConfigError, Database, roster, rules};
+use super::{Config, ConfigError, Database, customers, roster, rules};
 use crate::mail::{Address, OwnAddress};
 
 const KEYS: &[&str] = &[
@@ -46,6 +46,7 @@ const KEYS: &[&str] = &[
     "service",
     "calendar",
     "digest",
+    "customers",
     "alert",
 ];
 
@@ -78,6 +79,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let web = read_web(source, top);
     check_places(source, top, &receive, &send.relays, web.listen);
     let data_dir = read_path(source, top, "data_dir");
+    let publish = customers::read_publish(source, top);
     let keep_raw = source.parsed(top, "keep_raw", read_positive);
     let database = read_database(source, top);
     let people = roster::read_people(source, top, own.as_ref());
@@ -112,6 +114,7 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         web_listen: web.listen,
         alerts_token_file: web.alerts_token_file,
         web_url: web.url,
+        publish,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
         policy,
     })

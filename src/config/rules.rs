@@ -2,6 +2,7 @@
 
 use chrono::{TimeDelta, Timelike, Weekday};
 
+use super::customers::read_customers;
 use super::defaults;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
@@ -32,8 +33,17 @@ pub(super) fn read_policy<'t>(
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
-        let keys =
-            ["update", "update_minor", "task", "missing", "handover", "postmortem_owner", "postmortem"];
+        let keys = [
+            "update",
+            "update_minor",
+            "task",
+            "missing",
+            "handover",
+            "statement",
+            "next_statement",
+            "postmortem_owner",
+            "postmortem",
+        ];
         source.check_keys(table, "[ladder]", &keys);
     }
     let ladder = |source: &mut Source<'t>, key: &str, usual: Ladder| match ladders {
@@ -47,11 +57,16 @@ pub(super) fn read_policy<'t>(
     let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
+    let first_ladder = ladder(source, "statement", defaults::statement_ladder());
+    let next_ladder = ladder(source, "next_statement", defaults::next_statement_ladder());
     let keep_unproven = source.parsed(top, "keep_unproven", read_room);
     let unsaid = read_defaults(source, top);
+    let name = name.unwrap_or_else(|| "Incidents".to_owned());
+    let mut customers = read_customers(source, top, &roster.lists, &own, &name);
+    (customers.first_ladder, customers.next_ladder) = (first_ladder, next_ladder);
     Policy {
         authserv_ids: Vec::new(),
-        name: name.unwrap_or_else(|| "Incidents".to_owned()),
+        name,
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -68,6 +83,7 @@ pub(super) fn read_policy<'t>(
         rest_after: source.parsed(top, "rest_after", read_positive).unwrap_or(defaults::REST_AFTER),
         paging: read_paging(source, top),
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
+        customers,
         digests: read_digests(source, top, &roster.lists),
         alerts: Vec::new(),
         web_url: None,
@@ -204,7 +220,7 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
     severities
 }
 
-fn read_list_names<'t>(
+pub(super) fn read_list_names<'t>(
     source: &mut Source<'t>,
     table: Table<'t>,
     key: &str,

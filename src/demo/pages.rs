@@ -57,6 +57,7 @@ struct House {
 /// All pages, for this machine's browsers only.
 pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Router {
     let health = web::health(engine.clone());
+    let public = web::status::routes(&engine);
     let moving = Arc::new(Moving::new(engine.clone()));
     let house = House { engine, mailboxes, moving, ports };
     Router::new()
@@ -78,6 +79,7 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
         .with_state(house)
         .merge(web::files())
         .merge(health)
+        .merge(public)
         .fallback(async || Problem::NotHere.into_response())
         .layer(DefaultBodyLimit::max(FORM_OCTETS_MAX))
         .layer(middleware::from_fn_with_state(ports.web, web::guard::protect_loopback))

@@ -120,6 +120,7 @@ impl Batch {
         }
         if changed {
             self.engine.changed.notify_one();
+            self.engine.published.notify_one();
         }
         Ok(())
     }

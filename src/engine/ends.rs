@@ -33,6 +33,9 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
+        | Purpose::StatementDraft
+        | Purpose::Approval(_)
+        | Purpose::ReminderStatement
         | Purpose::Reminders
         | Purpose::Recovery
         | Purpose::Alert => ASKED,
@@ -41,6 +44,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
         // What does not move is told every day.
         Purpose::Operator | Purpose::Stuck => ASKED,
+        // The next one says more, and the page has all.
+        Purpose::Statement => STOOD,
         Purpose::Declaration | Purpose::Note | Purpose::Status => STOOD,
         // Of the updates that pile up only the last one is left, and it has the words of all.
         Purpose::FollowUp | Purpose::Resolution => STAYS,
@@ -60,7 +65,8 @@ mod tests {
 
     /// One of each kind.
     fn all() -> impl Iterator<Item = Purpose> {
-        let numbered = [Task(1), ReminderTask(1), Proposal(1), Objection(1), ProposalOutcome(1)];
+        let numbered =
+            [Task(1), ReminderTask(1), Proposal(1), Objection(1), ProposalOutcome(1), Approval(1)];
         Purpose::SINGLE.iter().copied().chain(numbered)
     }
 
@@ -118,6 +124,9 @@ mod tests {
             ReminderTask(1),
             ReminderUpdate,
             ReminderMissing,
+            StatementDraft,
+            Approval(1),
+            ReminderStatement,
             Reminders,
             Recovery,
             Alert,

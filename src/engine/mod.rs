@@ -66,6 +66,8 @@ pub struct Engine {
     pub outgoing: Arc<Notify>,
     /// Wakes the deadline loop when incidents changed.
     pub changed: Arc<Notify>,
+    /// Wakes whoever writes the public page when incidents changed.
+    pub published: Arc<Notify>,
     /// Wakes whoever asks DNS about messages. `None` where nobody does: they are read unasked.
     pub unproven: Option<Arc<Notify>>,
     policy: Arc<RwLock<Arc<Policy>>>,
@@ -83,6 +85,7 @@ impl Engine {
             meters: Meters::default(),
             outgoing,
             changed,
+            published: Arc::default(),
             unproven: None,
             policy: Arc::new(RwLock::new(Arc::new(policy))),
         }

@@ -32,6 +32,9 @@ pub(super) struct Outgoing<'a> {
     pub(super) message_id: Option<String>,
     /// The tag of the Reply-To where it is not the incident's, such as `held.7`.
     pub(super) reply_tag: Option<String>,
+    /// Where answers go instead. Then nothing in the header tells of the incident, and no answer is
+    /// found to be about it.
+    pub(super) answers_to: Option<Address>,
     pub(super) to: (String, Address),
     pub(super) copies: Copies,
     /// Of a reminder, what it asks for.
@@ -50,6 +53,7 @@ impl<'a> Outgoing<'a> {
             incident: None,
             message_id: None,
             reply_tag: None,
+            answers_to: None,
             to,
             copies,
             asks: Vec::new(),
@@ -71,6 +75,9 @@ impl Batch {
             for recipient in &mailing.to {
                 self.write.supersede(number, recipient.address(), replaced).await?;
             }
+        }
+        if let Says::Statement(_) = &mailing.says {
+            return self.send_to_customers(number, mailing).await;
         }
         let mut message_id = None;
         for mut bundle in self.bundle(number, mailing).await? {
@@ -149,6 +156,26 @@ impl Batch {
             ..Outgoing::new(&letter, to, copies)
         })
         .await
+    }
+
+    /// One copy each, with the same octets for all: nobody is named in another's.
+    async fn send_to_customers(&mut self, number: i64, mailing: &Mailing) -> Result<(), StoreError> {
+        let Some(incident) = self.incident(number) else { return Ok(()) };
+        let letter = render::render_mailing(mailing, false, incident, &self.policy, &[], self.now);
+        let own = self.policy.address.address().clone();
+        let answers_to = self.policy.customers.reply_to.clone().unwrap_or_else(|| own.clone());
+        let copies = mailing.to.iter().map(|recipient| (recipient.address().clone(), None)).collect();
+        let to = match mailing.to.as_slice() {
+            [only] => (String::new(), only.address().clone()),
+            _ => (self.policy.customers.name.clone(), own),
+        };
+        let outgoing = Outgoing {
+            incident: Some(number),
+            answers_to: Some(answers_to),
+            ..Outgoing::new(&letter, to, copies)
+        };
+        self.store(outgoing).await?;
+        Ok(())
     }
 
     /// The thread root is known from the first mail on, so that an answer is found even when a relay
@@ -270,14 +297,18 @@ impl Batch {
             self.nothing_waits.remove(&number);
         }
         let references = self.references(outgoing.incident, outgoing.letter);
+        let outside = outgoing.answers_to.is_some();
+        let named = outgoing.incident.filter(|_| !outside);
+        let list_name = if outside { &self.policy.customers.name } else { &self.policy.name };
         let frame = Frame {
             own: &self.policy.address,
-            incident: outgoing.incident,
+            incident: named,
             reply_tag: outgoing.reply_tag.as_deref(),
+            reply_to: outgoing.answers_to.as_ref(),
             to: (&outgoing.to.0, &outgoing.to.1),
             message_id: &message_id,
             references: &references,
-            list_name: &self.policy.name,
+            list_name,
             now: self.now,
         };
         let mut octets = compose(outgoing.letter, &frame);
@@ -321,7 +352,7 @@ impl Batch {
         self.sent = true;
         let known = KnownId {
             message_id: message_id.clone(),
-            incident: outgoing.incident,
+            incident: named,
             letter: Some(id),
             purpose: Some(purpose),
         };
@@ -372,6 +403,8 @@ fn replaced_by(says: &Says) -> &'static [Purpose] {
         Says::PageResponder { to_pager: true, .. } => &[Purpose::PageResponder],
         Says::PageResponder { .. } => &[Purpose::PageLetter],
         Says::CommandWanted { .. } => &[Purpose::CommandWanted],
+        // Customers should not read what is not true any more.
+        Says::Statement(_) => &[Purpose::Statement],
         _ => &[],
     }
 }

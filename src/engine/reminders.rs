@@ -162,6 +162,7 @@ fn is_reminder(purpose: Purpose) -> bool {
             | Purpose::ReminderHandover
             | Purpose::ReminderRest
             | Purpose::ReminderTask(_)
+            | Purpose::ReminderStatement
             | Purpose::ReminderPostmortemOwner
             | Purpose::ReminderPostmortem
             | Purpose::Reminders
@@ -200,6 +201,17 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
             }
             Some(_) => {}
         }
+    }
+    let waits = |incident: &Incident| incident.statements.waiting.as_ref().map(|waiting| waiting.seq);
+    if let Some(seq) = waits(before).filter(|seq| waits(after) != Some(*seq)) {
+        purposes.push(Purpose::Approval(seq));
+    }
+    if before.statements.climb.done > 0 && after.statements.climb.done == 0 {
+        purposes.push(Purpose::ReminderStatement);
+    }
+    let was_written = waits(before).is_none() && waits(after).is_some();
+    if was_written || before.statements.published.len() < after.statements.published.len() {
+        purposes.push(Purpose::StatementDraft);
     }
     for proposal in before.open_proposals() {
         if after.proposal(proposal.seq).is_none_or(|now| !now.is_open()) {

@@ -14,6 +14,7 @@ use super::page::{Page, Standing};
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
 use super::proposal::Proposal;
 use super::state::{Climb, Command, Incident, Person, Postmortem};
+use super::statement::{Wanted, owed_since, statement_due, statement_owner, wanted};
 use super::task::Task;
 
 /// How late a reminder may go out before the rungs behind it move with it: whoever comes next on
@@ -40,6 +41,8 @@ kinds! {
         Rest = "rest",
         PostmortemOwner = "postmortem-owner",
         Postmortem = "postmortem",
+        /// Customers are owed a statement.
+        Statement = "statement",
         /// Nobody owes it: somebody is asked whether it is over, because every alert has recovered.
         Recovery = "recovery",
         /// Nobody owes it: the incident closes by itself.
@@ -96,6 +99,7 @@ pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
         page_owed(incident, policy),
         missing_owed(incident, policy),
         update_owed(incident, policy),
+        statement_owed(incident, policy),
         postmortem_owner_owed(incident, policy),
         postmortem_owed(incident, policy),
     ]
@@ -243,6 +247,19 @@ fn tasks_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     incident.open_tasks().filter(|_| incident.phase.is_active()).map(owed).collect()
 }
 
+fn statement_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let owed_by = statement_owner(incident)?;
+    let due_at = statement_due(incident, policy)?;
+    Some(Obligation {
+        kind: DeadlineKind::Statement,
+        owed_by: vec![owed_by.clone()],
+        due_at: Some(due_at),
+        stage: incident.statements.climb.done,
+        // Customers wait at night, too.
+        wake_at: statement_climbing(incident, due_at, policy).next_at(),
+    })
+}
+
 /// Everybody who was asked owes an answer; nobody is reminded of it.
 fn proposals_owed(incident: &Incident) -> Vec<Obligation> {
     let owed = |proposal: &Proposal| Obligation {
@@ -385,6 +402,25 @@ pub fn update_climbing<'a>(
 /// The ladder of a task.
 pub fn task_climbing<'a>(task: &Task, policy: &'a Policy) -> Climbing<'a> {
     Climbing::new(&policy.task_ladder, task.climb, task.given_at, task.due_at, policy)
+}
+
+/// The ladder that chases the statement which is wanted now.
+pub fn statement_ladder<'a>(incident: &Incident, policy: &'a Policy) -> &'a Ladder {
+    match wanted(incident) {
+        Some(Wanted::Next) => &policy.customers.next_ladder,
+        _ => &policy.customers.first_ladder,
+    }
+}
+
+/// The ladder of the statement that is due at `due_at`.
+pub fn statement_climbing<'a>(
+    incident: &Incident,
+    due_at: DateTime<Utc>,
+    policy: &'a Policy,
+) -> Climbing<'a> {
+    let ladder = statement_ladder(incident, policy);
+    let since = owed_since(incident).unwrap_or(due_at);
+    Climbing::new(ladder, incident.statements.climb, since, due_at, policy)
 }
 
 /// The ladder that chases the naming of an owner.

@@ -8,6 +8,7 @@ use super::event::{Fate, LineResult, Source};
 use super::numbered::kinds;
 use super::page::{Page, Wanted};
 use super::state::{Incident, Person};
+use super::statement::Published;
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
 
@@ -163,6 +164,11 @@ kinds! {
         Status = "status",
         Guide = "guide",
         PostmortemSkeleton = "postmortem-skeleton",
+        /// To customers.
+        Statement = "statement",
+        /// "Please say something to customers", with a draft.
+        StatementDraft = "statement-draft",
+        ReminderStatement = "reminder-statement",
         PostmortemGaps = "postmortem-gaps",
         PostmortemPublished = "postmortem-published",
         Undeliverable = "undeliverable",
@@ -189,6 +195,8 @@ kinds! {
         ProposalOutcome = "proposal-outcome",
         /// "Is it done, or how long?"
         ReminderTask = "reminder-task",
+        /// "May customers be told this?"
+        Approval = "approval",
     }
 }
 
@@ -283,6 +291,17 @@ pub enum Says {
         became: String,
         words: String,
     },
+    /// "Please say something to customers", with a draft.
+    StatementDraft {
+        due_at: Option<DateTime<Utc>>,
+    },
+    /// "May customers be told this?" The hints are what to look at first.
+    Approval {
+        seq: i64,
+        hints: Vec<String>,
+    },
+    /// To customers, and with nothing in it that is not theirs to know.
+    Statement(Published),
     /// "Any strong objections?"
     Proposal {
         seq: i64,
@@ -362,6 +381,9 @@ impl Says {
             Self::CommandWanted { .. } => Purpose::CommandWanted,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
+            Self::StatementDraft { .. } => Purpose::StatementDraft,
+            Self::Approval { seq, .. } => Purpose::Approval(*seq),
+            Self::Statement(_) => Purpose::Statement,
             Self::Reminder(reminder) => reminder.owed.purpose(),
             Self::Receipt { .. } => Purpose::Receipt,
             Self::Confirmation { .. } => Purpose::Confirmation,
@@ -475,6 +497,11 @@ pub enum Owed {
         what: String,
         due_at: DateTime<Utc>,
     },
+    /// A statement for customers; `waits` is the number of one that only has to be approved.
+    Statement {
+        due_at: DateTime<Utc>,
+        waits: Option<i64>,
+    },
     PostmortemOwner,
     Postmortem {
         due_at: Option<DateTime<Utc>>,
@@ -498,6 +525,7 @@ impl Owed {
             Self::Handover { .. } => Purpose::ReminderHandover,
             Self::Rest { .. } => Purpose::ReminderRest,
             Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
+            Self::Statement { .. } => Purpose::ReminderStatement,
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,
         }

@@ -5,6 +5,7 @@
 //! cancelled: it is computed, so it cannot outlive its reason.
 
 pub mod alerts;
+pub mod customers;
 pub mod deadlines;
 pub mod decide;
 pub mod decision;
@@ -18,6 +19,7 @@ pub mod proposal;
 pub mod role;
 pub mod severity;
 pub mod state;
+pub mod statement;
 pub mod task;
 pub mod waiting;
 

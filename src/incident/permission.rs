@@ -50,6 +50,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Reopen(_)
         | Command::Cancel(_)
         | Command::PostmortemOwner(_)
+        | Command::Approve(_)
         | Command::WaivePostmortem(_) => Right::Commander,
         Command::Private(_) | Command::Drill(_) => Right::CommanderOrReporter,
         Command::Title(_)
@@ -67,7 +68,10 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Propose { .. }
         | Command::Risk { .. }
         | Command::Section { .. } => Right::Responder,
-        Command::Update(_) | Command::NextUpdate(_) => Right::Speaker,
+        Command::Update(_)
+        | Command::NextUpdate(_)
+        | Command::Statement { .. }
+        | Command::NextStatement(_) => Right::Speaker,
         Command::TakeCommand
         | Command::Join
         | Command::Leave

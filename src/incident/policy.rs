@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Severity;
+use super::customers::CustomersPolicy;
 use crate::alerts::Rule;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
@@ -47,6 +48,8 @@ pub struct Policy {
     pub paging: PagingPolicy,
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
+    /// What customers are told, how often and in which words.
+    pub customers: CustomersPolicy,
     pub digests: Vec<DigestPolicy>,
     /// What monitoring systems send; the first that matches counts.
     pub alerts: Vec<Rule>,

@@ -12,6 +12,7 @@ use super::alerts::Alerts;
 use super::decision::Change;
 use super::page::Page;
 use super::proposal::Proposal;
+use super::statement::Statements;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -66,6 +67,9 @@ pub struct Incident {
     #[serde(default)]
     pub parked: Vec<Parked>,
     pub customers_affected: Option<bool>,
+    /// What customers were told.
+    #[serde(default)]
+    pub statements: Statements,
     /// Official updates.
     pub updates: Updates,
     /// Changes that the next follow-up names.

@@ -4,6 +4,7 @@
 use super::deadlines::{missing_fields, told_to_rest, update_due, urge};
 use super::decision::{Owed, Purpose, Reminder};
 use super::state::{Command, Incident, Person};
+use super::statement::{statement_due, statement_owner};
 use super::{Phase, Policy};
 
 /// What one person is still to be reminded of; `None` when it is owed no longer.
@@ -52,6 +53,12 @@ pub fn reminder_now(
             let due_at = task.due_at;
             let owed = Owed::Task { seq, what: task.what.clone(), due_at };
             (owed, &task.owner, Some(due_at))
+        }
+        Purpose::ReminderStatement => {
+            let reminded = incident.statements.climb.done > 0;
+            let due_at = statement_due(incident, policy).filter(|_| reminded)?;
+            let waits = incident.statements.waiting.as_ref().map(|waiting| waiting.seq);
+            (Owed::Statement { due_at, waits }, statement_owner(incident)?, Some(due_at))
         }
         Purpose::ReminderPostmortemOwner | Purpose::ReminderPostmortem => {
             let postmortem = incident.postmortem.as_ref().filter(|postmortem| postmortem.is_owed())?;

@@ -249,6 +249,7 @@ mod tests {
             proposals: Vec::new(),
             parked: Vec::new(),
             customers_affected: None,
+            statements: Default::default(),
             updates: Updates::default(),
             untold: Vec::new(),
             missing_chase: Climb::default(),

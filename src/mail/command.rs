@@ -65,6 +65,15 @@ pub enum Command {
     /// `Note: …`: an entry that is none.
     Note(String),
     NextUpdate(Promise),
+    /// `Statement: …`: what customers are to be told, with its title where its first line is one.
+    Statement {
+        title: Option<String>,
+        text: String,
+    },
+    /// `Next statement: 30m`: when customers hear again, announced with the statement of the same mail.
+    NextStatement(Promise),
+    /// `approve`, `Approve #7`.
+    Approve(Option<i64>),
     Resolved(String),
     Reopen(String),
     Cancel(String),

@@ -53,6 +53,8 @@ pub struct Frame<'a> {
     pub incident: Option<i64>,
     /// Where there is no incident: the tag of the Reply-To without its token, such as `held.7`.
     pub reply_tag: Option<&'a str>,
+    /// Where answers go instead: nobody outside answers into an incident.
+    pub reply_to: Option<&'a Address>,
     /// The To field: a person with their name, a list, or the incident's own address when the same
     /// octets go to many.
     pub to: (&'a str, &'a Address),
@@ -148,6 +150,9 @@ fn position(octets: &[u8], mark: &[u8]) -> Option<usize> {
 }
 
 fn reply_to(letter: &Letter, frame: &Frame<'_>) -> Option<Address> {
+    if let Some(elsewhere) = frame.reply_to {
+        return Some(elsewhere.clone());
+    }
     let token = letter.to_persons.then_some(TOKEN_MARK);
     match (frame.incident, frame.reply_tag, token) {
         (Some(number), _, token) => Some(frame.own.of_incident(number, token)),
@@ -304,6 +309,7 @@ mod tests {
                 own: &own,
                 incident: Some(42),
                 reply_tag: None,
+                reply_to: None,
                 to: (to, &address),
                 message_id: ID,
                 references,

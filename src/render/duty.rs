@@ -8,6 +8,7 @@ use super::handover::brief;
 use super::news::{asked_full, asked_names};
 use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
+use super::statement::customers_told;
 use super::task::open_tasks;
 use super::wrap::{clipped, one_line};
 use crate::incident::decision::{OfferedBy, Purpose};
@@ -67,6 +68,7 @@ fn for_commander(
         rows.push(facts("Involved", context.involved_lines()));
     }
     rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(customers_told(context));
     rows.extend(open_tasks(context));
     rows.extend(open_proposals(context));
     rows.extend(context.times());
@@ -286,6 +288,10 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::ReminderPostmortemOwner => "the question who writes the postmortem",
         Purpose::ReminderPostmortem => "the reminder of the postmortem",
         Purpose::Reminders => "several reminders",
+        Purpose::Statement => "a statement for customers",
+        Purpose::StatementDraft => "the question for a statement for customers",
+        Purpose::ReminderStatement => "the reminder of a statement for customers",
+        Purpose::Approval(_) => "the question whether customers may be told something",
         Purpose::Receipt => "the receipt for what they wrote",
         Purpose::Confirmation => "the question whether they wrote something",
         Purpose::Held => "a held report",

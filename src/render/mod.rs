@@ -23,6 +23,7 @@ mod reminder;
 mod shifts;
 pub mod show;
 pub mod size;
+pub mod statement;
 mod task;
 pub mod when;
 mod wrap;
@@ -99,6 +100,14 @@ pub fn render_mailing(
             Some(task) => task::render_news(context, task, by, became, words),
             None => news::render_status(context, timeline),
         },
+        Says::StatementDraft { due_at } => {
+            statement::render_draft(context, only_reader(context, mailing).as_ref(), *due_at)
+        }
+        Says::Approval { seq, hints } => match &incident.statements.waiting {
+            Some(waiting) if waiting.seq == *seq => statement::render_approval(context, waiting, hints),
+            _ => news::render_status(context, timeline),
+        },
+        Says::Statement(published) => statement::render_statement(context, published),
         Says::Proposal { seq } => match incident.proposal(*seq) {
             Some(asked) => proposal::render_proposal(context, asked),
             None => news::render_status(context, timeline),

@@ -6,6 +6,7 @@
 use super::context::{Context, NOT_STATED, listed, shown};
 use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
+use super::statement::customers_told;
 use super::task::open_tasks;
 use super::when;
 use super::wrap::{clipped, one_line, own_sentence};
@@ -110,9 +111,10 @@ pub fn render_follow_up(
         fact("Next update", context.next_update_line()),
         facts("Coordination", context.coordination_lines()),
     ]);
-    let open: Vec<_> = open_tasks(context).into_iter().chain(open_proposals(context)).collect();
-    if !open.is_empty() {
-        paper.facts(open);
+    let mut more: Vec<_> = customers_told(context).into_iter().collect();
+    more.extend(open_tasks(context).into_iter().chain(open_proposals(context)));
+    if !more.is_empty() {
+        paper.facts(more);
     }
     add_untold(&mut paper, context, words);
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
@@ -234,11 +236,13 @@ pub fn render_resolution(context: &Context<'_>, by: &Person, words: Words<'_>) -
          words at once: the commander can reopen it.",
     );
     let fixed = incident.outcome.as_deref().map_or_else(|| NOT_STATED.to_owned(), one_line);
+    let told = customers_told(context);
     let mut rows = vec![
         fact("What fixed it", fixed),
         fact("Severity", context.severity_line()),
         facts("Customer impact", context.impact_lines()),
     ];
+    rows.extend(told);
     rows.extend(context.times());
     rows.push(fact("Resolved", format!("{} by {}", context.full(ended), shown(by))));
     rows.push(fact("Duration", when::span(ended - began)));
@@ -365,6 +369,7 @@ pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     rows.push(facts("Customer impact", context.impact_lines()));
     rows.extend(context.times());
     rows.push(fact("Next update", context.next_update_line()));
+    rows.extend(customers_told(context));
     rows.extend(open_tasks(context));
     rows.extend(open_proposals(context));
     if incident.postmortem.is_some() || !incident.phase.is_active() {

@@ -17,6 +17,8 @@ const HTML_OCTETS_MAX: usize = 78_000;
 const HTML_LINE_OCTETS: usize = 200;
 /// Labels wider than this break the columns.
 const LABEL_CHARS_MAX: usize = 20;
+/// A longer reply is not printed again: its words stand above it.
+const REPLY_CHARS_MAX: usize = 66;
 /// A passage of somebody's words in a mail; the timeline has all of it.
 const WORDS_LINES_MAX: usize = 400;
 const WORDS_CHARS_MAX: usize = 20_000;
@@ -255,6 +257,11 @@ fn rows_text(rows: &[Fact]) -> Vec<String> {
 
 fn action_text(action: &Action) -> Vec<String> {
     let label = &action.label;
+    if action.reply.chars().count() > REPLY_CHARS_MAX {
+        let field = action.reply.split_inclusive(':').next().unwrap_or_default();
+        let prose = spans(&format!("{label}, reply with `{field}` and the words above."));
+        return wrap_spans(&prose, "", "  ", COLUMNS);
+    }
     if action.reply.contains(':') {
         // A field on a line of its own could act when quoted without a mark.
         let mut prose = vec![Span::Words(format!("{label}, reply"))];

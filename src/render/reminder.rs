@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::context::{Context, first_name, shown};
 use super::handover::{add_handover, add_rest, handover_headline, rest_headline};
 use super::paper::{Paper, fact, facts};
+use super::statement::{add_statement_owed, customers_told};
 use super::task::add_task;
 use super::when;
 use super::wrap::{clipped, one_line};
@@ -26,6 +27,7 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
     add_reminder(&mut paper, context, reminder, &subject);
     let mut rows = context.summary_facts();
     rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(customers_told(context));
     paper.facts(rows);
     let duty = match reminder.owed {
         Owed::Update { .. } => "update".to_owned(),
@@ -34,6 +36,7 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
         Owed::Task { seq, .. } => format!("task-{seq}"),
         Owed::Handover { .. } => "handover".to_owned(),
         Owed::Rest { .. } => "rest".to_owned(),
+        Owed::Statement { .. } => "statement".to_owned(),
         Owed::PostmortemOwner => "postmortem-owner".to_owned(),
         Owed::Postmortem { .. } => "postmortem".to_owned(),
     };
@@ -105,6 +108,8 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
         Owed::Rest { .. } if reminder.escalated => format!("{name}: responders should rest"),
         Owed::Rest { .. } => format!("{name}: time to rest"),
         Owed::Task { seq, .. } => format!("{name}: is #{seq} done?"),
+        Owed::Statement { waits: Some(seq), .. } => format!("{name}: approve statement #{seq}?"),
+        Owed::Statement { waits: None, .. } => format!("{name}: tell customers"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
         Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
     }
@@ -131,6 +136,7 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
                 format!("#{seq} done, or how long? {what}")
             };
         }
+        Owed::Statement { due_at, .. } => ("statement for customers".to_owned(), Some(*due_at)),
         Owed::PostmortemOwner if reminder.escalated => {
             return format!("Nobody is named to write the {name}");
         }
@@ -177,6 +183,9 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
         }
         Owed::Rest { people } => add_rest(paper, context, people, reminder.escalated, subject),
         Owed::Task { seq, what, .. } => add_task(paper, context, reminder, *seq, what, subject),
+        Owed::Statement { due_at, .. } => {
+            add_statement_owed(paper, context, reminder, *due_at, subject);
+        }
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
     }
@@ -212,7 +221,12 @@ fn add_update(
             context.full(due_at),
         ));
     }
-    let consequences = consequences(context, due_at);
+    let ladder = deadlines::update_ladder(context.incident, context.policy);
+    let mut left_out = vec![Party::Owner, Party::Commander, Party::Reporter];
+    if !context.incident.severity.is_major() {
+        left_out.push(Party::Leadership);
+    }
+    let consequences = consequences(context, due_at, ladder, &left_out);
     if !consequences.is_empty() {
         paper.prose(&format!("Without an update, {consequences}."));
     }
@@ -243,11 +257,15 @@ fn when_again(context: &Context<'_>) -> String {
     }
 }
 
-/// What the ladder does next, as far as it reaches anybody beyond who owes the update.
-fn consequences(context: &Context<'_>, due_at: DateTime<Utc>) -> String {
-    let ladder: &Ladder = deadlines::update_ladder(context.incident, context.policy);
+/// What the ladder does next, as far as it reaches anybody but those who are left out.
+pub fn consequences(
+    context: &Context<'_>,
+    due_at: DateTime<Utc>,
+    ladder: &Ladder,
+    left_out: &[Party],
+) -> String {
     let mut told: Vec<String> = Vec::new();
-    let mut named: Vec<Party> = vec![Party::Owner, Party::Commander, Party::Reporter];
+    let mut named: Vec<Party> = left_out.to_vec();
     for rung in &ladder.rungs {
         let RungAt::Offset(offset) = rung.at else { continue };
         let at = due_at + offset;
@@ -275,9 +293,10 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
         Party::Liaison => context.incident.holder(Role::Liaison).map(shown),
         Party::Leadership => {
             let exists = context.policy.roster.list("leadership").is_some();
-            (exists && context.incident.severity.is_major()).then(|| "leadership".to_owned())
+            exists.then(|| "leadership".to_owned())
         }
-        Party::Owner | Party::Reporter | Party::Commander => None,
+        Party::Commander => context.incident.commander().map(shown),
+        Party::Owner | Party::Reporter => None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
 use crate::incident::proposal::Proposal;
 use crate::incident::state::Person;
+use crate::incident::statement::Statements;
 use crate::incident::task::Task;
 use crate::incident::{Entry, Incident, Policy, Role};
 
@@ -54,6 +55,8 @@ pub struct IncidentShown {
     pub obligations: Vec<ObligationShown>,
     pub tasks: Vec<TaskShown>,
     pub proposals: Vec<ProposalShown>,
+    /// What customers were told, and what waits to be.
+    pub statements: Vec<StatementShown>,
     pub postmortem: Option<PostmortemShown>,
     pub actions: Vec<()>,
     /// Of an export alone.
@@ -172,6 +175,47 @@ fn task_shown(task: &Task) -> TaskShown {
     }
 }
 
+/// A statement for customers.
+#[derive(Debug, Serialize)]
+pub struct StatementShown {
+    pub seq: i64,
+    /// `investigating`, `identified`, `monitoring`, `resolved`, as customers read it.
+    pub state: &'static str,
+    pub title: Option<String>,
+    pub text: String,
+    /// An address.
+    pub by: String,
+    /// An address; with no value while it waits for approval.
+    pub approved_by: Option<String>,
+    pub published_at: Option<String>,
+    /// When customers were promised the next.
+    pub next_at: Option<String>,
+}
+
+fn statements_shown(statements: &Statements) -> Vec<StatementShown> {
+    let published = statements.published.iter().map(|statement| StatementShown {
+        seq: statement.seq,
+        state: statement.state.name(),
+        title: statement.title.clone(),
+        text: statement.text.clone(),
+        by: statement.by.address.to_string(),
+        approved_by: Some(statement.approved_by.address.to_string()),
+        published_at: Some(rfc3339(statement.at)),
+        next_at: statement.next_at.map(rfc3339),
+    });
+    let waiting = statements.waiting.as_ref().map(|statement| StatementShown {
+        seq: statement.seq,
+        state: statement.state.name(),
+        title: statement.title.clone(),
+        text: statement.text.clone(),
+        by: statement.by.address.to_string(),
+        approved_by: None,
+        published_at: None,
+        next_at: None,
+    });
+    published.chain(waiting).collect()
+}
+
 /// The postmortem.
 #[derive(Debug, Serialize)]
 pub struct PostmortemShown {
@@ -235,6 +279,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
             .collect(),
         tasks: incident.tasks.iter().map(task_shown).collect(),
         proposals: incident.proposals.iter().map(proposal_shown).collect(),
+        statements: statements_shown(&incident.statements),
         postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {
             owner: postmortem.owner.address.to_string(),
             due_at: postmortem.due_at.map(rfc3339),
@@ -331,6 +376,13 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
     }
     fact("Summary", incident.summary.clone().unwrap_or_default());
     fact("Impact", incident.impact.clone().unwrap_or_default());
+    for told in &incident.statements.published {
+        let at = zone.format_full(told.at);
+        fact("Customers", format!("#{} {}, told {at}", told.seq, told.state.name()));
+    }
+    if let Some(waiting) = &incident.statements.waiting {
+        fact("Customers", format!("#{} waits for approval", waiting.seq));
+    }
     for line in alert_lines(incident, policy) {
         fact("Alert", line);
     }

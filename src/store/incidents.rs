@@ -20,6 +20,8 @@ use crate::mail::Address;
 
 /// Entries of a timeline are counted from one.
 const FIRST_SEQ: i64 = 1;
+/// More incidents than anybody works on in a week.
+const RECENT_MAX: i64 = 1_000;
 
 statements! {
     NEXT_NUMBER = "
@@ -50,6 +52,9 @@ statements! {
     LOAD_NEWEST = "select number, version, state from incident order by number desc limit $1";
     LOAD_OPEN = "
         select number, version, state from incident where is_open order by number desc limit $1";
+    LOAD_RECENT = "
+        select number, version, state from incident
+        where is_open or resolved_at >= $1 or closed_at >= $1 order by number desc limit $2";
     LOAD_ALL = "select number, version, state from incident order by number";
     /// For whoever replaces what belongs to incidents without a new version of them.
     LOCK_ALL = "select number, version, state from incident order by number",
@@ -155,6 +160,12 @@ impl Store {
     pub async fn load_incidents(&self, only_open: bool, limit: i64) -> Stored<Incidents> {
         let statement = if only_open { LOAD_OPEN } else { LOAD_NEWEST };
         Ok(read_incidents(self.engine.load(statement, vec![limit.into()]).await?))
+    }
+
+    /// Those that are open, and those that ended since; the newest.
+    pub async fn load_recent_incidents(&self, since: DateTime<Utc>) -> Stored<Incidents> {
+        let values = vec![micros(since).into(), RECENT_MAX.into()];
+        Ok(read_incidents(self.engine.load(LOAD_RECENT, values).await?))
     }
 
     /// In the order of its numbers.

@@ -12,6 +12,7 @@ pub mod incident;
 pub mod outbox;
 pub mod places;
 mod shifts;
+pub mod status;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -31,8 +32,9 @@ const ICON: &str = include_str!("icon.svg");
 #[template(path = "web/nothing.html")]
 struct NothingPage;
 
-/// What a server offers while there is no sign-in: its health, shifts for those who were told where they
-/// are, and nothing of its incidents; and where alerts are posted, if they are.
+/// What a server offers while there is no sign-in: its health, what customers were told, shifts for those
+/// who were told where they are, and nothing else of its incidents; and where alerts are posted, if they
+/// are.
 pub fn serve_router(engine: Engine, door: Option<alerts::Door>) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
@@ -40,9 +42,15 @@ pub fn serve_router(engine: Engine, door: Option<alerts::Door>) -> Router {
         .route("/shifts/person/{key}/{file}", get(shifts::show_person))
         .route("/shifts/rotation/{key}/{file}", get(shifts::show_rotation))
         .with_state(engine.clone());
+    let public = status::routes(&engine);
     let alerts = door.map_or_else(Router::new, alerts::alerts);
-    let pages =
-        health(engine).merge(outbox).merge(alerts).merge(shifts).merge(files()).fallback(show_nothing);
+    let pages = health(engine)
+        .merge(outbox)
+        .merge(public)
+        .merge(alerts)
+        .merge(shifts)
+        .merge(files())
+        .fallback(show_nothing);
     pages.layer(axum::middleware::from_fn(guard::protect_answer))
 }
 

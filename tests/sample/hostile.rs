@@ -22,6 +22,12 @@ fn hostile_words_in_every_field_stay_words() {
         proposals: vec![proposal(8, mallory.clone(), &evil)],
         ..resolved()
     };
+    incident.statements.waiting = Some(Statement {
+        title: Some(evil.clone()),
+        text: evil.clone(),
+        by: mallory.clone(),
+        ..statement()
+    });
     incident.coordination.bridge = Some(evil.clone());
     for held in &mut incident.roles {
         held.person = mallory.clone();
@@ -110,6 +116,14 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Reminder(owed(Owed::Postmortem { due_at: None })),
         Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },
         Says::Confirmation { lines: vec![text()] },
+        Says::Statement(Published {
+            title: Some(text()),
+            text: format!("{evil}\n\n- {evil}"),
+            ..published(PublicState::Monitoring)
+        }),
+        Says::StatementDraft { due_at: None },
+        Says::Approval { seq: 9, hints: vec![text()] },
+        Says::Reminder(owed(Owed::Statement { due_at: at(15, 0), waits: Some(9) })),
         Says::Status,
         Says::Guide,
         Says::PostmortemSkeleton,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 
+use firebell::incident::customers::{Avoid, CustomersPolicy};
 use firebell::incident::decision::EntryKind;
 use firebell::incident::policy::{
     DeclareFrom, Ladder, PagingPolicy, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt,
@@ -166,6 +167,7 @@ pub fn policy() -> Policy {
             owner_ladder: ladder(vec![rung(0, &[owner])]),
             ladder: ladder(vec![rung(0, &[owner])]),
         },
+        customers: customers(),
         digests: Vec::new(),
         alerts: Vec::new(),
         operator: None,
@@ -243,6 +245,7 @@ pub fn declared() -> Incident {
         proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
+        statements: Default::default(),
         updates: Updates::default(),
         missing_chase: Climb::default(),
         unreachable: Default::default(),
@@ -351,4 +354,32 @@ pub fn timeline() -> Vec<Entry> {
         ),
         entry(5, at(15, 15), "Alice Ng", EntryKind::State, "Resolved: rolled back to 2.3"),
     ]
+}
+
+fn customers() -> CustomersPolicy {
+    let draft = |words: &str| format!("{words} We will say more as soon as we know more.");
+    CustomersPolicy {
+        name: "Example".to_owned(),
+        notify: vec!["customers".to_owned()],
+        reply_to: Some(address("support@example.org")),
+        url: Some("https://status.example.org".to_owned()),
+        title: "Service disruption".to_owned(),
+        drafts: [
+            draft("We are investigating a service disruption."),
+            draft("We know the cause of the service disruption and are working on it."),
+            draft("We have made a change and are watching its effect."),
+            "The service disruption is over.".to_owned(),
+        ],
+        first_within: TimeDelta::minutes(15),
+        every: TimeDelta::minutes(20),
+        every_for: TimeDelta::hours(2),
+        every_later: TimeDelta::hours(1),
+        shown_for: TimeDelta::days(7),
+        avoid: vec![Avoid { word: "outage".to_owned(), say: Some("service disruption".to_owned()) }],
+        first_ladder: ladder(vec![
+            rung(-5, &[Party::Owner]),
+            rung(0, &[Party::Owner, Party::Commander]),
+        ]),
+        next_ladder: ladder(vec![rung(0, &[Party::Owner, Party::Commander])]),
+    }
 }

@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 54] = [
+pub const LINES: [&str; 63] = [
     "I have command",
     "ack",
     "join",
@@ -50,6 +50,15 @@ pub const LINES: [&str; 54] = [
     "Decline #4: no access",
     "Reassign #3: dana",
     "Later: who pays?",
+    "Customers affected: yes",
+    "Customers affected: no",
+    "Liaison: dana",
+    "Next statement: 15m",
+    "approve",
+    "Approve #3",
+    "Approve #4",
+    "Statement: We are investigating a service disruption.",
+    "Statement: Payments fail\n\nThe outage on db-3 ends in 5 minutes.\nNext statement: 3h",
     "Propose: roll back (10m)",
     "Risk: it may be slow",
     "Object: it is not tested",

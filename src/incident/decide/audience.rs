@@ -24,7 +24,11 @@ impl Step<'_> {
 
     /// The members, or addresses, of the lists that a severity notifies.
     pub(super) fn lists_of(&self, severity: Severity) -> Vec<Recipient> {
-        let names = &self.policy.severity(severity).notify;
+        self.named_lists(&self.policy.severity(severity).notify)
+    }
+
+    /// The members, or addresses, of the lists with these names that there are.
+    pub(super) fn named_lists(&self, names: &[String]) -> Vec<Recipient> {
         names.iter().filter_map(|name| self.policy.roster.list(name)).flat_map(recipients_of).collect()
     }
 

@@ -41,6 +41,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
     }
     step.finish_declaration(declared, &said);
     step.page_services();
+    step.ask_for_statement();
     if !proven {
         step.ask_for_proof(declared, waiting);
     } else {
@@ -94,6 +95,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         proposals: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
+        statements: Default::default(),
         updates: Updates::default(),
         untold: Vec::new(),
         missing_chase: Climb::default(),

@@ -132,6 +132,9 @@ impl Step<'_> {
                 Ok("noted".to_owned())
             }
             Command::NextUpdate(promise) => self.promise_update(*promise),
+            Command::Statement { title, text } => self.put_up_statement(title.as_deref(), text, said),
+            Command::NextStatement(promise) => self.announce_next(*promise, said),
+            Command::Approve(seq) => self.approve_statement(*seq, said),
             Command::Resolved(text) => self.resolve(text, said),
             Command::Reopen(why) => self.reopen(why, said),
             Command::Cancel(why) => self.cancel(why, said),
@@ -340,6 +343,12 @@ impl Step<'_> {
 
     fn correct(&mut self, seq: i64, text: &str) -> Applied {
         self.notes.push(format!("Correction of #{seq}: {text}"));
+        if self.incident.statements.published.iter().any(|statement| statement.seq == seq) {
+            self.hints.push(format!(
+                "Customers still read statement #{seq} as it was. What they should read instead is a \
+                 statement of its own, with a line that begins  Statement:  and goes on with its words."
+            ));
+        }
         Ok(format!("the correction stands beside #{seq}"))
     }
 

@@ -16,6 +16,7 @@ mod proposals;
 mod prose;
 mod roles;
 mod settle;
+mod statements;
 mod tasks;
 mod tokens;
 
@@ -281,6 +282,7 @@ impl<'a> Step<'a> {
         self.settle_prose(said, &before);
         self.page_services();
         self.hint_to_split();
+        self.ask_for_statement();
         self.answer(said);
     }
 

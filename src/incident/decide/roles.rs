@@ -136,6 +136,10 @@ impl Step<'_> {
                 .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
+            Some(Purpose::Approval(seq)) => Err((
+                "To say that you saw it is not to approve it".to_owned(),
+                Some(format!("Approve #{seq}")),
+            )),
             Some(Purpose::Proposal(seq)) => self.agree(seq, said),
             Some(Purpose::ReminderUpdate) => Err((
                 "An update is still due: reply with what is new, or with the time of the next one"

@@ -450,6 +450,7 @@ impl Step<'_> {
     }
 
     fn is_list(&self, address: &Address) -> bool {
-        self.lists_of(self.incident.severity).iter().any(|recipient| recipient.address() == address)
+        let lists = self.lists_of(self.incident.severity);
+        lists.iter().chain(&self.customers()).any(|recipient| recipient.address() == address)
     }
 }

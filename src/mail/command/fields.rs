@@ -30,6 +30,9 @@ pub(super) enum Kind {
     Update,
     Note,
     NextUpdate,
+    Statement,
+    NextStatement,
+    Approve,
     Resolved,
     Reopen,
     Cancel,
@@ -103,7 +106,7 @@ const fn field(
 ) -> Field {
     let reach = match kind {
         Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved | Kind::Object => Reach::Paragraph,
-        Kind::Update | Kind::Note => Reach::End,
+        Kind::Update | Kind::Note | Kind::Statement => Reach::End,
         _ => Reach::Line,
     };
     Field { name, spellings, kind, reach, example, numbered: is_numbered(kind) }
@@ -119,6 +122,7 @@ const fn is_numbered(kind: Kind) -> bool {
             | Kind::Decline
             | Kind::Object
             | Kind::Decision
+            | Kind::Approve
     )
 }
 
@@ -204,9 +208,19 @@ pub(super) static FIELDS: &[Field] = &[
     field("Object", &["object", "objection"], Kind::Object, "Object: why"),
     field("Decision", &["decision"], Kind::Decision, "Decision: what is done"),
     field("Later", &["later"], Kind::Later, "Later: what should be asked when it is over"),
-    // Customers' words: what follows is text, and must not be read as fields.
-    Field { reach: Reach::End, ..later("Statement", &["statement"]) },
-    later("Approve", &["approve"]),
+    field(
+        "Statement",
+        &["statement", "customer statement"],
+        Kind::Statement,
+        "Statement: what customers are told",
+    ),
+    field(
+        "Next statement",
+        &["next statement", "next statement by"],
+        Kind::NextStatement,
+        "Next statement: 30m",
+    ),
+    field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
     later("Part of", &["part of"]),
     later("Duplicate of", &["duplicate of"]),
     later("Action", &["action"]),

@@ -238,6 +238,7 @@ impl<'a> Reader<'a> {
         let text_of = match &item.meaning {
             Ok(Command::Update(_)) => Some("Update"),
             Ok(Command::Note(_)) => Some("Note"),
+            Ok(Command::Statement { .. }) => Some("Statement"),
             _ => None,
         };
         self.lines.push(Line { typed: typed.join("\n").trim().to_owned(), meaning: item.meaning });
@@ -292,14 +293,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where an update ends: at the end, or before a last line that promises the next one, which
-    /// everybody would read and no clock would keep.
+    /// Where an update or a statement ends: at the end, or before a last line that promises the next
+    /// one, which everybody would read and no clock would keep.
     fn before_promise(&self, from: usize) -> usize {
         let Some(last) = (from..self.end).rev().find(|at| !self.is_blank(*at)) else {
             return self.end;
         };
         let is_promise = self.item(last).is_some_and(|item| {
-            matches!(item.meaning, Ok(Command::NextUpdate(_))) && item.next == last + 1
+            matches!(item.meaning, Ok(Command::NextUpdate(_) | Command::NextStatement(_)))
+                && item.next == last + 1
         });
         if is_promise { last } else { self.end }
     }

@@ -19,7 +19,7 @@ pub(super) fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
         "help" => Command::Help,
         "submit" => Command::Submit,
         "publish" => Command::Publish,
-        "approve" | "approved" => Command::Unavailable("Approve".to_owned()),
+        "approve" | "approved" => Command::Approve(None),
         other => numbered_sentence(other)?,
     };
     Some(Ok(command))
@@ -39,6 +39,7 @@ fn numbered_sentence(sentence: &str) -> Option<Command> {
         ("done", None) if number.is_empty() => Some(Command::Done { seq: None, result: String::new() }),
         ("done", Some(_)) => Some(Command::Done { seq, result: String::new() }),
         ("ack", Some(seq)) => Some(Command::TakeOn(seq)),
+        ("approve", Some(_)) => Some(Command::Approve(seq)),
         ("decline", Some(_)) => Some(Command::Decline { seq, why: String::new() }),
         ("object", Some(_)) => Some(Command::Object { seq, why: String::new() }),
         ("fund", Some(_)) => Some(Command::Unavailable("Fund".to_owned())),

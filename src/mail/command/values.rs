@@ -49,6 +49,7 @@ pub(super) fn read_value(
             return Ok(Command::Decline { seq: number, why: String::new() });
         }
         Kind::Cancel if text.is_empty() => return Ok(Command::Cancel(String::new())),
+        Kind::Approve if text.is_empty() => return Ok(Command::Approve(number)),
         _ => {}
     }
     if text.is_empty() || (word.is_empty() && !is_text(field.kind)) {
@@ -107,6 +108,14 @@ pub(super) fn read_value(
         Kind::Update => Ok(Command::Update(text.to_owned())),
         Kind::Note => Ok(Command::Note(text.to_owned())),
         Kind::NextUpdate => read_promised(&word, "An update", field, zone, now).map(Command::NextUpdate),
+        Kind::Statement => Ok(read_statement(text)),
+        Kind::NextStatement => {
+            read_promised(&word, "A statement", field, zone, now).map(Command::NextStatement)
+        }
+        Kind::Approve => match word.trim_start_matches('#').parse() {
+            Ok(seq) => Ok(Command::Approve(Some(seq))),
+            Err(_) => misread(format!("`{word}` is no number of a statement."), field.example),
+        },
         Kind::Resolved => Ok(Command::Resolved(text.to_owned())),
         Kind::Reopen => Ok(Command::Reopen(text.to_owned())),
         Kind::Cancel => Ok(Command::Cancel(text.to_owned())),
@@ -162,6 +171,7 @@ fn is_text(kind: Kind) -> bool {
             | Kind::Impact
             | Kind::Update
             | Kind::Note
+            | Kind::Statement
             | Kind::Resolved
             | Kind::Reopen
             | Kind::Cancel
@@ -274,6 +284,23 @@ fn read_timed(
         }
     }
     Ok((text, None))
+}
+
+/// The longest title of a statement, in characters; a longer first line is text.
+const STATEMENT_TITLE_CHARS_MAX: usize = 80;
+
+/// A statement's first line is its title where an empty line follows and then the text.
+fn read_statement(text: &str) -> Command {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let is_title = rest.lines().next().is_some_and(|next| next.trim().is_empty())
+        && !rest.trim().is_empty()
+        && clean(first).chars().count() <= STATEMENT_TITLE_CHARS_MAX
+        && !first.trim_end().ends_with(['.', ',', ':']);
+    if is_title {
+        let title = clean(first).trim_end_matches('!').to_owned();
+        return Command::Statement { title: Some(title), text: rest.trim().to_owned() };
+    }
+    Command::Statement { title: None, text: text.trim().to_owned() }
 }
 
 /// `carol (database)`: the person, and what of.
