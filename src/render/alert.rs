@@ -109,6 +109,7 @@ pub fn render_recovered(
         fact("Severity", context.severity_line()),
         fact("Phase", context.phase_line()),
         fact("Commander", context.commander_line()),
+        facts("Coordination", context.coordination_lines()),
     ]);
     context.on_duty(Purpose::Recovery, subject, "recovery", &paper)
 }

@@ -25,11 +25,11 @@ pub fn render_task(context: &Context<'_>, task: &Task) -> Letter {
     let lead = format!("By {}: {}", context.brief(task.due_at), clipped(&what, 60));
     let mut paper = Paper::new(lead, context.about());
     let given_by = match context.incident.commander() {
-        Some(commander) if *commander == task.given_by => "who commands this incident, ",
+        Some(commander) if *commander == task.given_by => ", who commands this incident,",
         _ => "",
     };
     paper.prose(&format!(
-        "{}, {given_by}asks you to do this by {}. It is yours alone. Please answer now that you are on \
+        "{}{given_by} asks you to do this by {}. It is yours alone. Please answer now that you are on \
          it; otherwise you are asked at that time, and so is whoever commands.",
         shown(&task.given_by),
         context.full(task.due_at),
