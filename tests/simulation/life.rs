@@ -40,6 +40,8 @@ const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(1);
 /// Wake-ups at one instant: a ladder that never ends is a mistake.
 const WAKE_UPS_MAX: usize = 1_000;
+/// Messages that a server finds waiting at one instant: one that waits for ever is a mistake.
+const READINGS_MAX: usize = 1_000;
 const FAILURES_MAX: usize = 1_000;
 /// Longer than a row is leased, and than a server may act on its lease.
 pub const STALLED_FOR: TimeDelta = TimeDelta::minutes(3);
@@ -491,12 +493,13 @@ async fn fetch(store: &Store, engine: &Engine, posted: &[Arrival], at_most: usiz
 
 async fn read_all(engine: &Engine) -> usize {
     let mut read = 0;
-    loop {
+    while read < READINGS_MAX {
         match engine.read_waiting().await.expect("the database is there") {
             0 => return read,
             some => read += some,
         }
     }
+    panic!("messages are read without end");
 }
 
 async fn pass_all(engine: &Engine) -> usize {
