@@ -42,6 +42,8 @@ pub struct History {
     relay: Relay,
     writer: Writer,
     now: DateTime<Utc>,
+    /// The latest that it ever was: clocks move back.
+    latest: DateTime<Utc>,
     /// With the last commit before each was accepted.
     accepted: Vec<(Mail, Point)>,
     /// Whose senders got no answer, and try again.
@@ -83,6 +85,7 @@ impl History {
             relay,
             writer,
             now,
+            latest: now,
             accepted: Vec::new(),
             unanswered: Vec::new(),
             posted: Vec::new(),
@@ -296,6 +299,7 @@ impl History {
     }
 
     fn advance(&mut self, by: TimeDelta) {
+        self.latest = self.latest.max(self.now);
         self.now += by;
         self.life.move_clocks(by);
     }
@@ -375,8 +379,9 @@ impl History {
         seen = self.step(Act::Arrive(unanswered), false, &seen);
         seen = self.step(Act::Fetch { at_most: usize::MAX }, false, &seen);
         seen = self.step(Act::Read, false, &seen);
-        // Whoever asked before the last crash has them leased.
-        seen = self.step(Act::Move(ASKED_WITHIN * 2), false, &seen);
+        // Whoever asked before the last crash has them leased, by the clocks of that time.
+        let lapse = self.latest.max(self.now) - self.now + ASKED_WITHIN * 2;
+        seen = self.step(Act::Move(lapse), false, &seen);
         let all = Act::Prove { verdict: Verdict::Unknown, at_most: i64::MAX, drops: false };
         seen = self.step(all, false, &seen);
         seen = self.step(Act::Read, false, &seen);
