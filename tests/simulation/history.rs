@@ -192,6 +192,9 @@ impl History {
                 let back = |state: &str| matches!(state, "refused" | "held" | "uncertain");
                 let back = before.outbox.values().filter(|row| back(&row.state)).map(|row| row.id);
                 back.for_each(|id| self.send_again(id));
+                // What was written at one time is due at another now: it looks as if it could be bundled.
+                let tells = before.outbox.values().filter(|row| row.waits() && row.tells_from.is_some());
+                self.operated.extend(tells.map(|row| row.id));
                 self.life.retry_outbox(server);
             }
             Act::Operate(id, action) => {

@@ -32,7 +32,7 @@ pub struct Row {
     due_at: i64,
     attempts: i64,
     /// The first entry of what it tells; none where no newer mail takes its place.
-    tells_from: Option<i64>,
+    pub tells_from: Option<i64>,
 }
 
 impl<'r> TryFrom<&'r rusqlite::Row<'r>> for Row {
