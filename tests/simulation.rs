@@ -7,6 +7,8 @@
 
 #[path = "simulation/acts.rs"]
 mod acts;
+#[path = "simulation/behind.rs"]
+mod behind;
 #[path = "simulation/chance.rs"]
 mod chance;
 #[path = "simulation/figures.rs"]
@@ -35,16 +37,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use behind::forbid;
 use figures::Figures;
 use firebell::store::Store;
 use history::History;
-use invariants::forbid;
-use sqlx::SqlitePool;
 
 /// In the suite: some twenty seconds. By hand many more, and faster with `--release`.
 const HISTORIES: u64 = 80;
-/// While one waits for its database another one computes.
-const PLAYERS: usize = 4;
+/// While some wait for their databases and relays others compute.
+const PLAYERS: usize = 8;
 
 #[test]
 fn whatever_happens_and_wherever_a_server_crashes_every_promise_holds() {
@@ -110,10 +111,8 @@ fn template(folder: &Path) -> PathBuf {
         let url = format!("sqlite:{}", path.display());
         let store = Store::open(&url).await.expect("a database");
         store.close().await;
-        let behind = SqlitePool::connect(&url).await.expect("and once more");
-        forbid(&behind).await;
-        behind.close().await;
     });
+    forbid(&path);
     path
 }
 

@@ -42,6 +42,8 @@ pub struct History {
     relay: Relay,
     writer: Writer,
     now: DateTime<Utc>,
+    /// The latest that it ever was: clocks move back.
+    latest: DateTime<Utc>,
     /// With the last commit before each was accepted.
     accepted: Vec<(Mail, Point)>,
     /// Whose senders got no answer, and try again.
@@ -83,6 +85,7 @@ impl History {
             relay,
             writer,
             now,
+            latest: now,
             accepted: Vec::new(),
             unanswered: Vec::new(),
             posted: Vec::new(),
@@ -189,6 +192,9 @@ impl History {
                 let back = |state: &str| matches!(state, "refused" | "held" | "uncertain");
                 let back = before.outbox.values().filter(|row| back(&row.state)).map(|row| row.id);
                 back.for_each(|id| self.send_again(id));
+                // What was written at one time is due at another now: it looks as if it could be bundled.
+                let tells = before.outbox.values().filter(|row| row.waits() && row.tells_from.is_some());
+                self.operated.extend(tells.map(|row| row.id));
                 self.life.retry_outbox(server);
             }
             Act::Operate(id, action) => {
@@ -296,6 +302,7 @@ impl History {
     }
 
     fn advance(&mut self, by: TimeDelta) {
+        self.latest = self.latest.max(self.now);
         self.now += by;
         self.life.move_clocks(by);
     }
@@ -375,8 +382,9 @@ impl History {
         seen = self.step(Act::Arrive(unanswered), false, &seen);
         seen = self.step(Act::Fetch { at_most: usize::MAX }, false, &seen);
         seen = self.step(Act::Read, false, &seen);
-        // Whoever asked before the last crash has them leased.
-        seen = self.step(Act::Move(ASKED_WITHIN * 2), false, &seen);
+        // Whoever asked before the last crash has them leased, by the clocks of that time.
+        let lapse = self.latest.max(self.now) - self.now + ASKED_WITHIN * 2;
+        seen = self.step(Act::Move(lapse), false, &seen);
         let all = Act::Prove { verdict: Verdict::Unknown, at_most: i64::MAX, drops: false };
         seen = self.step(all, false, &seen);
         seen = self.step(Act::Read, false, &seen);

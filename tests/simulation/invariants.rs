@@ -1,7 +1,6 @@
 //! What must be true after every step (the invariants), and what a step may do to what was before.
 //!
-//! Never changes anything, but for [`forbid`], which has the database itself refuse what may never be
-//! done. Start with [`Seen::look`].
+//! Never changes anything. Start with [`Seen::look`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,30 +11,16 @@ use firebell::incident::numbered::join;
 use firebell::incident::state::{Command, Postmortem};
 use firebell::incident::{Entry, Incident, Policy};
 use firebell::store::Store;
-use sqlx::SqlitePool;
 
+use super::behind::Behind;
 use super::relay::Taken;
 
-/// What is final once it is stored, and what changes only together with the version of an incident.
-const FORBIDDEN: [&str; 5] = [
-    "create trigger letter_is_final before update on letter
-     begin select raise(abort, 'a letter is final when stored'); end",
-    "create trigger letter_stays before delete on letter
-     begin select raise(abort, 'a letter stays'); end",
-    "create trigger entry_is_final before update on entry
-     begin select raise(abort, 'the timeline is only appended to'); end",
-    "create trigger entry_stays before delete on entry
-     begin select raise(abort, 'the timeline is only appended to'); end",
-    "create trigger incident_steps before update on incident
-     when new.version <= old.version or new.number <> old.number
-     begin select raise(abort, 'an incident changes with its version'); end",
-];
 /// Rows that wait for the relay, and will be tried: what is uncertain for good is due never.
 const WAITING: [&str; 3] = ["queued", "deferred", "uncertain"];
 const NEVER_MICROS: i64 = 8_000_000_000_000_000;
 
 /// An outbox row, and what its letter is for.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub id: i64,
     pub message_id: String,
@@ -47,7 +32,26 @@ pub struct Row {
     due_at: i64,
     attempts: i64,
     /// The first entry of what it tells; none where no newer mail takes its place.
-    tells_from: Option<i64>,
+    pub tells_from: Option<i64>,
+}
+
+impl<'r> TryFrom<&'r rusqlite::Row<'r>> for Row {
+    type Error = rusqlite::Error;
+
+    fn try_from(row: &'r rusqlite::Row<'r>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            message_id: row.get("message_id")?,
+            recipient: row.get("recipient")?,
+            state: row.get("state")?,
+            incident: row.get("incident")?,
+            purpose: row.get("purpose")?,
+            created_at: row.get("created_at")?,
+            due_at: row.get("due_at")?,
+            attempts: row.get("attempts")?,
+            tells_from: row.get("tells_from")?,
+        })
+    }
 }
 
 impl Row {
@@ -80,36 +84,23 @@ pub struct Seen {
     pub fetched: usize,
 }
 
-/// Has the database refuse what may never be done, so that it need not be looked for.
-pub async fn forbid(behind: &SqlitePool) {
-    for trigger in FORBIDDEN {
-        sqlx::query(trigger).execute(behind).await.expect("a trigger");
-    }
-}
-
 impl Seen {
     /// Reads all of it that changed since `before`, and checks what must be true at any time.
     /// `operated` are mails that an operator had sent again.
     pub async fn look(
         store: &Store,
-        behind: &SqlitePool,
+        behind: &Behind,
         policy: &Policy,
         before: &Self,
         operated: &BTreeSet<i64>,
     ) -> Self {
         let incidents = load_incidents(store, behind, before).await;
         let counts: Vec<(i64, i64, i64)> =
-            sqlx::query_as("select incident, count(*), max(seq) from entry group by incident")
-                .fetch_all(behind)
-                .await
-                .expect("entries");
+            behind.all("select incident, count(*), max(seq) from entry group by incident", ());
         let counts: BTreeMap<_, _> =
             counts.into_iter().map(|(of, count, last)| (of, (count, last))).collect();
         let rows: Vec<(i64, String, i64)> =
-            sqlx::query_as("select incident, kind, wake_at from deadline order by incident, kind")
-                .fetch_all(behind)
-                .await
-                .expect("deadlines");
+            behind.all("select incident, kind, wake_at from deadline order by incident, kind", ());
         let mut computed = Vec::new();
         for (number, kept) in &incidents {
             check_incident(&kept.incident, policy);
@@ -123,27 +114,22 @@ impl Seen {
         }
         computed.sort();
         assert_eq!(rows, computed, "the deadline rows are what is computed");
-        let outbox: Vec<Row> = sqlx::query_as(
+        let outbox: Vec<Row> = behind.all(
             "select o.id, l.message_id, o.recipient, o.state, l.incident, l.purpose, l.created_at,
                     o.due_at, o.attempts, o.tells_from
              from outbox o left join letter l on l.id = o.letter",
-        )
-        .fetch_all(behind)
-        .await
-        .expect("the outbox, each row with its letter");
+            (),
+        );
         let deliveries: BTreeSet<_> =
             outbox.iter().map(|row| (&row.message_id, &row.recipient)).collect();
         assert_eq!(deliveries.len(), outbox.len(), "a mail goes to a recipient in one row");
-        let inbound: Vec<(i64, String)> =
-            sqlx::query_as("select id, state from inbound").fetch_all(behind).await.expect("inbound");
+        let inbound: Vec<(i64, String)> = behind.all("select id, state from inbound", ());
         assert!(inbound.iter().all(|(_, state)| state != "set-aside"), "every message can be read");
-        let (digests, periods, fetched): (i64, i64, i64) = sqlx::query_as(
+        let (digests, periods, fetched): (i64, i64, i64) = behind.one(
             "select (select count(*) from letter where purpose = 'digest'),
                     (select count(*) from digest_run), (select coalesce(max(uid), 0) from mailbox)",
-        )
-        .fetch_one(behind)
-        .await
-        .expect("counts");
+            (),
+        );
         assert_eq!(digests, periods, "a period has one digest");
         let seen = Self {
             incidents,
@@ -151,13 +137,11 @@ impl Seen {
             inbound: inbound.into_iter().collect(),
             fetched: fetched as usize,
         };
-        let reminded: Vec<(i64, i64, String)> = sqlx::query_as(
+        let reminded: Vec<(i64, i64, String)> = behind.all(
             "select o.id, r.incident, r.purpose from outbox o join reminder r on r.letter = o.letter
              where o.state in ('queued', 'deferred', 'uncertain')",
-        )
-        .fetch_all(behind)
-        .await
-        .expect("reminders");
+            (),
+        );
         seen.check_waiting(&reminded, operated);
         seen
     }
@@ -281,11 +265,8 @@ impl Seen {
 }
 
 /// Those that changed are read, the others were.
-async fn load_incidents(store: &Store, behind: &SqlitePool, before: &Seen) -> BTreeMap<i64, Rc<Kept>> {
-    let versions: Vec<(i64, i64)> = sqlx::query_as("select number, version from incident")
-        .fetch_all(behind)
-        .await
-        .expect("incidents");
+async fn load_incidents(store: &Store, behind: &Behind, before: &Seen) -> BTreeMap<i64, Rc<Kept>> {
+    let versions: Vec<(i64, i64)> = behind.all("select number, version from incident", ());
     let mut incidents = BTreeMap::new();
     for (number, version) in versions {
         let known = before.incidents.get(&number).filter(|kept| kept.version == version);

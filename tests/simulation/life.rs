@@ -24,12 +24,12 @@ use firebell::mail::authentication::{Authentication, Verdict};
 use firebell::mail::ids::Secret;
 use firebell::store::rows::{MailboxCursor, NewInbound, OperatorAction, Undelivered};
 use firebell::store::{KNOWN_WITHIN, Store};
-use sqlx::SqlitePool;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::behind::Behind;
 use super::invariants::Seen;
 use super::relay::{Relay, serve};
 use super::wal::Log;
@@ -40,6 +40,8 @@ const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(1);
 /// Wake-ups at one instant: a ladder that never ends is a mistake.
 const WAKE_UPS_MAX: usize = 1_000;
+/// Messages that a server finds waiting at one instant: one that waits for ever is a mistake.
+const READINGS_MAX: usize = 1_000;
 const FAILURES_MAX: usize = 1_000;
 /// Longer than a row is leased, and than a server may act on its lease.
 pub const STALLED_FOR: TimeDelta = TimeDelta::minutes(3);
@@ -85,7 +87,7 @@ pub struct Life {
     pub log: Log,
     pub servers: Vec<Server>,
     store: Store,
-    behind: SqlitePool,
+    behind: Behind,
     runtime: Runtime,
 }
 
@@ -102,15 +104,15 @@ impl Life {
         relay.watch(log.clone());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (store, behind, port) = runtime.block_on(async {
+        let (store, port) = runtime.block_on(async {
             let url = format!("sqlite:{}", database.display());
             let store = Store::open(&url).await.expect("the database opens");
-            let behind = SqlitePool::connect(&url).await.expect("and once more");
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let port = listener.local_addr().expect("its number").port();
             tokio::spawn(serve(relay.clone(), listener));
-            (store, behind, port)
+            (store, port)
         });
+        let behind = Behind::open(database);
         let within = runtime.enter();
         let to = firebell::delivery::Relay::Smtp {
             host: "127.0.0.1".to_owned(),
@@ -155,22 +157,20 @@ impl Life {
 
     /// How often it happened, as far as the database tells, by what it was.
     pub fn count_outcomes(&self) -> Vec<(String, i64)> {
-        let counted = sqlx::query_as(
+        self.behind.all(
             "select 'mail written: ' || purpose, count(*) from letter group by 1
              union all select 'mail that is ' || state || ' in the end', count(*) from outbox group by 1
              union all select 'message that is ' || state || ' in the end', count(*) from inbound group by 1
              union all select 'entry: ' || kind, count(*) from entry group by 1",
-        );
-        self.runtime.block_on(counted.fetch_all(&self.behind)).expect("counts")
+            (),
+        )
     }
 
     /// Every message that is stored, as it came.
     pub fn stored_messages(&self) -> Vec<NewInbound> {
+        let kept = "select id from inbound where octets is not null";
+        let ids: Vec<(i64,)> = self.behind.all(kept, ());
         self.runtime.block_on(async {
-            let ids: Vec<(i64,)> = sqlx::query_as("select id from inbound where octets is not null")
-                .fetch_all(&self.behind)
-                .await
-                .expect("inbound");
             let mut messages = Vec::with_capacity(ids.len());
             for (id,) in ids {
                 let message = self.store.load_message(id).await.expect("a message").expect("there");
@@ -182,16 +182,14 @@ impl Life {
 
     /// How many messages only their rows are left of.
     pub fn count_forgotten(&self) -> usize {
-        let count = sqlx::query_as("select count(*) from inbound where octets is null");
-        let (count,): (i64,) = self.runtime.block_on(count.fetch_one(&self.behind)).expect("a count");
+        let forgotten = "select count(*) from inbound where octets is null";
+        let (count,): (i64,) = self.behind.one(forgotten, ());
         count as usize
     }
 
     /// The mails that are marked as accepted by the relay.
     pub fn accepted_mails(&self) -> BTreeSet<i64> {
-        let marked = sqlx::query_as("select id from outbox where state = 'accepted'");
-        let marked: Vec<(i64,)> =
-            self.runtime.block_on(marked.fetch_all(&self.behind)).expect("the outbox");
+        let marked: Vec<(i64,)> = self.behind.all("select id from outbox where state = 'accepted'", ());
         marked.into_iter().map(|(id,)| id).collect()
     }
 
@@ -382,10 +380,7 @@ impl Life {
     }
 
     pub fn end(self) {
-        self.runtime.block_on(async {
-            self.behind.close().await;
-            self.store.close().await;
-        });
+        self.runtime.block_on(self.store.close());
     }
 }
 
@@ -421,11 +416,7 @@ impl Delivery {
     ) -> Self {
         let Server { engine, delivery, .. } = &life.servers[server];
         let now = engine.clock.now().timestamp_micros();
-        let others = sqlx::query_as("select id, epoch from outbox where leased_until > $1")
-            .bind(now)
-            .fetch_all(&life.behind)
-            .await
-            .expect("leases");
+        let others = life.behind.all("select id, epoch from outbox where leased_until > $1", (now,));
         let turned_away = relay.turned_away();
         let (stop, stopping) = watch::channel(false);
         let (failures, failed) = mpsc::channel(FAILURES_MAX);
@@ -438,7 +429,7 @@ impl Delivery {
 
     async fn settled(&self, life: &Life, relay: &Relay) {
         let mut looks = tokio::time::interval(Duration::from_millis(1));
-        while !self.is_settled(life, relay.turned_away() > self.turned_away).await {
+        while !self.is_settled(life, relay.turned_away() > self.turned_away) {
             self.waiting.iter().for_each(|waiting| waiting.notify_one());
             looks.tick().await;
         }
@@ -453,16 +444,12 @@ impl Delivery {
     }
 
     /// Whether nothing is due, and nothing is being handed over, but what others had leased.
-    async fn is_settled(&self, life: &Life, waits_for_relay: bool) -> bool {
-        let open: Vec<(i64, i64)> = sqlx::query_as(
+    fn is_settled(&self, life: &Life, waits_for_relay: bool) -> bool {
+        let open: Vec<(i64, i64)> = life.behind.all(
             "select id, epoch from outbox where state in ('queued', 'deferred', 'uncertain')
              and (leased_until > $1 or (due_at <= $1 and not $2))",
-        )
-        .bind(self.now)
-        .bind(waits_for_relay)
-        .fetch_all(&life.behind)
-        .await
-        .expect("the outbox");
+            (self.now, waits_for_relay),
+        );
         open.iter().all(|row| self.others.contains(row))
     }
 }
@@ -491,12 +478,13 @@ async fn fetch(store: &Store, engine: &Engine, posted: &[Arrival], at_most: usiz
 
 async fn read_all(engine: &Engine) -> usize {
     let mut read = 0;
-    loop {
+    while read < READINGS_MAX {
         match engine.read_waiting().await.expect("the database is there") {
             0 => return read,
             some => read += some,
         }
     }
+    panic!("messages are read without end");
 }
 
 async fn pass_all(engine: &Engine) -> usize {
