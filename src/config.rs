@@ -22,6 +22,7 @@ mod roster;
 mod rules;
 mod send;
 mod source;
+mod templates;
 mod values;
 
 pub use mailbox::{Credential, Mailbox};

@@ -43,6 +43,7 @@ const KEYS: &[&str] = &[
     "service",
     "calendar",
     "digest",
+    "template",
 ];
 
 /// Reads a configuration.

@@ -5,6 +5,7 @@ use chrono::{TimeDelta, Timelike, Weekday};
 use super::defaults;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
+use super::templates::read_templates;
 use super::values::{
     read_date, read_duty, read_hours, read_party, read_positive, read_room, read_rung_at, read_span,
     read_weekdays, read_zone,
@@ -27,6 +28,7 @@ pub(super) fn read_policy<'t>(
     let name = source.string(top, "name").map(|name| name.value.into_owned());
     let means = source.string(top, "incident_means").map(|means| means.value.into_owned());
     let calendar = read_calendar(source, top);
+    let templates = read_templates(source, top, &roster, &calendar.zone);
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
@@ -48,6 +50,7 @@ pub(super) fn read_policy<'t>(
     Policy {
         authserv_ids: Vec::new(),
         name: name.unwrap_or_else(|| "Incidents".to_owned()),
+        templates,
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -103,7 +106,7 @@ fn read_calendar<'t>(source: &mut Source<'t>, top: Table<'t>) -> Calendar {
     calendar
 }
 
-fn read_severity(text: &str) -> Result<Severity, String> {
+pub(super) fn read_severity(text: &str) -> Result<Severity, String> {
     Severity::read(text).ok_or_else(|| format!("`{text}` is no severity; write one of SEV-1 to SEV-5"))
 }
 

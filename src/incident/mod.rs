@@ -17,6 +17,7 @@ pub mod role;
 pub mod severity;
 pub mod state;
 pub mod task;
+pub mod template;
 pub mod waiting;
 
 pub use decision::{Decision, Entry, Mailing, NewEntry, Says};

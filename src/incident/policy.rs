@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Severity;
+use super::template::Template;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
@@ -41,6 +42,8 @@ pub struct Policy {
     pub missing_ladder: Ladder,
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
+    /// Declarations that were prepared.
+    pub templates: Vec<Template>,
     pub digests: Vec<DigestPolicy>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,
@@ -172,6 +175,11 @@ impl Policy {
     /// The rules of one severity.
     pub fn severity(&self, severity: Severity) -> &SeverityPolicy {
         &self.severities[severity.index()]
+    }
+
+    /// The template of this name, in any case.
+    pub fn template(&self, name: &str) -> Option<&Template> {
+        self.templates.iter().find(|template| template.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether incidents of this severity are told to an address as a member of a list of ours. Who is

@@ -63,6 +63,9 @@ pub struct Incident {
     /// Questions that wait until it is over.
     #[serde(default)]
     pub parked: Vec<Parked>,
+    /// Names of the templates that were used: each gives its first tasks once.
+    #[serde(default)]
+    pub templates: Vec<String>,
     pub customers_affected: Option<bool>,
     /// Official updates.
     pub updates: Updates,

@@ -92,6 +92,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         tasks: Vec::new(),
         proposals: Vec::new(),
         parked: Vec::new(),
+        templates: Vec::new(),
         customers_affected: None,
         updates: Updates::default(),
         untold: Vec::new(),

@@ -23,7 +23,10 @@ impl Step<'_> {
     /// Applies what a mail asks for. Prose is settled afterwards, because it is the reason of some
     /// of it.
     pub(super) fn apply_lines(&mut self, said: &Said) {
-        for line in &said.written.lines {
+        // What the mail itself states wins over what a template would.
+        let is_template = |line: &&Line| matches!(line.meaning, Ok(Command::Template(_)));
+        let (templates, others): (Vec<_>, Vec<_>) = said.written.lines.iter().partition(is_template);
+        for line in others.into_iter().chain(templates) {
             let outcome = match &line.meaning {
                 Ok(command) => match self.apply(command, said) {
                     Ok(understood) => Outcome::Done(understood),
@@ -170,6 +173,7 @@ impl Step<'_> {
             Command::Object { seq, why } => self.object(*seq, why, said),
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
+            Command::Template(name) => self.use_template(name, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,
@@ -217,7 +221,7 @@ impl Step<'_> {
         self.policy.calendar.zone.format_full(at)
     }
 
-    fn set_severity(&mut self, to: Severity, said: &Said) -> Applied {
+    pub(super) fn set_severity(&mut self, to: Severity, said: &Said) -> Applied {
         let from = self.incident.severity;
         let raises = permission::raises(to, &self.incident);
         if !raises && !said.has_reason() {
@@ -276,7 +280,7 @@ impl Step<'_> {
         Ok(format!("phase is {to}"))
     }
 
-    fn add_services(&mut self, names: &[String]) -> Applied {
+    pub(super) fn add_services(&mut self, names: &[String]) -> Applied {
         for name in names {
             if self.incident.services.len() < VALUES_AT_MOST && !self.incident.services.contains(name) {
                 self.incident.services.push(name.chars().take(SHORT_VALUE_CHARS_MAX).collect());

@@ -13,6 +13,7 @@ mod prose;
 mod roles;
 mod settle;
 mod tasks;
+mod templates;
 mod tokens;
 
 use chrono::{DateTime, Utc};
