@@ -44,6 +44,7 @@ const KEYS: &[&str] = &[
     "calendar",
     "digest",
     "template",
+    "drill",
 ];
 
 /// Reads a configuration.

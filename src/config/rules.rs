@@ -51,6 +51,7 @@ pub(super) fn read_policy<'t>(
         authserv_ids: Vec::new(),
         name: name.unwrap_or_else(|| "Incidents".to_owned()),
         templates,
+        drill_notify: read_drill(source, top, &roster.lists),
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -194,8 +195,8 @@ fn read_list_names<'t>(
 ) -> Option<Vec<String>> {
     let texts = source.strings(table, key)?;
     for text in &texts {
-        // These two may be named before they exist: whoever notifies them finds nobody yet.
-        let is_usual = matches!(text.value.as_ref(), "everyone" | "leadership");
+        // These may be named before they exist: whoever notifies them finds nobody yet.
+        let is_usual = matches!(text.value.as_ref(), "everyone" | "leadership" | defaults::DRILL_LIST);
         if is_usual || lists.iter().any(|list| list.name.eq_ignore_ascii_case(&text.value)) {
             continue;
         }
@@ -206,6 +207,14 @@ fn read_list_names<'t>(
         source.mistake(text.line, format!("'{key}': there is no list '{}'; {advice}", text.value));
     }
     Some(texts.into_iter().map(|text| text.value.into_owned()).collect())
+}
+
+fn read_drill<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> Vec<String> {
+    let names = source.table(top, "drill").and_then(|table| {
+        source.check_keys(table, "[drill]", &["notify"]);
+        read_list_names(source, table, "notify", lists)
+    });
+    names.unwrap_or_else(|| vec![defaults::DRILL_LIST.to_owned()])
 }
 
 fn read_ladder<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str, usual: Ladder) -> Ladder {

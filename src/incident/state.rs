@@ -114,12 +114,11 @@ impl Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WideMail {
-    /// They do.
+    /// They do: those of a drill, and of a private incident no more than that there is one.
+    #[serde(alias = "held_for_kind")]
     Sent,
     /// The reporter is not verified yet: until `confirm`, or until somebody takes command.
     HeldForConfirmation,
-    /// Private or drill, which this version does not send to lists at all.
-    HeldForKind,
 }
 
 /// Exactly one commander, or exactly one open offer of command.
@@ -268,7 +267,7 @@ impl Incident {
     }
 
     /// Whether somebody has to do with this incident: named in it, who reported it, who was asked to
-    /// command, who owes its postmortem.
+    /// command, who was given a task, who owes its postmortem.
     pub fn concerns(&self, address: &Address) -> bool {
         let is = |person: &Person| person.address == *address;
         let asked = match &self.command {
@@ -280,6 +279,7 @@ impl Incident {
         asked
             || self.names(address)
             || is(&self.reporter)
+            || self.tasks.iter().any(|task| is(&task.owner))
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
     }
 

@@ -177,7 +177,10 @@ fn guide_paper(policy: &Policy) -> Paper {
          is left out.",
     );
     paper.facts(field_rows());
-    paper.facts(template_rows(policy));
+    let templates = template_rows(policy);
+    if !templates.is_empty() {
+        paper.facts(templates);
+    }
     paper.heading("After the incident");
     paper.facts(after_rows(policy));
     paper.prose(

@@ -135,6 +135,7 @@ pub fn policy() -> Policy {
             rung(20, &[commander, deputy, Party::Leadership]),
         ]),
         templates: Vec::new(),
+        drill_notify: Vec::new(),
         update_ladder_minor: ladder(vec![rung(0, &[commander])]),
         task_within: TimeDelta::minutes(10),
         proposal_within: TimeDelta::minutes(10),

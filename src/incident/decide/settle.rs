@@ -430,7 +430,12 @@ impl Step<'_> {
             let rotation = self.policy.roster.command_rotation();
             let order = rotation.map(|rotation| rotation.order(self.now)).unwrap_or_default();
             let next = order.into_iter().find(|address| **address != person);
-            tell.extend(next.map(|address| self.policy.roster.person(address, "")));
+            // Nobody is drawn into a drill, or into what is private.
+            if self.incident.drill || self.incident.private {
+                tell.push(self.incident.reporter.clone());
+            } else {
+                tell.extend(next.map(|address| self.policy.roster.person(address, "")));
+            }
         }
         let to = tell
             .into_iter()
@@ -440,6 +445,6 @@ impl Step<'_> {
     }
 
     fn is_list(&self, address: &Address) -> bool {
-        self.lists_of(self.incident.severity).iter().any(|recipient| recipient.address() == address)
+        self.lists().iter().any(|recipient| recipient.address() == address)
     }
 }
