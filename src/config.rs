@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use crate::incident::Policy;
 use crate::mail::Address;
 
+mod alerts;
 mod defaults;
 mod duty;
 mod mailbox;
@@ -67,6 +68,8 @@ pub struct Config {
     pub dkim: Vec<DkimKey>,
     /// Where pages are served; without `[web]` there are none.
     pub web_listen: Option<SocketAddr>,
+    /// Holds the token with which monitoring systems post alerts; without it there is nothing to post to.
+    pub alerts_token_file: Option<PathBuf>,
     /// Where people reach the pages.
     pub web_url: Option<String>,
     /// How long received messages are kept as octets.

@@ -106,7 +106,7 @@ pub async fn run(engine: Engine, changed: Arc<Notify>, mut shutdown: watch::Rece
 /// A server that starts with promises long past was away.
 async fn first_gate(engine: &Engine) -> Gate {
     let now = engine.clock.machine_now();
-    let earliest = engine.store.earliest_deadline().await.ok().flatten();
+    let earliest = engine.earliest_deadline().await.ok().flatten();
     Gate::new(earliest.map_or(now, |earliest| earliest.min(now)))
 }
 
@@ -123,7 +123,7 @@ async fn look(engine: &Engine, gate: &mut Gate) -> Result<Duration, StoreError> 
             }
         }
     }
-    let Some(next) = engine.store.earliest_deadline().await? else { return Ok(LOOK_EVERY) };
+    let Some(next) = engine.earliest_deadline().await? else { return Ok(LOOK_EVERY) };
     let wait = (next - engine.clock.now()).to_std().unwrap_or(SHORT_PAUSE);
     Ok(wait.clamp(SHORT_PAUSE, LOOK_EVERY))
 }

@@ -4,6 +4,7 @@
 //! Here stand the rules of who is believed and of what belongs to which incident; what follows from
 //! it is decided by `incident`.
 
+mod alert;
 mod belief;
 mod clues;
 mod shifts;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::alerts::{Alert, Seen, Threshold};
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::permission::states_fact;
@@ -25,6 +27,7 @@ use crate::mail::command::{
 use crate::mail::dsn::Outcome;
 use crate::mail::ids::same;
 use crate::mail::{Address, InboundMail, Origin, Tag};
+pub use alert::{Wanted, alert_of};
 use belief::addresses_of;
 pub use belief::{Proof, speaker, was_given_to, without_judgement};
 pub use clues::{Clues, clues};
@@ -62,6 +65,8 @@ pub struct Pointed<'a> {
     /// When the answered mail was written.
     pub answered_at: Option<DateTime<Utc>>,
     pub entry_authors: BTreeMap<i64, Address>,
+    /// What rules look at, where it was sent to the address of alerts.
+    pub seen: Option<&'a Seen>,
 }
 
 /// What a message asks for.
@@ -93,6 +98,25 @@ pub enum Meaning {
     },
     /// The sender gets the guide.
     Guide(Person),
+    /// An alert that a rule knows, and whose sender is believed.
+    Alert {
+        alert: Box<Alert>,
+        threshold: Threshold,
+        proof: String,
+    },
+    /// An alert that a rule knows, and that anybody could have sent.
+    AlertUnproven {
+        rule: String,
+        why: String,
+    },
+    /// An alert that no rule knows.
+    AlertUnknown,
+    /// Somebody answers the question about an alert.
+    AnswerAlert {
+        id: i64,
+        by: Person,
+        wanted: Wanted,
+    },
     /// The sender gets the list of who is on call, or asks for shifts to change hands.
     OnCall(Box<AboutShifts>),
     /// Somebody answers whether a shift may change hands.
@@ -133,6 +157,9 @@ pub fn interpret(
             None => Meaning::Keep(RUNS_IN_A_CIRCLE),
         };
     }
+    if let Some(seen) = pointed.seen {
+        return alert::sight(mail, seen, clues, proof, policy);
+    }
     if let Some(report) = unread_report(mail, clues, pointed, policy) {
         let speaker = speaker(mail, clues, pointed, proof, policy);
         return speaker.map_or(Meaning::Hold(Waits::Unsigned), |speaker| {
@@ -167,6 +194,7 @@ pub fn interpret(
     match (pointed.incident, &clues.tag) {
         (_, Tag::Swap { id, .. }) => answer_swap(*id, speaker, mail, policy, now),
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
+        (_, Tag::Ack { id, token }) => alert::answer(*id, token, &speaker.person, mail, proof, policy),
         (Some(_), _) if !pointed.merely_named => {
             let grammar = grammar(policy, pointed.answered_text);
             let mut written = read_written(mail, &grammar, speaker.trust, now);
@@ -345,6 +373,7 @@ pub fn declaration(
         drill: *tag == Tag::Drill,
         written,
         source: source(mail),
+        alert: None,
     }
 }
 

@@ -37,10 +37,11 @@
 //!   [`incident::deadlines::deadlines`] computes, at every commit.
 //! - No outgoing mail changes after it is stored: a retry is the same octets under the same
 //!   Message-ID. Only a recipient's token is filled in, in place of a mark of the same length.
-//! - No message of a machine changes state, is answered, or counts as an update.
+//! - No message of a machine changes state, is answered, or counts as an update; but for alerts that a
+//!   rule knows and whose sender is proven, which declare and never resolve.
 //! - No state changes for somebody who is not verified ([`interpret`]).
-//! - No clock, randomness, SQL, files or `async` in [`incident`], [`learning`], [`roster`], [`mail`],
-//!   [`render`] and [`interpret`]: `tests/tidy.rs` sees to it.
+//! - No clock, randomness, SQL, files or `async` in [`incident`], [`learning`], [`roster`], [`alerts`],
+//!   [`mail`], [`render`] and [`interpret`]: `tests/tidy.rs` sees to it.
 //! - No transaction is open while a relay is spoken to; delivery holds a lease instead.
 //! - No row is handled in a way that would do harm when it is handled late, twice, or by another
 //!   process: correctness rests on guarded updates and unique keys in [`store`].
@@ -53,6 +54,7 @@
 //! | [`incident`] | the rules: state, events, permissions, what follows, what is owed and when |
 //! | [`learning`] | postmortem sections, figures of the digest |
 //! | [`roster`] | people, teams, lists, services, rotations and their overrides, local time and business days |
+//! | [`alerts`] | what monitoring systems say: rules, groups, Alertmanager's JSON |
 //! | [`render`] | the words of every mail, and `incident show` |
 //! | [`interpret`] | who is believed, what belongs where |
 //! | [`store`] | all SQL, one text for SQLite and PostgreSQL |
@@ -68,9 +70,10 @@
 //! | [`meters`] | what a running server counts of itself |
 //!
 //! Arrows point one way: `cli → app → {intake, authentication, delivery, deadlines, digests, web} → engine →
-//! {store, interpret, render} → {incident, learning, roster, mail}`. Intake, delivery, deadlines and
+//! {store, interpret, render} → {incident, learning, roster, alerts, mail}`. Intake, delivery, deadlines and
 //! pages never see each other; they meet in rows.
 
+pub mod alerts;
 pub mod app;
 pub mod authentication;
 pub mod cli;

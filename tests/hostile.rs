@@ -18,6 +18,8 @@ use firebell::mail::message::text_of;
 use firebell::store::Store;
 use firebell::store::rows::{Client, InboundState, NewInbound, Route, Undelivered};
 
+#[path = "hostile/alerts.rs"]
+mod alerts;
 #[path = "hostile/flood.rs"]
 mod flood;
 #[path = "hostile/injection.rs"]

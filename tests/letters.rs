@@ -13,10 +13,15 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use firebell::alerts::group::{Group, State, Things};
+use firebell::alerts::{Alert, Signal};
+use firebell::incident::alerts::Alerts;
 use firebell::incident::decision::{
-    Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Wording,
+    Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Urge, Wording,
 };
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
+use firebell::incident::page::{Page, Standing, Wanted};
+use firebell::incident::state::Climb;
 use firebell::incident::task::{Ended, Ending};
 use firebell::incident::{Incident, Mailing, Phase, Role, Says, Severity};
 use firebell::learning::digest::{Figures, OpenIncident, Overdue, Pace, Postmortems};
@@ -25,6 +30,7 @@ use firebell::mail::command::{Line, Misread};
 use firebell::mail::compose::{
     Frame, Letter, TOKEN_MARK, compose, fill_mark, fill_token, token_mark_of,
 };
+use firebell::render::alert::{AlertIgnored, render_alert_ignored, render_alert_settled, render_ask};
 use firebell::render::{
     Damaged, HeldReport, Unreadable, render_crowded, render_damaged, render_digest, render_guide,
     render_held, render_mailing, render_on_call, render_reminders, render_review, render_stuck,
@@ -139,6 +145,7 @@ fn duties() -> Vec<(&'static str, Letter)> {
     };
     let first = offer(&["Alice Ng"], OfferedBy::Declaration, "it is offered to Bob Okafor");
     let several = offer(&["Bob Okafor", "Carol Diaz"], OfferedBy::Silence, "leadership is told");
+    let wanted = Says::CommandWanted { by: person("Erin Holm") };
     let handover = Says::TakeCommand {
         asked: vec![person("Bob Okafor")],
         by: OfferedBy::Commander(person("Alice Ng")),
@@ -177,12 +184,52 @@ fn duties() -> Vec<(&'static str, Letter)> {
         ("take-command-handover", said(handover, &commanded(), at(13, 45))),
         ("take-command-silent", said(silent, &commanded(), at(14, 10))),
         ("role-offer", said_to("carol@example.org", role, &commanded(), at(13, 8))),
+        (
+            "page-service",
+            said_to("49151555@sms.example.org", paged(true, false), &commanded(), at(13, 15)),
+        ),
+        ("page-letter", said_to("carol@example.org", paged(false, false), &commanded(), at(13, 15))),
+        ("page-again", said_to("carol@example.org", paged(false, true), &commanded(), at(13, 50))),
+        ("page-unanswered", said(Says::PageUnanswered { page: rung() }, &commanded(), at(13, 30))),
+        ("command-wanted", said(wanted, &commanded(), at(13, 45))),
         ("task", said_to("bob@example.org", Says::Task { seq: 7 }, &tasked(), at(13, 40))),
         ("task-declined", said(declined, &tasked(), at(13, 45))),
         ("undeliverable", said(refused, &commanded(), at(13, 9))),
         ("undeliverable-late", said(late, &commanded(), at(13, 9))),
         ("undeliverable-unknown", said(unknown, &commanded(), at(13, 9))),
+        (
+            "alert-recovered",
+            said(Says::Recovered { recovered_at: at(13, 38) }, &alerted(Some(at(13, 36))), at(13, 40)),
+        ),
+        (
+            "alert-fires-again",
+            said(Says::FiresAgain { title: "Disk full".to_owned() }, &alerted(None), at(13, 40)),
+        ),
     ]
+}
+
+fn paged(to_pager: bool, again: bool) -> Says {
+    Says::PageResponder {
+        wanted: vec![Wanted::Service("payments".to_owned())],
+        by: None,
+        before: Vec::new(),
+        to_pager,
+        again,
+    }
+}
+
+/// A page that rang at every level.
+fn rung() -> Page {
+    Page {
+        wanted: Wanted::Service("payments".to_owned()),
+        by: None,
+        asked: vec![person("Carol Diaz"), person("Bob Okafor")],
+        let_go: Vec::new(),
+        taken: Vec::new(),
+        climb: Climb { done: 3, last_at: Some(at(13, 25)) },
+        stands: Standing::Ended,
+        asked_again: false,
+    }
 }
 
 /// Two tasks, one of which nobody has any more.
@@ -207,6 +254,9 @@ fn reminders() -> Vec<(&'static str, Letter)> {
     let late = at(8, 0) + TimeDelta::days(5);
     let fields = vec!["severity", "phase", "commander", "coordination", "involved"];
     let assumed = Incident { severity: Severity::Sev2, severity_assumed: true, ..declared() };
+    let long = |urge, escalated| reminder(Owed::Handover { since: at(13, 10), urge }, None, escalated);
+    let people = vec![(person("Bob Okafor"), at(13, 10)), (person("Carol Diaz"), at(13, 12))];
+    let rest = |escalated| reminder(Owed::Rest { people: people.clone() }, None, escalated);
     let update = update_owed(Vec::new(), false);
     let postmortem = reminder(Owed::Postmortem { due_at }, due_at, false);
     let other = Incident { number: 43, title: "Mail is slow".to_owned(), ..resolved() };
@@ -217,6 +267,11 @@ fn reminders() -> Vec<(&'static str, Letter)> {
         ("reminder-update-due", remind(update_owed(vec!["involved"], false), &commanded(), at(14, 0))),
         ("reminder-update-overdue", remind(update_owed(Vec::new(), false), &commanded(), at(14, 5))),
         ("reminder-update-escalated", remind(update_owed(Vec::new(), true), &commanded(), at(14, 5))),
+        ("reminder-handover", remind(long(Urge::Suggested, false), &commanded(), at(14, 10))),
+        ("reminder-handover-insisted", remind(long(Urge::Insisted, false), &commanded(), at(16, 10))),
+        ("reminder-handover-escalated", remind(long(Urge::Asked, true), &commanded(), at(14, 40))),
+        ("reminder-rest", remind(rest(false), &commanded(), at(14, 40))),
+        ("reminder-rest-escalated", remind(rest(true), &commanded(), at(14, 40))),
         ("reminder-task", remind(task_owed(false), &tasked(), at(13, 50))),
         ("reminder-task-escalated", remind(task_owed(true), &tasked(), at(13, 55))),
         ("reminder-missing", remind(missing(fields), &assumed, at(13, 10))),
@@ -294,10 +349,58 @@ fn answers() -> Vec<(&'static str, Letter)> {
         ("waits-no-more-accepted", render_waits_no_more(&policy(), Some(42), at(13, 40))),
         ("unread", render_unread(&policy(), "its header is longer than 100 KiB", at(13, 40))),
         ("on-call", render_on_call(&policy(), "", &address("alice@example.org"), &[], at(13, 40))),
+        ("alert-asked", render_ask(&policy(), 7, &group("High latency", State::Settled), at(13, 50))),
+        ("alert-settled", render_alert_settled(&policy(), None, Some(42), at(13, 40))),
+        ("alert-looked-after", render_alert_settled(&policy(), Some(&looked_after()), None, at(13, 40))),
+        ("held-alerts", render_held(&policy(), &HeldReport { waits: Waits::TooManyAlerts, ..held })),
     ]
 }
 
+fn group(title: &str, state: State) -> Group {
+    let alert = Alert {
+        rule: "prometheus".to_owned(),
+        group: title.to_owned(),
+        title: title.to_owned(),
+        thing: title.to_owned(),
+        signal: Signal::Firing,
+        severity: None,
+        service: Some("payments".to_owned()),
+        link: Some("http://prometheus.example/graph?g0.expr=latency".to_owned()),
+        text: "Requests take longer than a second.".to_owned(),
+    };
+    Group { state, ..Group::new(alert, 7, "login".to_owned(), at(13, 40)) }
+}
+
+fn looked_after() -> Group {
+    group("High latency", State::Acknowledged { by: person("Bob Okafor"), at: at(13, 41) })
+}
+
+/// With two groups of alerts, the first of which has recovered.
+fn alerted(disk_recovered_at: Option<DateTime<Utc>>) -> Incident {
+    let alerts = |title: &str, count, recovered_at| Alerts {
+        group: title.to_owned(),
+        rule: "prometheus".to_owned(),
+        title: title.to_owned(),
+        things: Things::default(),
+        count,
+        last_at: at(13, 30),
+        recovered_at,
+        turns: 0,
+        told_at: at(13, 30),
+        fires_again_at: None,
+    };
+    let alerts =
+        vec![alerts("High latency", 200, Some(at(13, 38))), alerts("Disk full", 1, disk_recovered_at)];
+    Incident { alerts, ..commanded() }
+}
+
 fn for_operator() -> Vec<(&'static str, Letter)> {
+    let ignored = |rule, why| {
+        let from = address("monitoring@example.org");
+        let subject = "[FIRING:1] High latency";
+        let ignored = AlertIgnored { id: 9, from: Some(&from), subject, rule, why };
+        render_alert_ignored(&policy(), &ignored, at(13, 40))
+    };
     let unreadable = |from, sender_told| {
         let why = "the server failed each time while reading it; its log says how";
         render_unreadable(&policy(), &Unreadable { id: 9, from, sender_told, why }, at(13, 40))
@@ -305,6 +408,8 @@ fn for_operator() -> Vec<(&'static str, Letter)> {
     vec![
         ("operator-unreadable", unreadable("x@y.example", false)),
         ("operator-unreadable-told", unreadable("alice@example.org", true)),
+        ("operator-alert-unproven", ignored(Some("prometheus"), "its sender proves nothing")),
+        ("operator-alert-unknown", ignored(None, "no alert rule knows it")),
         ("operator-stuck", render_stuck(&policy(), at(13, 20), 12, at(13, 40))),
         (
             "operator-mailbox",
@@ -438,14 +543,36 @@ fn no_letter_of_the_folder_is_left_behind() {
     assert_eq!(present, known);
 }
 
+/// One line, however long: a gateway to pagers sends what it gets.
+fn is_page(letter: &Letter) -> bool {
+    matches!(letter.purpose, Purpose::Page | Purpose::PageResponder)
+}
+
 #[test]
 fn the_first_line_says_what_changed_in_about_sixty_characters() {
     for (name, letter) in all() {
-        if letter.purpose != Purpose::Page {
+        if !is_page(&letter) {
             let first = letter.text.lines().next().unwrap();
             assert!(first.chars().count() <= 72, "{name}: {first}");
         }
     }
+}
+
+/// Whoever reads any of them may have to go there next. What speaks of the reader's own mail, or of what
+/// is over, need not say it.
+#[test]
+fn every_mail_of_an_incident_that_goes_on_says_where_the_team_coordinates() {
+    let mut spoke = 0;
+    for (name, letter) in all() {
+        let is_of_incident = letter.subject.starts_with("[INC-42]") || is_page(&letter);
+        let is_over = letter.display_name.contains("resolved") || letter.display_name.contains("closed");
+        let is_answer = matches!(letter.purpose, Purpose::Receipt | Purpose::Guide);
+        if is_of_incident && !is_over && !is_answer {
+            assert!(letter.text.contains("tel:+49-30-1234567"), "{name}:\n{}", letter.text);
+            spoke += 1;
+        }
+    }
+    assert!(spoke > 30, "only {spoke} mails were looked at");
 }
 
 #[test]
@@ -456,6 +583,10 @@ fn a_page_is_one_line_that_a_pager_can_show() {
         let line = page.text.strip_suffix('\n').unwrap();
         assert!(line.len() <= 160 && line.is_ascii() && !line.contains('\n'), "{line}");
         assert!(line.ends_with("Reply: I have command"), "{line}");
+        let page = said_to("49151555@sms.example.org", paged(true, false), &incident, at(13, 5));
+        let line = page.text.strip_suffix('\n').unwrap();
+        assert!(line.len() <= 160 && line.is_ascii() && !line.contains('\n'), "{line}");
+        assert!(line.contains("On call payments.") && line.ends_with("Reply: ack"), "{line}");
     }
 }
 
@@ -464,7 +595,7 @@ fn text_fits_72_columns_and_no_printed_line_of_it_is_a_bare_field() {
     let fields =
         ["severity:", "phase:", "next update:", "update:", "resolved:", "impact:", "ic:", "bridge:"];
     for (name, letter) in all() {
-        for line in letter.text.lines().filter(|_| letter.purpose != Purpose::Page) {
+        for line in letter.text.lines().filter(|_| !is_page(&letter)) {
             assert!(line.chars().count() <= 72, "{name}: {line}");
             let start = line.trim_start().to_lowercase();
             assert!(!fields.iter().any(|field| start.starts_with(field)), "{name}: {line}");

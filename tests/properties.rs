@@ -7,14 +7,17 @@ mod lines;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use firebell::alerts::{Alert, Signal};
 use firebell::clock::Clock;
 use firebell::config::read_config;
 use firebell::engine::Engine;
 use firebell::ids::Ids;
+use firebell::incident::alerts::Alerted;
 use firebell::incident::deadlines::{DeadlineKind, deadlines, obligations};
 use firebell::incident::decide::decide;
 use firebell::incident::decision::{Decision, Purpose};
 use firebell::incident::event::{Declared, Event, Fate, Filed, Said, Source, Speaker, Trust};
+use firebell::incident::page::{Page, Standing};
 use firebell::incident::state::{Command, Incident, Person};
 use firebell::incident::{Policy, Severity};
 use firebell::mail::Address;
@@ -25,9 +28,27 @@ use firebell::store::rows::{Client, NewInbound, Route};
 use lines::LINES;
 use proptest::prelude::*;
 
+/// For pages: one service has a rotation of its own, the other is the commanders'.
+const SERVICES: &str = r#"
+[[rotation]]
+name = "payments"
+members = ["carol", "alice", "erin"]
+hands_over = "Mon 09:00"
+from = "2026-11-16"
+notice = "none"
+
+[[service]]
+name = "payments"
+on_call = "payments"
+
+[[service]]
+name = "checkout"
+on_call = "commanders"
+"#;
+
 fn policy() -> Policy {
-    let text = include_str!("conversations/firebell.toml");
-    read_config(text, "firebell.toml").expect("the scripts' configuration").policy()
+    let text = format!("{}{SERVICES}", include_str!("conversations/firebell.toml"));
+    read_config(&text, "firebell.toml").expect("the scripts' configuration").policy()
 }
 
 fn start() -> DateTime<Utc> {
@@ -57,11 +78,12 @@ fn deadline_kind(index: usize) -> DeadlineKind {
     }
 }
 
-const PURPOSES: [Option<Purpose>; 10] = [
+const PURPOSES: [Option<Purpose>; 11] = [
     None,
     Some(Purpose::TakeCommand),
     Some(Purpose::ReminderUpdate),
     Some(Purpose::RoleOffer),
+    Some(Purpose::PageResponder),
     Some(Purpose::FollowUp),
     Some(Purpose::Confirmation),
     Some(Purpose::Task(2)),
@@ -70,10 +92,13 @@ const PURPOSES: [Option<Purpose>; 10] = [
     Some(Purpose::ReminderTask(3)),
 ];
 
+const SIGNALS: [Signal; 3] = [Signal::Firing, Signal::Recovered, Signal::Remark];
+
 #[derive(Debug, Clone)]
 enum Act {
     Say { who: usize, lines: Vec<usize>, prose: bool, trust: u8, answering: usize },
     File,
+    Alert { thing: u8, signal: Signal },
     Pass(usize),
     Undeliverable { who: usize },
     Wait(i64),
@@ -97,6 +122,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         6 => say,
         1 => Just(Act::File),
+        2 => (0..3_u8, prop::sample::select(SIGNALS.to_vec()))
+            .prop_map(|(thing, signal)| Act::Alert { thing, signal }),
         6 => (0..KINDS).prop_map(Act::Pass),
         1 => (0..PEOPLE.len()).prop_map(|who| Act::Undeliverable { who }),
         6 => prop_oneof![0..90_i64, 0..100_000_i64].prop_map(Act::Wait),
@@ -145,6 +172,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             text: "away".to_owned(),
             source: Source::default(),
         }),
+        Act::Alert { thing, signal } => Event::Alerted(alerted(*thing, *signal)),
         Act::Pass(kind) => Event::Passed(deadline_kind(*kind)),
         Act::Undeliverable { who } => Event::Undeliverable {
             to: person(*who).address,
@@ -154,6 +182,21 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
         },
         Act::Wait(_) => return None,
     })
+}
+
+fn alerted(thing: u8, signal: Signal) -> Alerted {
+    let alert = Alert {
+        rule: "monitor".to_owned(),
+        group: format!("group {}", thing / 2),
+        title: "latency".to_owned(),
+        thing: thing.to_string(),
+        signal,
+        severity: None,
+        service: None,
+        link: None,
+        text: "It is slow.".to_owned(),
+    };
+    Alerted { alert, counted: None, proof: "login".to_owned(), source: Source::default() }
 }
 
 fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
@@ -167,6 +210,7 @@ fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
         drill: false,
         written: written(lines, true, policy, start()),
         source: Source::default(),
+        alert: None,
     })
 }
 
@@ -204,6 +248,13 @@ fn check_decision(decision: &Decision, before: i64, policy: &Policy) {
             "never to ourselves"
         );
     }
+    let pages = decision
+        .mailings
+        .iter()
+        .filter(|mailing| matches!(mailing.says.purpose(), Purpose::Page | Purpose::PageResponder));
+    let rung: Vec<String> = pages.flat_map(|mailing| &mailing.to).map(|to| to.address().key()).collect();
+    let once: BTreeSet<&String> = rung.iter().collect();
+    assert_eq!(once.len(), rung.len(), "nobody's pager rings twice at one time: {rung:?}");
 }
 
 proptest! {
@@ -227,7 +278,9 @@ proptest! {
             let decision = decide(Some(&incident), &event, &policy, now);
             check_decision(&decision, incident.next_seq, &policy);
             let automatic = matches!(event, Event::Filed(_));
+            let alerted = matches!(event, Event::Alerted(_));
             if let Some(next) = decision.incident {
+                prop_assert!(!alerted || next.phase == incident.phase, "no alert resolves or reopens");
                 if automatic {
                     let mut same = next.clone();
                     same.next_seq = incident.next_seq;
@@ -237,6 +290,34 @@ proptest! {
             }
             check(&incident, &policy);
         }
+    }
+
+    /// Whatever people did, in an incident that nobody touches any more every ladder comes to its end.
+    #[test]
+    fn every_ladder_ends_when_nobody_answers(acts in acts()) {
+        let policy = policy();
+        let mut now = start();
+        let mut incident = decide(None, &declared(&[0], 2, &policy), &policy, now).incident.expect("an incident");
+        for act in &acts {
+            if let Act::Wait(minutes) = act {
+                now += TimeDelta::minutes(*minutes);
+            }
+            let Some(event) = event(act, &policy, now) else { continue };
+            if let Some(next) = decide(Some(&incident), &event, &policy, now).incident {
+                incident = next;
+            }
+        }
+        let mut rings = 0;
+        while let Some(next) = deadlines(&incident, &policy).into_iter().min_by_key(|due| due.wake_at) {
+            now = now.max(next.wake_at);
+            let decision = decide(Some(&incident), &Event::Passed(next.kind), &policy, now);
+            check_decision(&decision, incident.next_seq, &policy);
+            incident = decision.incident.expect("what is due does something");
+            rings += 1;
+            prop_assert!(rings < 1_000, "something rings without end: {next:?}");
+        }
+        let ringing = |page: &&Page| page.stands == Standing::Ringing;
+        prop_assert!(!incident.phase.is_active() || incident.pages.iter().filter(ringing).count() == 0);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub async fn measure(name: &str, engine: &Engine) -> Outcome<()> {
     fill(engine).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
-    let router = serve_router(engine.clone());
+    let router = serve_router(engine.clone(), None);
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     for page in ["/healthz", "/metrics"] {
         let mut times = Vec::new();

@@ -19,6 +19,7 @@ use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
 use crate::delivery::relay::{Connection, Limits};
 use crate::intake::{Listener, Protocol, imap};
+use crate::web::alerts::read_token;
 
 /// A server on this machine greets sooner.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
         findings.push(check_page(address).await);
     }
     findings.extend(check_secrets(config));
+    findings.extend(check_alerts_token(config).await);
     findings.extend(check_signing(config).await);
     let mut problems = 0;
     for (what, outcome) in findings {
@@ -160,7 +162,20 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
         let what = format!("passwords {}", path.display());
         findings.push((what, open::passwords(config).map(|_| ()).map_err(why)));
     }
+    for rule in &config.policy().alerts {
+        if let Some(path) = &rule.token_file {
+            let what = format!("token {} of the alert rule {}", path.display(), rule.name);
+            findings.push((what, open::secret_word(path).map(|_| ()).map_err(why)));
+        }
+    }
     findings
+}
+
+/// The token with which alerts are posted.
+async fn check_alerts_token(config: &Config) -> Option<Finding> {
+    let path = config.alerts_token_file.as_ref()?;
+    let what = format!("token of the alerts that are posted {}", path.display());
+    Some((what, read_token(path).await.map(|_| ())))
 }
 
 /// The keys that sign, and whether DNS has their other halves.

@@ -4,6 +4,7 @@
 //! prints. Start with [`run`]; what the exit codes mean is in [`Failure`].
 
 mod account;
+mod alert;
 mod alone;
 mod audit;
 mod backup;
@@ -100,6 +101,8 @@ enum Command {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
+    /// Say which rule knows an alert, and what it would do; nothing is stored
+    Alert(alert::Arguments),
     /// Say who is on call, for people, as a page or for calendar programmes
     Oncall(oncall::Arguments),
     /// Play a conversation against the configuration, and print every mail that would be sent
@@ -152,6 +155,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup { path } => in_runtime(backup::backup(open::read(named)?, path)),
         Command::Restore { path } => in_runtime(backup::restore(open::read(named)?, path)),
         Command::Password { address } => password::password(&address),
+        Command::Alert(given) => alert::alert(&open::read(named)?, &given),
         Command::Oncall(given) => in_runtime(oncall::oncall(open::read(named)?, given)),
         Command::Rehearse(given) => in_runtime(rehearse::rehearse(open::read(named)?, given)),
     }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use super::Failure;
 use super::account;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
+use crate::alerts::Word;
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Mailbox, Relay, read_config};
 use crate::delivery::dkim::Signer;
 use crate::engine::Engine;
 use crate::ids::Ids;
+use crate::incident::Policy;
 use crate::intake::Protocol;
 use crate::intake::passwords::{self, Passwords};
 use crate::intake::tls::{self, Certificates};
@@ -156,10 +158,30 @@ pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
 
 /// Keeps the configuration in the database, and puts it in force.
 pub async fn open_engine(found: &Found, store: Store) -> Result<Engine, Failure> {
+    let policy = policy(&found.config)?;
     let clock = Clock::system();
     let secret = Secret::new(&store.secret(random()?).await?);
     store.save_configuration(&found.text, clock.now()).await?;
-    Ok(Engine::new(store, clock, ids()?, secret, found.config.policy()))
+    Ok(Engine::new(store, clock, ids()?, secret, policy))
+}
+
+/// The rules in force, with the secrets of the addresses of alerts.
+pub fn policy(config: &Config) -> Result<Policy, Failure> {
+    let mut policy = config.policy();
+    for rule in &mut policy.alerts {
+        rule.secret = rule.token_file.as_deref().map(secret_word).transpose()?;
+    }
+    Ok(policy)
+}
+
+/// The secret of an address of alerts.
+pub fn secret_word(path: &Path) -> Result<Word, Failure> {
+    let wrong =
+        |why: String| Failure::new(CONFIG, format!("[[alert]] token_file {}: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    Word::read(&text).ok_or_else(|| {
+        wrong("it must hold 12 to 24 lower-case letters and digits, in one line".to_owned())
+    })
 }
 
 /// Where the server listens, and for what.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,6 +26,7 @@ use crate::intake::imap;
 use crate::intake::smtp::{self, Listener, Protocol};
 use crate::store::KNOWN_WITHIN;
 use crate::web;
+use crate::web::alerts;
 use crate::web::places::Places;
 
 /// What is kept for a time is looked through for what is too old so often.
@@ -96,7 +98,11 @@ pub async fn serve(found: Found) -> Result<(), Failure> {
         app.spawn(authentication::run(store, clock, authenticator, unproven, arrivals, stopping));
     }
     if let Some(page) = page {
-        app.spawn(serve_page(page, engine.clone(), app.stopping()));
+        let token_file = config.alerts_token_file.clone();
+        let arrivals = app.inbox.arrivals();
+        let door = token_file.map(|path| alerts::Door::new(engine.clone(), path, arrivals));
+        let router = web::serve_router(engine.clone(), door);
+        app.spawn(serve_page(page, router, app.stopping()));
     }
     if let Some(mailbox) = &config.imap {
         let settings = imap::Settings {
@@ -181,9 +187,18 @@ async fn read_again(
             return None;
         }
     };
+    let policy = match open::policy(&read.config) {
+        Ok(policy) => policy,
+        Err(failure) => {
+            for line in failure.lines {
+                error!("the configuration stays as it was: {line}");
+            }
+            return None;
+        }
+    };
     let stored = engine.store.save_configuration(&read.text, engine.clock.now()).await;
     let enforced = match stored {
-        Ok(_) => match engine.enforce(read.config.policy()).await {
+        Ok(_) => match engine.enforce(policy).await {
             Ok(()) => engine.check_rotations().await,
             failed => failed,
         },
@@ -210,7 +225,7 @@ fn needs_restart(before: &Config, after: &Config) -> bool {
             (config.address.clone(), config.separator, config.data_dir.clone()),
             (config.database.clone(), config.smtp_listen, config.lmtp_listen.clone()),
             (config.imap.clone(), config.trusted_networks.clone(), config.relays.clone()),
-            (config.keep_raw, config.web_listen),
+            (config.keep_raw, config.web_listen, config.alerts_token_file.clone()),
             (config.resolver, config.arc_sealers.clone()),
             (config.is_mx, config.passwords_file.clone(), config.tls.clone(), config.proxies.clone()),
         )
@@ -251,8 +266,8 @@ async fn bind_page(config: &Config) -> Result<Option<TcpListener>, Failure> {
 
 /// Pages, until the server stops; browsers keep connections open for as long as they like, so
 /// nobody is waited for.
-async fn serve_page(listener: TcpListener, engine: Engine, mut stopping: watch::Receiver<bool>) {
-    let serving = axum::serve(Places::new(listener), web::serve_router(engine));
+async fn serve_page(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) {
+    let serving = axum::serve(Places::new(listener), router);
     tokio::select! {
         _ = stopping.wait_for(|stop| *stop) => {}
         served = async { serving.await } => if let Err(error) = served {

@@ -5,7 +5,7 @@
 use chrono::{NaiveTime, TimeDelta};
 
 use crate::incident::policy::{
-    Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
+    Ladder, PagingPolicy, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
 };
 
 /// The list that gets the mail of drills.
@@ -116,6 +116,30 @@ pub(super) fn update_ladder_minor() -> Ladder {
 pub(super) fn missing_ladder() -> Ladder {
     Ladder { rungs: vec![at(5, &[Party::Reporter]), at(15, &[Party::Commander])], then: None }
 }
+
+/// Handing over command: suggested after an hour, asked for after one and a half, when attention
+/// fades, and insisted on after three and every hour from then on. The deputy hears of it from the
+/// second time on.
+pub(super) fn handover_ladder() -> Ladder {
+    use Party::{Commander, Deputy};
+    Ladder {
+        rungs: vec![at(60, &[Commander]), at(90, &[Commander, Deputy]), at(180, &[Commander, Deputy])],
+        then: Some(Repeat {
+            every: Span::Clock(TimeDelta::hours(1)),
+            to: vec![Commander, Deputy],
+            at_most: 12,
+        }),
+    }
+}
+
+/// A page that nobody answers for five minutes goes to the next: long enough to wake up and reply.
+/// Whoever acknowledged and did not write since is probably at work, and is asked about it no sooner
+/// than an update is due.
+pub(super) const PAGING: PagingPolicy =
+    PagingPolicy { level_within: TimeDelta::minutes(5), ack_lapses_after: Some(TimeDelta::minutes(30)) };
+
+/// Nobody concentrates for longer without a break.
+pub(super) const REST_AFTER: TimeDelta = TimeDelta::minutes(90);
 
 /// What one person does before they report, unless somebody says otherwise.
 pub(super) const TASK_WITHIN: TimeDelta = TimeDelta::minutes(10);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use toml::de::DeTable;
 
+use super::alerts::read_alerts;
 use super::places::check_places;
 use super::receive::read_receive;
 use super::send::read_send;
@@ -33,6 +34,8 @@ const KEYS: &[&str] = &[
     "defaults",
     "severity",
     "ladder",
+    "paging",
+    "rest_after",
     "postmortem",
     "person",
     "team",
@@ -45,6 +48,7 @@ const KEYS: &[&str] = &[
     "digest",
     "template",
     "drill",
+    "alert",
 ];
 
 /// Reads a configuration.
@@ -73,8 +77,8 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let own = read_own(source, top);
     let receive = read_receive(source, top);
     let send = read_send(source, top, own.as_ref());
-    let (web_listen, web_url) = read_web(source, top);
-    check_places(source, top, &receive, &send.relays, web_listen);
+    let web = read_web(source, top);
+    check_places(source, top, &receive, &send.relays, web.listen);
     let data_dir = read_path(source, top, "data_dir");
     let keep_raw = source.parsed(top, "keep_raw", read_positive);
     let database = read_database(source, top);
@@ -83,11 +87,12 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let stand_in = || Address::read("incidents@example.org").ok().map(|address| (address, '+'));
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
-    policy.web_url.clone_from(&web_url);
+    policy.web_url.clone_from(&web.url);
     policy.stuck_after = send.stuck_after;
     policy.per_person_per_hour = send.per_person_per_hour;
     policy.declare_from = receive.declare_from;
     policy.authserv_ids = receive.authserv_ids;
+    policy.alerts = read_alerts(source, top, &policy.roster, web.alerts_token_file.is_some());
     let own = own?;
     Some(Config {
         address: own.0,
@@ -106,8 +111,9 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
         resolver: receive.resolver,
         relays: send.relays,
         dkim: send.dkim,
-        web_listen,
-        web_url,
+        web_listen: web.listen,
+        alerts_token_file: web.alerts_token_file,
+        web_url: web.url,
         keep_raw: keep_raw.unwrap_or(TimeDelta::days(90)),
         policy,
     })
@@ -197,12 +203,22 @@ fn read_database<'t>(source: &mut Source<'t>, top: Table<'t>) -> Database {
     source.parsed(table, "url", read).unwrap_or(Database::Sqlite)
 }
 
-fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> (Option<SocketAddr>, Option<String>) {
+#[derive(Default)]
+struct Web {
+    listen: Option<SocketAddr>,
+    url: Option<String>,
+    alerts_token_file: Option<PathBuf>,
+}
+
+fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> Web {
     let usual = SocketAddr::from(([127, 0, 0, 1], 8025));
-    let Some(table) = source.table(top, "web") else { return (None, None) };
-    source.check_keys(table, "[web]", &["listen", "url"]);
-    let listen = source.parsed(table, "listen", read_socket).unwrap_or(usual);
-    (Some(listen), source.parsed(table, "url", read_web_url))
+    let Some(table) = source.table(top, "web") else { return Web::default() };
+    source.check_keys(table, "[web]", &["listen", "url", "alerts_token_file"]);
+    Web {
+        listen: Some(source.parsed(table, "listen", read_socket).unwrap_or(usual)),
+        url: source.parsed(table, "url", read_web_url),
+        alerts_token_file: read_path(source, table, "alerts_token_file"),
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use super::reading::Own;
 use super::source::{Source, Table, nearest};
 use super::templates::read_templates;
 use super::values::{
-    read_date, read_duty, read_hours, read_party, read_positive, read_room, read_rung_at, read_span,
-    read_weekdays, read_zone,
+    read_date, read_duty, read_hours, read_party, read_positive, read_positive_or_never, read_room,
+    read_rung_at, read_span, read_weekdays, read_zone,
 };
-use crate::incident::policy::{DeclareFrom, Ladder, PostmortemPolicy, Rung, RungAt, SeverityPolicy};
+use crate::incident::policy::{
+    DeclareFrom, Ladder, PagingPolicy, PostmortemPolicy, Rung, RungAt, SeverityPolicy,
+};
 use crate::incident::{Policy, Severity};
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::{Section, default_sections};
@@ -32,7 +34,8 @@ pub(super) fn read_policy<'t>(
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
-        let keys = ["update", "update_minor", "task", "missing", "postmortem_owner", "postmortem"];
+        let keys =
+            ["update", "update_minor", "task", "missing", "handover", "postmortem_owner", "postmortem"];
         source.check_keys(table, "[ladder]", &keys);
     }
     let ladder = |source: &mut Source<'t>, key: &str, usual: Ladder| match ladders {
@@ -43,6 +46,7 @@ pub(super) fn read_policy<'t>(
     let update_ladder_minor = ladder(source, "update_minor", defaults::update_ladder_minor());
     let task_ladder = ladder(source, "task", defaults::task_ladder());
     let missing_ladder = ladder(source, "missing", defaults::missing_ladder());
+    let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
     let postmortem_ladder = ladder(source, "postmortem", defaults::postmortem_ladder());
     let keep_unproven = source.parsed(top, "keep_unproven", read_room);
@@ -64,8 +68,12 @@ pub(super) fn read_policy<'t>(
         proposal_within: unsaid.proposal_within,
         task_ladder,
         missing_ladder,
+        handover_ladder,
+        rest_after: source.parsed(top, "rest_after", read_positive).unwrap_or(defaults::REST_AFTER),
+        paging: read_paging(source, top),
         postmortem: read_postmortem(source, top, owner_ladder, postmortem_ladder),
         digests: read_digests(source, top, &roster.lists),
+        alerts: Vec::new(),
         web_url: None,
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
@@ -76,6 +84,19 @@ pub(super) fn read_policy<'t>(
         address: OwnAddress::new(own.0, own.1),
         roster,
     }
+}
+
+fn read_paging<'t>(source: &mut Source<'t>, top: Table<'t>) -> PagingPolicy {
+    let mut paging = defaults::PAGING;
+    let Some(table) = source.table(top, "paging") else { return paging };
+    source.check_keys(table, "[paging]", &["level_within", "ack_lapses_after"]);
+    if let Some(within) = source.parsed(table, "level_within", read_positive) {
+        paging.level_within = within;
+    }
+    if let Some(after) = source.parsed(table, "ack_lapses_after", read_positive_or_never) {
+        paging.ack_lapses_after = after;
+    }
+    paging
 }
 
 fn read_calendar<'t>(source: &mut Source<'t>, top: Table<'t>) -> Calendar {

@@ -206,6 +206,14 @@ pub(super) fn read_positive(text: &str) -> Result<TimeDelta, String> {
     })
 }
 
+/// A duration of more than nothing, or `never`.
+pub(super) fn read_positive_or_never(text: &str) -> Result<Option<TimeDelta>, String> {
+    if text.trim().eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    read_positive(text).map(Some).map_err(|why| format!("{why}, or never"))
+}
+
 /// Room on a disk: `500 MB`, `2 GB`, in powers of ten.
 pub(super) fn read_room(text: &str) -> Result<u64, String> {
     // A tenth of it is a day's, and the largest message must fit in there.

@@ -38,6 +38,8 @@ pub(super) struct Batch {
     pub(super) answered: Option<String>,
     /// Rows were added to the outbox.
     pub(super) sent: bool,
+    /// Somebody must look again at groups of alerts, or need not.
+    pub(super) alerts_changed: bool,
     /// Messages were set aside, to be asked about.
     pub(super) unproven: bool,
     /// The messages of this transaction: what became of each, and when it was received.
@@ -78,6 +80,7 @@ impl Batch {
             answered: None,
             sent: false,
             unproven: false,
+            alerts_changed: false,
             fates: Vec::new(),
             became: Vec::new(),
             look: None,
@@ -100,7 +103,7 @@ impl Batch {
             }
         }
         self.write.save_incidents(&changed).await?;
-        let changed = !changed.is_empty();
+        let changed = !changed.is_empty() || self.alerts_changed;
         self.write.commit().await?;
         let now = self.engine.clock.now();
         for (state, received_at) in self.fates {
@@ -143,6 +146,7 @@ impl Batch {
             Work::Crowded { refused } => self.tell_crowded(*refused).await.map(|()| true),
             Work::Unread { since, why } => self.tell_unread_mailbox(*since, why).await.map(|()| true),
             Work::Renew(number) => self.renew(*number).await,
+            Work::WakeAlert(id) => self.wake_alert(*id).await,
             Work::SetAside(number) => self.set_incident_aside(*number).await.map(|()| true),
         }
     }
@@ -229,9 +233,11 @@ impl Batch {
             (Some(before), Some(after)) => settled(before, after, &self.policy),
             _ => Vec::new(),
         };
+        let waited = self.incident(number).map(Incident::waited_for).unwrap_or_default();
         let Some(incident) = decision.incident else { return Ok(()) };
         self.note_outcome(&decision.entries, &decision.mailings);
         self.settle(number, &settled).await?;
+        self.settle_pages(number, &waited, &incident).await?;
         let entry = self.loaded.entry(number).or_insert(Loaded {
             incident: incident.clone(),
             was: 0,

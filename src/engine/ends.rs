@@ -21,14 +21,21 @@ const STAYS: TimeDelta = TimeDelta::days(5);
 pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
     match purpose {
         // Others were paged since.
-        Purpose::Page => TimeDelta::minutes(15),
+        Purpose::Page | Purpose::PageResponder => TimeDelta::minutes(15),
         Purpose::TakeCommand
         | Purpose::RoleOffer
+        | Purpose::PageLetter
+        | Purpose::PageUnanswered
+        | Purpose::CommandWanted
+        | Purpose::ReminderHandover
+        | Purpose::ReminderRest
         | Purpose::Task(_)
         | Purpose::ReminderTask(_)
         | Purpose::ReminderUpdate
         | Purpose::ReminderMissing
-        | Purpose::Reminders => ASKED,
+        | Purpose::Reminders
+        | Purpose::Recovery
+        | Purpose::Alert => ASKED,
         // By then whoever was asked has decided without.
         Purpose::Proposal(_) => TimeDelta::minutes(30),
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
@@ -51,48 +58,26 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 28] = [
-        Declaration,
-        FollowUp,
-        Resolution,
-        Note,
-        Page,
-        TakeCommand,
-        RoleOffer,
-        Task(1),
-        ReminderTask(1),
-        ReminderUpdate,
-        ReminderMissing,
-        ReminderPostmortemOwner,
-        ReminderPostmortem,
-        Reminders,
-        Receipt,
-        Confirmation,
-        Held,
-        Status,
-        Guide,
-        PostmortemSkeleton,
-        PostmortemGaps,
-        PostmortemPublished,
-        Undeliverable,
-        Digest,
-        Shift,
-        ShiftRequest,
-        Operator,
-        Stuck,
-    ];
+    /// One of each kind.
+    fn all() -> impl Iterator<Item = Purpose> {
+        let numbered = [Task(1), ReminderTask(1), Proposal(1), Objection(1), ProposalOutcome(1)];
+        Purpose::SINGLE.iter().copied().chain(numbered)
+    }
 
     #[test]
     fn a_page_is_for_a_quarter_of_an_hour_and_nothing_else_ends_with_the_night() {
-        assert_eq!(useful_within(Page), TimeDelta::minutes(15));
-        for purpose in ALL.into_iter().filter(|purpose| *purpose != Page) {
-            assert!(useful_within(purpose) >= TimeDelta::hours(24), "{purpose:?}");
+        for purpose in all() {
+            let is_page = matches!(purpose, Page | PageResponder);
+            assert_eq!(useful_within(purpose) == TimeDelta::minutes(15), is_page, "{purpose:?}");
+            // Silence to a proposal is no consent of somebody whom it reaches in the morning.
+            let is_short = is_page || purpose == Proposal(1);
+            assert_eq!(useful_within(purpose) < TimeDelta::hours(24), is_short, "{purpose:?}");
         }
     }
 
     #[test]
     fn nothing_is_tried_for_longer_than_mail_is_anywhere() {
-        for purpose in ALL {
+        for purpose in all() {
             assert!(useful_within(purpose) <= TimeDelta::days(5), "{purpose:?}");
         }
     }
@@ -121,6 +106,12 @@ mod tests {
     fn what_asks_for_something_now_does_not_come_days_later() {
         for purpose in [
             Page,
+            PageResponder,
+            PageLetter,
+            PageUnanswered,
+            CommandWanted,
+            ReminderHandover,
+            ReminderRest,
             TakeCommand,
             RoleOffer,
             Task(1),
@@ -128,6 +119,8 @@ mod tests {
             ReminderUpdate,
             ReminderMissing,
             Reminders,
+            Recovery,
+            Alert,
             Stuck,
         ] {
             assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");

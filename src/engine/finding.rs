@@ -8,15 +8,20 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::batch::Batch;
+use crate::incident::deadlines::DeadlineKind;
 use crate::incident::decision::Purpose;
 use crate::incident::state::WideMail;
 use crate::interpret::Clues;
-use crate::mail::Address;
-use crate::mail::command::Command;
+use crate::mail::command::{Command, Grammar, Line, read_commands};
 use crate::mail::ids::looks_ours;
 use crate::mail::message::{InboundMail, shown_by, text_of};
 use crate::mail::relay::known_form;
+use crate::mail::{Address, Tag};
+use crate::roster::Member;
 use crate::store::StoreError;
+
+/// Active incidents, the newest first; an answer that lost its thread means one of them.
+const PAGING_AT_MOST: i64 = 50;
 
 impl Batch {
     /// What a message points at: by address, then by thread, then by subject.
@@ -62,12 +67,51 @@ impl Batch {
                 break;
             }
         }
+        if found.number.is_none() && clues.tag == Tag::Plain && self.answers_a_page(mail) {
+            // It answers a mail of ours, whatever became of its thread, and declares nothing.
+            found.answers_ours = true;
+            found.number = self.paging_incident(mail).await?;
+        }
         if by_thread != found.number {
             // It answers a mail about another incident: what that asked for is not asked here.
             (found.answering, found.answered_at) = (None, None);
         }
         found.entry_authors = self.authors_to_correct(&found, mail).await?;
         Ok(found)
+    }
+
+    /// Whether a mail is what comes back from a pager: sent by somebody's, with an answer and no words.
+    /// The gateways behind pagers keep no thread, and some answer the plain address.
+    fn answers_a_page(&self, mail: &InboundMail) -> bool {
+        let Some(from) = &mail.from else { return false };
+        let is_pager = |member: &Member| member.pager.as_ref() == Some(&from.address);
+        if !self.policy.roster.people.iter().any(is_pager) {
+            return false;
+        }
+        let (zone, sections) = (&self.policy.calendar.zone, &self.policy.postmortem.sections);
+        let grammar = Grammar { zone, sections, answered_text: None };
+        let written = read_commands(&mail.new_text, &grammar, self.now);
+        let answers = |line: &Line| {
+            matches!(line.meaning, Ok(Command::Ack | Command::TakeCommand | Command::Leave))
+        };
+        written.prose.is_empty() && !written.lines.is_empty() && written.lines.iter().all(answers)
+    }
+
+    /// The active incident whose page rang last at the sender of a mail, whoever answered meanwhile.
+    async fn paging_incident(&mut self, mail: &InboundMail) -> Result<Option<i64>, StoreError> {
+        let Some(from) = &mail.from else { return Ok(None) };
+        let person = self.policy.roster.person(&from.address, "");
+        // Each active incident has one of these.
+        let kinds = [DeadlineKind::TakeCommand, DeadlineKind::Page, DeadlineKind::Update];
+        let mut last = None;
+        for number in self.write.load_owing(&kinds, PAGING_AT_MOST).await? {
+            if !self.load(number).await? {
+                continue;
+            }
+            let rang_at = self.incident(number).and_then(|incident| incident.rang_at(&person));
+            last = last.max(rang_at.map(|at| (at, number)));
+        }
+        Ok(last.map(|(_, number)| number))
     }
 
     /// Whether the sender of a mail takes part in an incident: has to do with it, hears of it as a

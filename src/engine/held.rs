@@ -8,7 +8,7 @@ use super::outgoing::Outgoing;
 use crate::incident::event::{Event, Filed, Speaker, Trust, Waits};
 use crate::incident::state::Person;
 use crate::interpret::{clues, declaration, filed};
-use crate::mail::{Address, InboundMail};
+use crate::mail::{Address, InboundMail, Tag};
 use crate::render::{HeldReport, render_review, render_waits_no_more};
 use crate::store::StoreError;
 use crate::store::rows::{InboundState, KnownId, NewInbound};
@@ -29,11 +29,18 @@ impl Batch {
         waits: Waits,
     ) -> Result<(), StoreError> {
         self.leave_to_look(format!("held for somebody known to accept: {}", why_waits(waits)));
-        if waits == Waits::TooMany {
-            let sender = mail.from.as_ref().map(|from| from.address.key()).unwrap_or_default();
-            if self.joins(&format!("held:{sender}"), message.id).await? {
-                return Ok(());
+        let together = match waits {
+            Waits::TooMany => {
+                let sender = mail.from.as_ref().map(|from| from.address.key()).unwrap_or_default();
+                Some(format!("held:{sender}"))
             }
+            Waits::TooManyAlerts => Some("held-alerts".to_owned()),
+            _ => None,
+        };
+        if let Some(name) = together
+            && self.joins(&name, message.id).await?
+        {
+            return Ok(());
         }
         let is_many = self.write.count_use("held", self.now).await? > HELD_TOLD;
         if is_many && self.joins("held", message.id).await? {
@@ -44,7 +51,7 @@ impl Batch {
     }
 
     /// The commander on call, the next in the rotation who can be reached, or the operator.
-    async fn who_decides(&mut self) -> Result<Option<Address>, StoreError> {
+    pub(super) async fn who_decides(&mut self) -> Result<Option<Address>, StoreError> {
         let policy = self.policy.clone();
         let mut asked: Vec<Address> =
             policy.roster.commander_on_call(self.now).map(|person| person.address).into_iter().collect();
@@ -98,9 +105,12 @@ impl Batch {
 
     /// What it said when it came, from what is known now.
     async fn why_held(&mut self, message: &NewInbound, mail: &InboundMail) -> Result<Waits, StoreError> {
-        let Some(from) = &mail.from else { return Ok(Waits::Unsigned) };
         let policy = self.policy.clone();
         let clues = clues(mail, &message.recipients, &policy);
+        if matches!(clues.tag, Tag::Alert { .. }) {
+            return Ok(Waits::TooManyAlerts);
+        }
+        let Some(from) = &mail.from else { return Ok(Waits::Unsigned) };
         let found = self.find(mail, &clues).await?;
         let answers = found.answers_ours || clues.number().is_some() || clues.subject_number.is_some();
         Ok(match found.number {
@@ -140,6 +150,9 @@ impl Batch {
         mail: &InboundMail,
         by: Person,
     ) -> Result<i64, StoreError> {
+        if let Some(number) = self.accept_alert(message, mail, &by).await? {
+            return Ok(number);
+        }
         let from = mail.from.as_ref();
         // Where it has no author, whoever accepts it reports it.
         let person = from.map(|from| self.policy.roster.person(&from.address, &from.name));
@@ -172,7 +185,9 @@ impl Batch {
                 };
                 left -= 1;
                 let mail = self.read_stored(&message);
-                self.let_in(number, &mail, "Held together with the report").await?;
+                if !self.join_held_alert(number, &message, &mail).await? {
+                    self.let_in(number, &mail, "Held together with the report").await?;
+                }
                 self.settle_held(id, &mail, number).await?;
                 // A sender's own many may be held together with everybody's.
                 standing.push(id);
@@ -203,6 +218,7 @@ fn why_waits(waits: Waits) -> String {
         Waits::Stranger => "a stranger's report".to_owned(),
         Waits::Unsigned => "not from exactly one sender".to_owned(),
         Waits::TooMany => "too many reports from one sender".to_owned(),
+        Waits::TooManyAlerts => "too many alerts declare something".to_owned(),
         Waits::Nowhere => "it belongs to no incident".to_owned(),
         Waits::Names(number) => format!("it names INC-{number}, in which its sender takes no part"),
     }

@@ -7,6 +7,7 @@
 //!
 //! [`decide`]: crate::incident::decide::decide
 
+mod alerts;
 mod attachments;
 mod audit;
 mod batch;
@@ -234,10 +235,11 @@ impl Engine {
     /// The store's, after all that could be handled was.
     pub async fn pass_deadlines(&self) -> Result<usize, StoreError> {
         let taken = self.store.load_taken(DEADLINES_A_BATCH).await?;
-        let heard = taken.len();
+        let mut heard = taken.len();
         if heard > 0 {
             self.perform(Work::Taken(taken)).await?;
         }
+        heard += self.wake_alerts().await?;
         let due = self.store.load_due_deadlines(self.clock.now(), DEADLINES_A_BATCH).await?;
         if due.is_empty() {
             return Ok(heard);
@@ -258,6 +260,28 @@ impl Engine {
         }
         info!(count = due.len(), "{} deadlines passed", due.len());
         Ok(heard + due.len())
+    }
+
+    /// Declares the alerts that nobody has acknowledged in time; returns how many there were. Of several
+    /// servers one declares each: its row says so, in the transaction that does it.
+    async fn wake_alerts(&self) -> Result<usize, StoreError> {
+        let due = self.store.load_due_alert_groups(self.clock.now(), DEADLINES_A_BATCH).await?;
+        for id in &due {
+            self.perform(Work::WakeAlert(*id)).await?;
+        }
+        Ok(due.len())
+    }
+
+    /// When the loop of deadlines must look again: the next deadline of an incident, or the end of the
+    /// wait for somebody to acknowledge an alert.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn earliest_deadline(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let deadline = self.store.earliest_deadline().await?;
+        let alert = self.store.earliest_alert_group().await?;
+        Ok([deadline, alert].into_iter().flatten().min())
     }
 
     /// Passes in a task of its own, as [`Self::read_guarded`] reads.
@@ -496,6 +520,8 @@ enum Work {
     },
     /// The deadline rows of an incident are made anew.
     Renew(i64),
+    /// Nobody acknowledged an alert in time.
+    WakeAlert(i64),
     /// An incident that cannot be read.
     SetAside(i64),
 }

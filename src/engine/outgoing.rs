@@ -369,6 +369,9 @@ fn replaced_by(says: &Says) -> &'static [Purpose] {
     match says {
         Says::TakeCommand { .. } => &[Purpose::TakeCommand],
         Says::Page => &[Purpose::Page],
+        Says::PageResponder { to_pager: true, .. } => &[Purpose::PageResponder],
+        Says::PageResponder { .. } => &[Purpose::PageLetter],
+        Says::CommandWanted { .. } => &[Purpose::CommandWanted],
         _ => &[],
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tracing::info;
 
+use super::alerts::seen;
 use super::attachments::{settle_attachments, without_tokens};
 use super::batch::Batch;
 use super::caps::is_changed;
@@ -19,7 +20,7 @@ use crate::mail::authentication::{Authentication, is_signed};
 use crate::mail::command::{Command, Line, Written};
 use crate::mail::key::key_for;
 use crate::mail::message::{InboundMail, read_mail};
-use crate::mail::{MESSAGE_OCTETS_MAX, Origin};
+use crate::mail::{MESSAGE_OCTETS_MAX, Origin, Tag};
 use crate::store::StoreError;
 use crate::store::rows::{Claim, Inbound, InboundState, KnownId, NewInbound, Route};
 
@@ -159,7 +160,9 @@ impl Batch {
         let answered_text = found.answered_text.clone();
         let answered_letter = found.answered_letter.clone();
         let other = found.answers_another.map(|number| format!("INC-{number}"));
+        let seen = matches!(clues.tag, Tag::Alert { .. }).then(|| seen(message, mail, &policy.address));
         let pointed = Pointed {
+            seen: seen.as_ref(),
             incident: found.number.and_then(|number| self.incident(number)),
             merely_named: found.merely_named,
             answering: found.answering,
@@ -171,6 +174,7 @@ impl Batch {
             entry_authors: found.entry_authors,
         };
         let proof = Proof {
+            by_api: message.route == Route::Api,
             network_trusted: message.client.network_trusted,
             login: message.client.login.as_ref(),
             authentication,
@@ -187,20 +191,24 @@ impl Batch {
             return Ok(Done::Copy { of });
         }
         let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
+        // A rule has its own proof, and its mails are a machine's.
+        let is_alert = matches!(meaning, Meaning::Alert { .. });
+        let proven = proven || is_alert;
         if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
             self.revive(&from.address, proven).await?;
         }
         let number = found.number;
         if let Claim::Unproven { first } = claim {
             let fate = self.write.load_fate(first).await?;
-            if !proven || mail.origin.is_automatic() {
+            if !proven || (mail.origin.is_automatic() && !is_alert) {
                 let of = fate.and_then(|(_, incident)| incident);
                 let which = if proven { "of a machine" } else { "without proof" };
                 self.became.push(format!("a second copy {which}, without effect"));
                 self.audit_mail(message, mail, by.as_ref(), of).await?;
                 return Ok(Done::Copy { of });
             }
-            if let (Some((InboundState::Read, Some(declared))), Some(by)) = (fate, &by) {
+            if let (Some((InboundState::Read, Some(declared))), Some(by), false) = (fate, &by, is_alert)
+            {
                 self.write.save_content_key(key, message.id, false).await?;
                 self.confirm_report(declared, by.clone()).await?;
                 self.add_files_of_copy(mail, declared, proven).await?;
@@ -214,6 +222,7 @@ impl Batch {
         if let Some(by) = by.filter(|by| by.known)
             && !mail.through_list
             && mail.origin == Origin::Person
+            && seen.is_none()
         {
             match mail.unreadable {
                 Some(why) if !declares => self.tell_unread(incident, &by.person, why).await?,
@@ -330,6 +339,22 @@ impl Batch {
             Meaning::AnswerSwap { id, by, answer } => {
                 self.answer_swap(id, &by, answer).await?;
                 Ok((InboundState::Read, None))
+            }
+            Meaning::Alert { alert, threshold, proof } => {
+                self.take_alert(message, mail, *alert, threshold, proof).await
+            }
+            Meaning::AlertUnproven { rule, why } => {
+                let why = format!("the alert rule {rule} knows it, and its sender proves {why}");
+                self.ignore_alert(message, mail, Some(&rule), &why).await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::AlertUnknown => {
+                self.ignore_alert(message, mail, None, "no alert rule knows it").await?;
+                Ok((InboundState::Filed, None))
+            }
+            Meaning::AnswerAlert { id, by, wanted } => {
+                let number = self.answer_alert(id, by, wanted).await?;
+                Ok((InboundState::Read, number))
             }
             Meaning::Bounced { outbox, reason, dead } => {
                 let number = self.bounced(outbox, &reason, &dead).await?;

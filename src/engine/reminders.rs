@@ -1,12 +1,16 @@
 //! Reminders: one mail a person for all that is asked of them at one time, and for all that still
 //! waits for the relay. Start with [`Batch::flush_reminders`].
 
+use std::collections::BTreeSet;
+
 use super::batch::Batch;
 use super::outgoing::Outgoing;
+use crate::incident::alerts::all_recovered_at;
 use crate::incident::decision::{Purpose, Recipient, Reminder};
 use crate::incident::state::{Incident, Person, Postmortem};
 use crate::incident::waiting::reminder_now;
 use crate::incident::{Policy, deadlines::missing_fields};
+use crate::mail::Address;
 use crate::mail::compose::token_mark_of;
 use crate::render;
 use crate::store::StoreError;
@@ -45,6 +49,27 @@ impl Batch {
             for address in self.write.load_reminded(number, &reminders).await? {
                 let person = self.policy.roster.person(&address, "");
                 self.reminding(person);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes pages out of the queue of those who were waited for and are not any more.
+    pub(super) async fn settle_pages(
+        &mut self,
+        number: i64,
+        waited: &BTreeSet<Address>,
+        after: &Incident,
+    ) -> Result<(), StoreError> {
+        if waited.is_empty() {
+            return Ok(());
+        }
+        let waits = after.waited_for();
+        for address in waited.difference(&waits) {
+            let pager = self.policy.roster.member(address).and_then(|member| member.pager.clone());
+            for address in Some(address).into_iter().chain(&pager) {
+                let pages = [Purpose::PageResponder, Purpose::PageLetter];
+                self.write.supersede(number, address, &pages).await?;
             }
         }
         Ok(())
@@ -134,6 +159,8 @@ fn is_reminder(purpose: Purpose) -> bool {
         purpose,
         Purpose::ReminderUpdate
             | Purpose::ReminderMissing
+            | Purpose::ReminderHandover
+            | Purpose::ReminderRest
             | Purpose::ReminderTask(_)
             | Purpose::ReminderPostmortemOwner
             | Purpose::ReminderPostmortem
@@ -147,6 +174,14 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
     let mut purposes = Vec::new();
     if before.commander() != after.commander() || (!active && before.phase.is_active()) {
         purposes.extend([Purpose::TakeCommand, Purpose::Page]);
+        purposes.extend([Purpose::CommandWanted, Purpose::ReminderHandover]);
+    }
+    if !active && before.phase.is_active() {
+        purposes.extend([Purpose::PageUnanswered, Purpose::ReminderRest]);
+    }
+    let recovered = |incident: &Incident| all_recovered_at(incident).is_some();
+    if recovered(before) && (!recovered(after) || active != before.phase.is_active()) {
+        purposes.push(Purpose::Recovery);
     }
     let reminded = before.updates.climb.done > 0;
     if reminded && (!active || after.updates.climb.done == 0) {

@@ -137,7 +137,8 @@ impl Batch {
             }
             let (to, purpose, at) = (mail.recipient.clone(), mail.purpose, mail.at);
             if let Some(number) = mail.incident {
-                self.step(number, &Event::Taken { to, purpose, at }).await?;
+                let answer = mail.answer.clone();
+                self.step(number, &Event::Taken { to, purpose, at, answer }).await?;
             }
         }
         Ok(())

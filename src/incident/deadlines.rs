@@ -7,7 +7,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Policy;
+use super::alerts::ask_whether_over_at;
+use super::decision::Urge;
 use super::numbered::kinds;
+use super::page::{Page, Standing};
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
 use super::proposal::Proposal;
 use super::state::{Climb, Command, Incident, Person, Postmortem};
@@ -20,14 +23,25 @@ const LATE_AFTER: TimeDelta = TimeDelta::minutes(2);
 /// Offers of command are repeated hourly after the last level, and no longer than this.
 pub const COMMAND_REPEATS_AT_MOST: u32 = 12;
 
+/// Nobody is asked to hand over who has offered command so recently.
+const OFFER_STANDS: TimeDelta = TimeDelta::minutes(15);
+
 kinds! {
     /// What a deadline is about. An incident has at most one of each.
     pub enum DeadlineKind {
         TakeCommand = "take-command",
+        /// Somebody who is wanted beside the commander has not answered.
+        Page = "page",
         MissingFields = "missing-fields",
         Update = "update",
+        /// Somebody has commanded for long.
+        Handover = "handover",
+        /// A responder has worked on it for long.
+        Rest = "rest",
         PostmortemOwner = "postmortem-owner",
         Postmortem = "postmortem",
+        /// Nobody owes it: somebody is asked whether it is over, because every alert has recovered.
+        Recovery = "recovery",
         /// Nobody owes it: the incident closes by itself.
         Close = "close",
         ;
@@ -64,9 +78,14 @@ pub fn deadlines(incident: &Incident, policy: &Policy) -> Vec<Deadline> {
         .into_iter()
         .filter_map(|owed| owed.wake_at.map(|wake_at| Deadline { kind: owed.kind, wake_at }))
         .collect();
-    all.extend(
-        close_at(incident, policy).map(|wake_at| Deadline { kind: DeadlineKind::Close, wake_at }),
-    );
+    let unowed = [
+        (DeadlineKind::Page, incident.next_page_at(policy)),
+        (DeadlineKind::Handover, handover_at(incident, policy)),
+        (DeadlineKind::Rest, rest_at(incident, policy)),
+        (DeadlineKind::Recovery, ask_whether_over_at(incident)),
+        (DeadlineKind::Close, close_at(incident, policy)),
+    ];
+    all.extend(unowed.into_iter().filter_map(|(kind, at)| at.map(|wake_at| Deadline { kind, wake_at })));
     all
 }
 
@@ -74,6 +93,7 @@ pub fn deadlines(incident: &Incident, policy: &Policy) -> Vec<Deadline> {
 pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     [
         command_owed(incident, policy),
+        page_owed(incident, policy),
         missing_owed(incident, policy),
         update_owed(incident, policy),
         postmortem_owner_owed(incident, policy),
@@ -155,6 +175,27 @@ fn command_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
         due_at: Some(policy.after(asked_at, rules.take_command_within)),
         stage: climb.done,
         wake_at: [next_level, leadership].into_iter().flatten().min(),
+    })
+}
+
+/// An answer, from those who were paged. When they are paged again is said by
+/// [`Incident::next_page_at`], which looks beyond them.
+fn page_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
+    let next_at = incident.next_page_at(policy)?;
+    let ringing: Vec<&Page> =
+        incident.pages.iter().filter(|page| page.stands == Standing::Ringing).collect();
+    let mut owed_by: Vec<Person> = Vec::new();
+    for person in ringing.iter().flat_map(|page| page.waiting()) {
+        if owed_by.iter().all(|known| known.address != person.address) {
+            owed_by.push(person.clone());
+        }
+    }
+    (!owed_by.is_empty()).then(|| Obligation {
+        kind: DeadlineKind::Page,
+        owed_by,
+        due_at: Some(next_at),
+        stage: ringing.iter().map(|page| page.climb.done).max().unwrap_or_default(),
+        wake_at: None,
     })
 }
 
@@ -248,6 +289,71 @@ fn postmortem_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
         stage: postmortem.climb.done,
         wake_at,
     })
+}
+
+/// The ladder on which the commander is asked to hand over; `None` where nobody commands without
+/// pause: the updates of a lesser incident are hours apart.
+pub fn handover_climbing<'a>(incident: &Incident, policy: &'a Policy) -> Option<Climbing<'a>> {
+    let Command::Held { since, .. } = &incident.command else { return None };
+    let without_pause = incident.phase.is_active() && incident.severity.is_major();
+    let climbing =
+        Climbing::new(&policy.handover_ladder, incident.handover_climb, *since, *since, policy);
+    without_pause.then_some(climbing)
+}
+
+/// How strongly the commander is asked by the last rung climbed: the first suggests, the last of the
+/// ladder insists, and so does whatever follows it.
+pub fn urge(climb: Climb, policy: &Policy) -> Urge {
+    match climb.done as usize {
+        0 | 1 => Urge::Suggested,
+        done if done < policy.handover_ladder.rungs.len() => Urge::Asked,
+        _ => Urge::Insisted,
+    }
+}
+
+/// When the commander is asked to hand over. Whoever has just offered command is given time to be
+/// answered.
+fn handover_at(incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
+    let Command::Held { offered_on, .. } = &incident.command else { return None };
+    let next_at = handover_climbing(incident, policy)?.next_at()?;
+    let offered = offered_on.as_ref().map(|handover| handover.offered_at + OFFER_STANDS);
+    Some(offered.map_or(next_at, |until| next_at.max(until)))
+}
+
+/// Since when each responder has worked on it who was not reminded to rest yet.
+pub fn unrested(incident: &Incident) -> Vec<(Person, DateTime<Utc>)> {
+    responders_since(incident, false)
+}
+
+/// The same for those who were, and are still on.
+pub fn told_to_rest(incident: &Incident) -> Vec<(Person, DateTime<Utc>)> {
+    responders_since(incident, true)
+}
+
+/// The commander is none of them, and is asked to hand over instead.
+fn responders_since(incident: &Incident, told: bool) -> Vec<(Person, DateTime<Utc>)> {
+    let mut people: Vec<(Person, DateTime<Utc>)> = Vec::new();
+    let commander = incident.commander().map(|commander| &commander.address);
+    for held in incident.accepted() {
+        let address = &held.person.address;
+        let Some(since) = held.accepted_at else { continue };
+        if Some(address) == commander || incident.told_to_rest.contains(address) != told {
+            continue;
+        }
+        match people.iter_mut().find(|(person, _)| person.address == *address) {
+            Some((_, first)) => *first = since.min(*first),
+            None => people.push((held.person.clone(), since)),
+        }
+    }
+    people
+}
+
+/// When the first responder is reminded to rest.
+fn rest_at(incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
+    if !incident.phase.is_active() || !incident.severity.is_major() {
+        return None;
+    }
+    unrested(incident).into_iter().map(|(_, since)| since + policy.rest_after).min()
 }
 
 /// The ladder that chases updates of this severity.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Fate, LineResult, Source};
 use super::numbered::kinds;
+use super::page::{Page, Wanted};
 use super::state::{Incident, Person};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
@@ -141,7 +142,17 @@ kinds! {
         Page = "page",
         TakeCommand = "take-command",
         RoleOffer = "role-offer",
+        /// One line to the pager of somebody who is wanted beside the commander.
+        PageResponder = "page-responder",
+        /// The same to their mailbox, with what they need to know.
+        PageLetter = "page-letter",
+        /// Nobody answers a page.
+        PageUnanswered = "page-unanswered",
+        /// Somebody who may command asks the commander for it.
+        CommandWanted = "command-wanted",
         ReminderUpdate = "reminder-update",
+        ReminderHandover = "reminder-handover",
+        ReminderRest = "reminder-rest",
         ReminderMissing = "reminder-missing",
         ReminderPostmortemOwner = "reminder-postmortem-owner",
         ReminderPostmortem = "reminder-postmortem",
@@ -161,6 +172,10 @@ kinds! {
         /// Whether a shift may change hands.
         ShiftRequest = "shift-request",
         Operator = "operator",
+        /// "Is it over?", because every alert has recovered, or "it is not", because one fires again.
+        Recovery = "recovery",
+        /// An alert of no incident: somebody is asked to look at it.
+        Alert = "alert",
         /// Mail does not move: to the operator, and of no use once it moves.
         Stuck = "stuck",
         ;
@@ -178,9 +193,10 @@ kinds! {
 }
 
 impl Purpose {
-    /// Whether an incident waits to hear that a relay took such a mail: a clock runs from there.
+    /// Whether an incident waits to hear that a relay took such a mail: a clock runs from there, or the
+    /// timeline says so.
     pub fn is_awaited(self) -> bool {
-        matches!(self, Self::Proposal(_))
+        matches!(self, Self::Proposal(_) | Self::PageResponder | Self::PageLetter)
     }
 
     /// Whether it is an answer that goes out because somebody wrote, and for no other reason.
@@ -223,8 +239,27 @@ pub enum Says {
         what: String,
         more: String,
     },
-    /// One line to a pager.
+    /// One line to a pager: take command.
     Page,
+    /// Somebody is wanted: one line to their pager, or a letter.
+    PageResponder {
+        /// In one page whatever they are wanted for.
+        wanted: Vec<Wanted>,
+        by: Option<Person>,
+        /// Who was paged for it before, and has not answered.
+        before: Vec<Person>,
+        to_pager: bool,
+        /// They acknowledged, and nothing was heard of them.
+        again: bool,
+    },
+    /// Nobody answered a page, at any level.
+    PageUnanswered {
+        page: Page,
+    },
+    /// To the commander: somebody who may command asks for it.
+    CommandWanted {
+        by: Person,
+    },
     /// "Will you command?", to one or several.
     TakeCommand {
         asked: Vec<Person>,
@@ -291,6 +326,14 @@ pub enum Says {
         wording: Vec<Wording>,
     },
     PostmortemPublished,
+    /// Every alert has recovered: is it over?
+    Recovered {
+        recovered_at: DateTime<Utc>,
+    },
+    /// It has ended, and an alert of it fires.
+    FiresAgain {
+        title: String,
+    },
     /// A mail of ours did not reach somebody with a role.
     Undeliverable {
         to: Address,
@@ -315,6 +358,10 @@ impl Says {
             Self::ProposalOutcome { seq } => Purpose::ProposalOutcome(*seq),
             Self::Task { seq } => Purpose::Task(*seq),
             Self::Page => Purpose::Page,
+            Self::PageResponder { to_pager: true, .. } => Purpose::PageResponder,
+            Self::PageResponder { .. } => Purpose::PageLetter,
+            Self::PageUnanswered { .. } => Purpose::PageUnanswered,
+            Self::CommandWanted { .. } => Purpose::CommandWanted,
             Self::TakeCommand { .. } => Purpose::TakeCommand,
             Self::RoleOffer { .. } => Purpose::RoleOffer,
             Self::Reminder(reminder) => reminder.owed.purpose(),
@@ -325,13 +372,21 @@ impl Says {
             Self::PostmortemSkeleton => Purpose::PostmortemSkeleton,
             Self::PostmortemGaps { .. } => Purpose::PostmortemGaps,
             Self::PostmortemPublished => Purpose::PostmortemPublished,
+            Self::Recovered { .. } | Self::FiresAgain { .. } => Purpose::Recovery,
             Self::Undeliverable { .. } => Purpose::Undeliverable,
         }
     }
 
     /// Whether its text shows the timeline, which must then be loaded.
     pub fn shows_timeline(&self) -> bool {
-        matches!(self, Self::PostmortemSkeleton | Self::PostmortemPublished | Self::Status)
+        match self {
+            Self::PostmortemSkeleton | Self::PostmortemPublished | Self::Status => true,
+            // Who takes over reads what was said last.
+            Self::TakeCommand { by, .. } => {
+                matches!(by, OfferedBy::Commander(_) | OfferedBy::CommanderSilent(_))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -410,6 +465,15 @@ pub enum Owed {
     Missing {
         fields: Vec<&'static str>,
     },
+    /// Somebody has commanded for long.
+    Handover {
+        since: DateTime<Utc>,
+        urge: Urge,
+    },
+    /// Somebody has worked on it for long: each with since when.
+    Rest {
+        people: Vec<(Person, DateTime<Utc>)>,
+    },
     Task {
         seq: i64,
         what: String,
@@ -421,12 +485,22 @@ pub enum Owed {
     },
 }
 
+/// How strongly a handover is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urge {
+    Suggested,
+    Asked,
+    Insisted,
+}
+
 impl Owed {
     /// What a reminder of this alone is for.
     pub fn purpose(&self) -> Purpose {
         match self {
             Self::Update { .. } => Purpose::ReminderUpdate,
             Self::Missing { .. } => Purpose::ReminderMissing,
+            Self::Handover { .. } => Purpose::ReminderHandover,
+            Self::Rest { .. } => Purpose::ReminderRest,
             Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::alerts::Alerted;
 use super::deadlines::DeadlineKind;
 use super::decision::Purpose;
 use super::state::Person;
@@ -20,12 +21,14 @@ pub enum Event {
     Said(Said),
     /// A message belongs here and may do nothing: a machine's, an unverified note, a repeated answer.
     Filed(Filed),
+    /// Monitoring says something of it.
+    Alerted(Alerted),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
     /// The operator makes all tokens void that somebody was given.
     TokensVoided { of: Person },
     /// A relay took a mail of ours of which the incident waits to hear that.
-    Taken { to: Address, purpose: Purpose, at: DateTime<Utc> },
+    Taken { to: Address, purpose: Purpose, at: DateTime<Utc>, answer: String },
     /// A mail of ours did not reach somebody, or perhaps did not; the reason is what is known of it.
     Undeliverable { to: Address, purpose: Purpose, fate: Fate, reason: String },
 }
@@ -82,6 +85,8 @@ pub struct Declared {
     pub drill: bool,
     pub written: Written,
     pub source: Source,
+    /// The alert that declares it; `by` then is who answers for it, and whose words it are not.
+    pub alert: Option<Box<Alerted>>,
 }
 
 /// A message to an incident that exists.
@@ -134,6 +139,8 @@ pub enum Waits {
     Unsigned,
     /// Somebody known sent more than people declare in an hour.
     TooMany,
+    /// Monitoring declares more than can be looked at one by one.
+    TooManyAlerts,
     /// Somebody known answers a mail that belongs to no incident, or names an incident that does not
     /// exist, and nothing proves who they are: they cannot be asked what they meant.
     Nowhere,

@@ -4,11 +4,13 @@
 //! when the server speaks unasked, read [`deadlines::deadlines`]. A deadline is never set or
 //! cancelled: it is computed, so it cannot outlive its reason.
 
+pub mod alerts;
 pub mod deadlines;
 pub mod decide;
 pub mod decision;
 pub mod event;
 pub mod numbered;
+pub mod page;
 pub mod permission;
 pub mod phase;
 pub mod policy;

@@ -63,6 +63,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Chat(_)
         | Command::Doc(_)
         | Command::CustomersAffected(_)
+        | Command::Page(_)
         | Command::Propose { .. }
         | Command::Risk { .. }
         | Command::Section { .. } => Right::Responder,

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::template::Template;
 use super::{Incident, Severity};
+use crate::alerts::Rule;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
@@ -40,6 +41,11 @@ pub struct Policy {
     pub task_ladder: Ladder,
     /// When missing fields are asked for, after the declaration.
     pub missing_ladder: Ladder,
+    /// When the commander of a SEV-1 or SEV-2 is asked to hand over, from taking command.
+    pub handover_ladder: Ladder,
+    /// After so long a responder of a SEV-1 or SEV-2 is reminded to rest.
+    pub rest_after: TimeDelta,
+    pub paging: PagingPolicy,
     /// From [`PostmortemPolicy::owner_within`] on.
     pub postmortem: PostmortemPolicy,
     /// Names of the lists that get the mail of drills.
@@ -47,6 +53,8 @@ pub struct Policy {
     /// Declarations that were prepared.
     pub templates: Vec<Template>,
     pub digests: Vec<DigestPolicy>,
+    /// What monitoring systems send; the first that matches counts.
+    pub alerts: Vec<Rule>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,
     /// Told what nobody else can mend.
@@ -62,6 +70,16 @@ pub struct Policy {
     pub authserv_ids: Vec<String>,
     /// Open to closed, where no postmortem is owed.
     pub close_within: TimeDelta,
+}
+
+/// How those are paged who are wanted beside the commander.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PagingPolicy {
+    /// Without an answer for so long, the next level is paged.
+    pub level_within: TimeDelta,
+    /// So long after an acknowledgement of which nothing came, in a SEV-1 or SEV-2, the same person is
+    /// asked once more; `None` is never.
+    pub ack_lapses_after: Option<TimeDelta>,
 }
 
 /// Who may declare.

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::alerts::Alerts;
 use super::decision::Change;
+use super::page::Page;
 use super::proposal::Proposal;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
@@ -75,6 +77,15 @@ pub struct Incident {
     pub missing_chase: Climb,
     /// Exists from the first resolve on.
     pub postmortem: Option<Postmortem>,
+    /// What monitoring said of it, by group.
+    #[serde(default)]
+    pub alerts: Vec<Alerts>,
+    /// How often somebody was asked whether it is over, because every alert has recovered.
+    #[serde(default)]
+    pub recovery: Climb,
+    /// The rule whose alert declared it: its reporter is who answers for it.
+    #[serde(default)]
+    pub declared_by_rule: Option<String>,
     /// Changes asked for by an unverified sender, waiting for one `confirm`.
     pub unconfirmed: Vec<Unconfirmed>,
     /// Whose mail did not arrive: others heard of it, and need not hear of every mail.
@@ -88,6 +99,18 @@ pub struct Incident {
     /// The same for the tokens of one address, beyond those of all.
     #[serde(default)]
     pub token_epochs: BTreeMap<Address, u32>,
+    /// Who was paged beside the commander, and for what.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// How far the present commander was asked to hand over.
+    #[serde(default)]
+    pub handover_climb: Climb,
+    /// Responders who were reminded to rest, once each.
+    #[serde(default)]
+    pub told_to_rest: BTreeSet<Address>,
+    /// The commander heard that too many report to them.
+    #[serde(default)]
+    pub told_to_split: bool,
     /// When anybody last wrote.
     pub last_entry_at: DateTime<Utc>,
     /// The `#n` that the next timeline entry, task or proposal gets.
@@ -278,6 +301,7 @@ impl Incident {
         };
         asked
             || self.names(address)
+            || self.pages.iter().any(|page| page.asked.iter().any(is))
             || is(&self.reporter)
             || self.tasks.iter().any(|task| is(&task.owner))
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))

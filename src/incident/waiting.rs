@@ -1,7 +1,7 @@
 //! A reminder that waits to be sent, as it stands now: after an outage it is written anew with what
 //! else waits, or not at all when it was settled meanwhile.
 
-use super::deadlines::{missing_fields, update_due};
+use super::deadlines::{missing_fields, told_to_rest, update_due, urge};
 use super::decision::{Owed, Purpose, Reminder};
 use super::state::{Command, Incident, Person};
 use super::{Phase, Policy};
@@ -26,6 +26,23 @@ pub fn reminder_now(
                 return None;
             }
             (Owed::Missing { fields }, to, None)
+        }
+        Purpose::ReminderHandover => {
+            let Command::Held { by, since, .. } = &incident.command else { return None };
+            let climb = incident.handover_climb;
+            if climb.done == 0 || !incident.phase.is_active() {
+                return None;
+            }
+            let urge = urge(climb, policy);
+            (Owed::Handover { since: *since, urge }, by, None)
+        }
+        Purpose::ReminderRest => {
+            let mut people = told_to_rest(incident);
+            people.retain(|(person, _)| escalated || person.address == to.address);
+            if people.is_empty() || !incident.phase.is_active() {
+                return None;
+            }
+            (Owed::Rest { people }, to, None)
         }
         Purpose::ReminderTask(seq) => {
             let task = incident.task(seq).filter(|task| task.is_chased())?;

@@ -23,6 +23,8 @@ use crate::mail::{Address, InboundMail, Tag};
 /// Everything that decides how far a sender is believed.
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'a> {
+    /// It came by the API, whose token was right.
+    pub by_api: bool,
     pub network_trusted: bool,
     /// Who logged in to hand the message over.
     pub login: Option<&'a Address>,

@@ -50,6 +50,14 @@ impl Clues {
         self.tags.iter().any(|tag| matches!(tag, Tag::Incident { number, .. } if *number == incident))
     }
 
+    /// The secrets of the addresses of alerts that it was sent to.
+    pub fn alert_secrets(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().filter_map(|tag| match tag {
+            Tag::Alert { secret } => secret.as_deref(),
+            _ => None,
+        })
+    }
+
     /// The incident whose address it was sent to.
     pub fn number(&self) -> Option<i64> {
         match self.tag {
@@ -121,11 +129,11 @@ fn tokens_of(tags: &[Tag], incident: i64) -> Vec<String> {
 fn telling(tag: &Tag) -> u8 {
     match tag {
         Tag::Incident { token: Some(_), .. } => 0,
-        Tag::Held { .. } | Tag::Swap { .. } | Tag::Digest { .. } => 1,
+        Tag::Held { .. } | Tag::Swap { .. } | Tag::Digest { .. } | Tag::Ack { .. } => 1,
         Tag::Incident { token: None, .. } => 2,
         Tag::Private => 3,
         Tag::Drill => 4,
-        Tag::Alert => 5,
+        Tag::Alert { .. } => 5,
         Tag::OnCall { .. } | Tag::Help => 6,
         Tag::Plain => 7,
         Tag::Bounce { .. } => 8,

@@ -167,8 +167,10 @@ pub enum Tag {
     Drill,
     /// Declares a private incident.
     Private,
-    /// Monitoring systems.
-    Alert,
+    /// Monitoring systems; the secret proves that one was told the address.
+    Alert { secret: Option<String> },
+    /// Answers to the question about an alert.
+    Ack { id: i64, token: String },
     /// Answers with who is on call, and takes overrides; the token proves which person was written to.
     OnCall { token: Option<String> },
     /// Answers to the question whether a shift may change hands.
@@ -275,7 +277,10 @@ fn read_tag(tag: &str) -> Tag {
     match (first, parts.next(), parts.next()) {
         ("drill", None, None) => Tag::Drill,
         ("private", None, None) => Tag::Private,
-        ("alert", None, None) => Tag::Alert,
+        ("alert", secret, None) => Tag::Alert { secret: secret.map(str::to_owned) },
+        ("ack", Some(id), Some(token)) => {
+            read_id(id).map_or_else(unknown, |id| Tag::Ack { id, token: token.to_owned() })
+        }
         ("oncall", token, None) => Tag::OnCall { token: token.map(str::to_owned) },
         ("swap", Some(id), Some(token)) => {
             read_id(id).map_or_else(unknown, |id| Tag::Swap { id, token: token.to_owned() })
@@ -362,6 +367,16 @@ mod tests {
             Some(Tag::Incident { number: 42, token: token() })
         );
         assert_eq!(tag("incidents+drill@example.org"), Some(Tag::Drill));
+        assert_eq!(tag("incidents+alert@example.org"), Some(Tag::Alert { secret: None }));
+        assert_eq!(
+            tag("incidents+alert.ABC@example.org"),
+            Some(Tag::Alert { secret: Some("abc".into()) })
+        );
+        assert_eq!(tag("incidents+alert.7.abc@example.org"), Some(Tag::Unknown("alert.7.abc".into())));
+        assert_eq!(
+            tag("incidents+ack.7.abc@example.org"),
+            Some(Tag::Ack { id: 7, token: "abc".into() })
+        );
         assert_eq!(
             tag("incidents+bounce.7.abc@example.org"),
             Some(Tag::Bounce { outbox: 7, mac: "abc".into() })

@@ -54,6 +54,8 @@ pub enum Command {
     },
     /// `Release: bob`.
     Release(String),
+    /// `Page: payments`, `Page: bob`: services or persons, as typed.
+    Page(Vec<String>),
     /// `New token: bob`: whatever was sent to them so far proves nothing any more.
     NewToken(String),
     Join,

@@ -122,6 +122,12 @@ impl Fields {
     }
 }
 
+/// The fields of a header in their order, decoded, their names in lower case: for patterns that people
+/// write. Nobody's identity is read from them.
+pub fn read_fields(octets: &[u8]) -> Vec<(String, String)> {
+    Fields::read(octets).all.into_iter().map(|(name, value)| (name, decode(&value))).collect()
+}
+
 /// Decodes encoded words (RFC 2047) and leaves one line without control characters.
 pub(super) fn decode(value: &str) -> String {
     one_line(&words::read_words(value))

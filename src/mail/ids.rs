@@ -51,6 +51,11 @@ impl Secret {
         self.mac(&format!("held\n{inbound}\n{}", person.key()), TOKEN_CHARS)
     }
 
+    /// The token of `person` for the question about a group of alerts.
+    pub fn alert_token(&self, group: i64, person: &Address) -> String {
+        self.mac(&format!("alert\n{group}\n{}", person.key()), TOKEN_CHARS)
+    }
+
     /// The token of `person` for a shift that is to change hands.
     pub fn swap_token(&self, request: i64, person: &Address) -> String {
         self.mac(&format!("swap\n{request}\n{}", person.key()), TOKEN_CHARS)

@@ -13,7 +13,7 @@ pub mod command;
 pub mod compose;
 pub mod dsn;
 mod enriched;
-mod header;
+pub mod header;
 pub mod ids;
 pub mod key;
 mod limits;

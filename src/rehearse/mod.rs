@@ -297,7 +297,7 @@ impl Rehearsal {
             return Ok(None);
         }
         let policy = self.engine.policy();
-        let deadline = self.engine.store.earliest_deadline().await?.map(|at| self.gate.opens_at(at));
+        let deadline = self.engine.earliest_deadline().await?.map(|at| self.gate.opens_at(at));
         let digest = crate::digests::next(&policy, now).map(|(_, at)| at);
         let outbox = if self.relay_down { None } else { self.engine.store.earliest_outbox().await? };
         let shift = crate::digests::shifts::next(&policy, now);

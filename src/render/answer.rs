@@ -206,6 +206,7 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Liaison, Responder", "the same"),
         fact("Expert", "the same, and of what in brackets, such as carol (database)"),
         fact("Release", "who need not stay"),
+        fact("Page", "a service, for whoever is on call for it, or a person"),
         fact("Update", "an official update to everybody"),
         fact("Note", "for the timeline and responders only"),
         fact("Next update", "45m or a time; a promise"),
@@ -281,6 +282,12 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
              whatever else they send in that hour; you are told once."
                 .to_owned(),
         ),
+        Waits::TooManyAlerts => (
+            "Monitoring declares too much; is this an incident?".to_owned(),
+            "Alerts declared so many incidents within an hour that this one waits, together with whatever \
+             else they declare in that hour; you are told once."
+                .to_owned(),
+        ),
         Waits::Nowhere => (
             "A mail belongs to no incident; is it one?".to_owned(),
             "It answers a mail or names an incident that is not known here, and nothing proves that \
@@ -295,7 +302,7 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
     };
     let mut paper = Paper::new(&lead, one_line(&policy.name));
     let others = match (held.waits, held.together) {
-        (Waits::TooMany, _) | (_, false) => "",
+        (Waits::TooMany | Waits::TooManyAlerts, _) | (_, false) => "",
         (_, true) => {
             " This is one of many: what comes after it in this hour is kept with it, and you are told \
              once."
@@ -309,7 +316,9 @@ pub fn render_held(policy: &Policy, held: &HeldReport<'_>) -> Letter {
             .to_owned(),
     };
     let kept_with_it = match (held.waits, held.together) {
-        (Waits::TooMany, _) | (_, true) => " What was kept with it is in its timeline then.",
+        (Waits::TooMany | Waits::TooManyAlerts, _) | (_, true) => {
+            " What was kept with it is in its timeline then."
+        }
         (_, false) => "",
     };
     let unheard = match held.waits {

@@ -9,6 +9,7 @@ use super::quick::{Action, action, reply_address};
 use super::wrap::{ascii, clipped, one_line};
 use super::{when, wrap};
 use crate::incident::decision::Purpose;
+use crate::incident::page::{Standing, Wanted};
 use crate::incident::policy::Span;
 use crate::incident::state::{Command, Person, RoleHeld};
 use crate::incident::{Incident, Policy, deadlines};
@@ -183,6 +184,13 @@ impl Context<'_> {
         lines
     }
 
+    /// The same as a row, for mail that says little else: whoever reads it must know where to go. None
+    /// when it is over.
+    pub fn coordination(&self) -> Option<Fact> {
+        let lines = || facts("Coordination", self.coordination_lines());
+        self.incident.phase.is_active().then(lines)
+    }
+
     /// Everybody with a role beside the commander's.
     pub fn role_lines(&self) -> Vec<String> {
         self.incident.roles.iter().map(role_line).collect()
@@ -191,14 +199,33 @@ impl Context<'_> {
     /// Who is involved and in what capacity, the reporter included.
     pub fn involved_lines(&self) -> Vec<String> {
         let mut lines = self.role_lines();
-        lines.push(format!("reporter  {}", shown(&self.incident.reporter)));
+        lines.extend(self.page_lines());
+        lines.push(match &self.incident.declared_by_rule {
+            Some(rule) => format!("declared by  alert rule {}", clipped(rule, 60)),
+            None => format!("reporter  {}", shown(&self.incident.reporter)),
+        });
         if !self.incident.services.is_empty() {
             lines.push(format!("service  {}", self.services()));
         }
-        if self.incident.roles.is_empty() {
+        if self.incident.roles.is_empty() && self.incident.pages.is_empty() {
             lines.push(format!("others  {NOT_STATED}"));
         }
         lines
+    }
+
+    /// Who was paged and has not answered.
+    pub fn page_lines(&self) -> Vec<String> {
+        let ringing = self.incident.pages.iter().filter(|page| page.stands == Standing::Ringing);
+        ringing
+            .map(|page| {
+                let names: Vec<String> = page.waiting().take(6).map(shown).collect();
+                let what = match &page.wanted {
+                    Wanted::Service(name) => format!("paged for {}", one_line(name)),
+                    Wanted::Person(_) => "paged".to_owned(),
+                };
+                format!("{what}  {}, no answer yet", listed(&names))
+            })
+            .collect()
     }
 
     pub fn services(&self) -> String {

@@ -4,26 +4,32 @@
 use chrono::{DateTime, Utc};
 
 use super::context::{Context, first_name, shown};
+use super::handover::brief;
 use super::news::{asked_full, asked_names};
 use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
 use super::task::open_tasks;
 use super::wrap::{clipped, one_line};
-use crate::incident::Role;
 use crate::incident::decision::{OfferedBy, Purpose};
 use crate::incident::event::Fate;
 use crate::incident::state::Person;
+use crate::incident::{Entry, Role};
 use crate::mail::Address;
 use crate::mail::compose::Letter;
 
-/// "Will you command?"
-pub fn render_take_command(
-    context: &Context<'_>,
-    asked: &[Person],
-    by: &OfferedBy,
-    answer_by: Option<DateTime<Utc>>,
-    then: &str,
-) -> Letter {
+/// An offer of command.
+#[derive(Clone, Copy)]
+pub struct Offer<'a> {
+    pub asked: &'a [Person],
+    pub by: &'a OfferedBy,
+    pub answer_by: Option<DateTime<Utc>>,
+    /// What happens without an answer, as a clause.
+    pub then: &'a str,
+}
+
+/// "Will you command?" `timeline` is what was said so far, for whoever takes over.
+pub fn render_take_command(context: &Context<'_>, offer: &Offer<'_>, timeline: &[Entry]) -> Letter {
+    let Offer { asked, by, answer_by, then } = *offer;
     if *by == OfferedBy::ToldLeadership {
         return nobody_commands(context, asked, then);
     }
@@ -45,18 +51,29 @@ pub fn render_take_command(
         "To command is to coordinate, not to fix: name who does what, keep the severity right, and \
          see that an update goes out on time. You can hand over at any moment.",
     );
-    for_commander(context, subject, paper)
+    for_commander(context, subject, paper, timeline)
 }
 
 /// With what whoever commands has to know.
-fn for_commander(context: &Context<'_>, subject: String, mut paper: Paper) -> Letter {
+fn for_commander(
+    context: &Context<'_>,
+    subject: String,
+    mut paper: Paper,
+    timeline: &[Entry],
+) -> Letter {
+    let takes_over = context.incident.commander().is_some();
     let mut rows = context.summary_facts();
-    rows.push(facts("Involved", context.involved_lines()));
+    if !takes_over {
+        rows.push(facts("Involved", context.involved_lines()));
+    }
     rows.push(facts("Customer impact", context.impact_lines()));
     rows.extend(open_tasks(context));
     rows.extend(open_proposals(context));
     rows.extend(context.times());
     paper.facts(rows);
+    if takes_over {
+        brief(&mut paper, context, timeline);
+    }
     context.on_duty(Purpose::TakeCommand, subject, "command", &paper)
 }
 
@@ -79,7 +96,7 @@ fn nobody_commands(context: &Context<'_>, asked: &[Person], then: &str) -> Lette
     ));
     paper.prose("To offer command to somebody, reply with  IC: name  and their name or address.");
     paper.actions(vec![context.action("To take command yourself", "I have command", &subject)]);
-    for_commander(context, subject, paper)
+    for_commander(context, subject, paper, &[])
 }
 
 fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String {
@@ -87,7 +104,10 @@ fn why_asked(context: &Context<'_>, asked: &[Person], by: &OfferedBy) -> String 
     match by {
         OfferedBy::Declaration => format!(
             "{} declared this incident at {} and nobody commands it. Will {you}?",
-            shown(&context.incident.reporter),
+            match &context.incident.declared_by_rule {
+                Some(rule) => format!("The alert rule {}", clipped(rule, 60)),
+                None => shown(&context.incident.reporter),
+            },
             context.brief(context.incident.declared_at),
         ),
         OfferedBy::Silence => format!(
@@ -230,12 +250,14 @@ pub fn render_undeliverable(
     let subject = context.duty_subject(&subject);
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&prose);
-    paper.facts(vec![
+    let mut rows = vec![
         fact("Person", name),
         fact("Address", to.as_str()),
         fact("Mail", what),
         fact("Reason", clipped(reason, 400)),
-    ]);
+    ];
+    rows.extend(context.coordination());
+    paper.facts(rows);
     context.on_duty(Purpose::Undeliverable, subject, "undeliverable", &paper)
 }
 
@@ -254,6 +276,12 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::ProposalOutcome(_) => "what became of a proposal",
         Purpose::ReminderTask(_) => "the question whether a task is done",
         Purpose::ReminderUpdate => "the reminder that an update is due",
+        Purpose::PageResponder => "a page",
+        Purpose::PageLetter => "the letter with a page",
+        Purpose::PageUnanswered => "the news that nobody answers a page",
+        Purpose::CommandWanted => "the question whether they hand over command",
+        Purpose::ReminderHandover => "the question whether they hand over command",
+        Purpose::ReminderRest => "the reminder to rest",
         Purpose::ReminderMissing => "the question for missing facts",
         Purpose::ReminderPostmortemOwner => "the question who writes the postmortem",
         Purpose::ReminderPostmortem => "the reminder of the postmortem",
@@ -268,6 +296,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemPublished => "the postmortem",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
+        Purpose::Recovery => "the question whether it is over",
+        Purpose::Alert => "an alert",
         Purpose::Shift => "a notice of shifts",
         Purpose::ShiftRequest => "a question about a shift",
         Purpose::Operator | Purpose::Stuck => "a notice to the operator",

@@ -4,15 +4,18 @@
 //! printed as text and as HTML, so its two parts cannot differ. Start with [`render_mailing`].
 
 mod aftermath;
+pub mod alert;
 mod answer;
 pub mod calendar;
 mod context;
 mod digest;
 mod duty;
+mod handover;
 pub mod inbox;
 mod news;
 mod on_call;
 mod operator;
+mod page;
 mod paper;
 mod proposal;
 mod quick;
@@ -73,9 +76,17 @@ pub fn render_mailing(
             news::render_note(context, *seq, by, words, attachments)
         }
         Says::Notice { what, more } => news::render_notice(context, what, more),
-        Says::Page => news::render_page(context, &mailing.to),
+        Says::Page => page::render_page(context, &mailing.to),
+        Says::PageResponder { wanted, by, before, to_pager, again } => {
+            let asked = only_reader(context, mailing);
+            let call = page::Call { wanted, by: by.as_ref(), before, again: *again };
+            page::render_page_responder(context, asked.as_ref(), &call, *to_pager)
+        }
+        Says::PageUnanswered { page } => page::render_page_unanswered(context, page),
+        Says::CommandWanted { by } => handover::render_command_wanted(context, by),
         Says::TakeCommand { asked, by, answer_by, then } => {
-            duty::render_take_command(context, asked, by, *answer_by, then)
+            let words = duty::Offer { asked, by, answer_by: *answer_by, then };
+            duty::render_take_command(context, &words, timeline)
         }
         Says::RoleOffer { role, by, remark } => {
             let asked = asked_for_role(context, mailing, *role).map(first_name);
@@ -114,6 +125,11 @@ pub fn render_mailing(
         Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
         Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
         Says::PostmortemPublished => aftermath::render_published(context, timeline),
+        Says::Recovered { recovered_at } => {
+            let reader = only_reader(context, mailing);
+            alert::render_recovered(context, reader.as_ref(), *recovered_at)
+        }
+        Says::FiresAgain { title } => alert::render_fires_again(context, title),
         Says::Undeliverable { to, purpose, fate, reason } => {
             duty::render_undeliverable(context, to, *purpose, *fate, reason)
         }

@@ -1,5 +1,4 @@
-//! How an incident stands, for everybody: declaration, follow-up, resolution, status, note copies,
-//! and the one line to a pager.
+//! How an incident stands, for everybody: declaration, follow-up, resolution, status, note copies.
 //!
 //! The declaration has its six fields and the follow-up its four, always in the same order; what
 //! nobody said is shown as not stated and never left out.
@@ -9,14 +8,12 @@ use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
 use super::task::open_tasks;
 use super::when;
-use super::wrap::{ascii, clipped, one_line, own_sentence};
-use crate::incident::decision::{Change, Entry, Purpose, Recipient};
-use crate::incident::state::{Command, Person};
+use super::wrap::{clipped, one_line, own_sentence};
+use crate::incident::decision::{Change, Entry, Purpose};
+use crate::incident::state::Person;
 use crate::incident::{Phase, Severity};
 use crate::mail::compose::Letter;
 
-/// A text message of the usual length.
-const PAGE_CHARS_MAX: usize = 160;
 /// Lines of the timeline that a status answer shows.
 const STATUS_ENTRIES: usize = 10;
 /// Notes or updates that one mail shows beside its own: what a person reads of one evening.
@@ -333,6 +330,7 @@ pub fn render_note(
     rows.push(fact("Severity", context.incident.severity.to_string()));
     rows.push(fact("Phase", context.phase_line()));
     rows.push(fact("Commander", context.commander_line()));
+    rows.extend(context.coordination());
     paper.facts(rows);
     add_untold(&mut paper, context, words);
     paper.foot(if context.incident.commander().is_some() {
@@ -374,47 +372,15 @@ fn add_untold(paper: &mut Paper, context: &Context<'_>, words: Words<'_>) {
 pub fn render_notice(context: &Context<'_>, what: &str, more: &str) -> Letter {
     let mut paper = Paper::new(clipped(what, 72), context.about());
     paper.prose(&own_sentence(more));
-    paper.facts(vec![
+    let mut rows = vec![
         fact("Severity", context.incident.severity.to_string()),
         fact("Phase", context.phase_line()),
         fact("Commander", context.commander_line()),
         fact("Next update", context.next_update_line()),
-    ]);
+    ];
+    rows.extend(context.coordination());
+    paper.facts(rows);
     context.in_thread(Purpose::Note, &paper)
-}
-
-/// One line of at most 160 characters.
-pub fn render_page(context: &Context<'_>, to: &[Recipient]) -> Letter {
-    let incident = context.incident;
-    let drill = if incident.drill { "DRILL " } else { "" };
-    let head = format!("{drill}{} {} ", context.key(), incident.severity);
-    let bridge = incident.coordination.bridge.as_ref().or(context.policy.bridge.as_ref());
-    let join = match bridge {
-        Some(bridge) => format!("Join {}, report", clipped(&ascii(bridge), 40)),
-        None => "Report".to_owned(),
-    };
-    let reply = if asks_for_command(context, to) { "I have command" } else { "ack" };
-    let tail = format!(" {join} to IC, do not start fixing. Reply: {reply}");
-    let title = if incident.private { "Restricted incident" } else { incident.title.as_str() };
-    let room = PAGE_CHARS_MAX.saturating_sub(head.len() + tail.len() + 1);
-    let line = format!("{head}{}.{tail}", clipped(&ascii(title), room).trim_end_matches('.'));
-    let paper = Paper::new(line.clone(), "");
-    let subject = format!("{drill}{} {}", context.key(), incident.severity);
-    let mut letter = context.on_duty(Purpose::Page, subject, "page", &paper);
-    // A gateway to pagers sends what it gets: one line, not one of 72 columns.
-    letter.text = format!("{line}\n");
-    letter
-}
-
-fn asks_for_command(context: &Context<'_>, to: &[Recipient]) -> bool {
-    let Command::Offered { to: asked, .. } = &context.incident.command else {
-        return false;
-    };
-    to.iter().any(|recipient| {
-        let member = context.policy.roster.member(recipient.address());
-        let address = member.map_or(recipient.address(), |member| &member.address);
-        asked.iter().any(|person| person.address == *address)
-    })
 }
 
 /// How it stands, for somebody who asked.

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::context::{Context, first_name, shown};
+use super::handover::{add_handover, add_rest, handover_headline, rest_headline};
 use super::paper::{Paper, fact, facts};
 use super::task::add_task;
 use super::when;
@@ -31,6 +32,8 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
         Owed::Missing { .. } => "missing".to_owned(),
         // The thread in which it was given.
         Owed::Task { seq, .. } => format!("task-{seq}"),
+        Owed::Handover { .. } => "handover".to_owned(),
+        Owed::Rest { .. } => "rest".to_owned(),
         Owed::PostmortemOwner => "postmortem-owner".to_owned(),
         Owed::Postmortem { .. } => "postmortem".to_owned(),
     };
@@ -71,11 +74,13 @@ pub fn render_reminders(
         add_reminder(&mut section, &context, reminder, &own);
         paper.append_marked(section, &mark);
         let address = policy.address.of_incident(incident.number, Some(&mark));
-        paper.facts(vec![
+        let mut rows = vec![
             fact("Reply to", address.as_str()),
             fact("Severity", incident.severity.to_string()),
             fact("Phase", incident.phase.to_string()),
-        ]);
+        ];
+        rows.extend(context.coordination());
+        paper.facts(rows);
     }
     if items.len() > SECTIONS_MAX {
         paper.prose(&format!("And {} more, which come again.", items.len() - SECTIONS_MAX));
@@ -96,6 +101,9 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
     match reminder.owed {
         Owed::Update { .. } => format!("{name}: update due"),
         Owed::Missing { .. } => format!("{name}: a few facts are missing"),
+        Owed::Handover { .. } => format!("{name}: hand over command?"),
+        Owed::Rest { .. } if reminder.escalated => format!("{name}: responders should rest"),
+        Owed::Rest { .. } => format!("{name}: time to rest"),
         Owed::Task { seq, .. } => format!("{name}: is #{seq} done?"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
         Owed::Postmortem { .. } => format!("{name}: {} due", postmortem_name(context)),
@@ -111,6 +119,10 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
     let (what, due_at) = match &reminder.owed {
         Owed::Update { due_at } => ("update".to_owned(), Some(*due_at)),
         Owed::Missing { fields } => return missing_headline(fields),
+        Owed::Handover { since, urge } => {
+            return handover_headline(context, &reminder.owed_by, *since, *urge, reminder.escalated);
+        }
+        Owed::Rest { people } => return rest_headline(context, people, reminder.escalated),
         Owed::Task { seq, what, .. } => {
             let what = clipped(&one_line(what), 50);
             return if reminder.escalated {
@@ -159,6 +171,11 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
     match &reminder.owed {
         Owed::Update { due_at } => add_update(paper, context, reminder, *due_at, subject),
         Owed::Missing { fields } => add_missing(paper, context, fields, subject),
+        Owed::Handover { since, urge } => {
+            let (owner, escalated) = (&reminder.owed_by, reminder.escalated);
+            add_handover(paper, context, owner, *since, *urge, escalated, subject);
+        }
+        Owed::Rest { people } => add_rest(paper, context, people, reminder.escalated, subject),
         Owed::Task { seq, what, .. } => add_task(paper, context, reminder, *seq, what, subject),
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
@@ -265,11 +282,15 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
 }
 
 fn add_missing(paper: &mut Paper, context: &Context<'_>, fields: &[&'static str], subject: &str) {
-    paper.prose(
-        "Please reply with what you know, one line each; a guess can be corrected. You declared or \
-         command this incident, and everybody reads its facts. What you leave out stays marked as not \
-         stated and is asked for again with the next reminder of an update.",
-    );
+    let declared = match context.incident.declared_by_rule {
+        Some(_) => "An alert declared this incident, and you answer for it",
+        None => "You declared or command this incident",
+    };
+    paper.prose(&format!(
+        "Please reply with what you know, one line each; a guess can be corrected. {declared}, and \
+         everybody reads its facts. What you leave out stays marked as not stated and is asked for again \
+         with the next reminder of an update.",
+    ));
     paper.items(&questions(context, fields));
     if fields.contains(&"severity") {
         let meaning = |severity: &Severity| {

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use super::alert::alert_lines;
 use super::size;
+use crate::incident::alerts::Alerts;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
 use crate::incident::proposal::Proposal;
@@ -45,6 +47,9 @@ pub struct Roles {
 pub struct IncidentShown {
     #[serde(flatten)]
     pub head: IncidentHead,
+    /// Left out where monitoring said nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<AlertsShown>,
     pub timeline: Vec<EntryShown>,
     pub obligations: Vec<ObligationShown>,
     pub tasks: Vec<TaskShown>,
@@ -64,6 +69,18 @@ pub struct Facts {
     pub bridge: Option<String>,
     pub chat: Option<String>,
     pub doc: Option<String>,
+}
+
+/// The alerts of one group.
+#[derive(Debug, Serialize)]
+pub struct AlertsShown {
+    pub rule: String,
+    pub group: String,
+    pub title: String,
+    pub count: u32,
+    pub last_at: String,
+    /// `None` while something of it fires.
+    pub recovered_at: Option<String>,
 }
 
 /// A line of the timeline.
@@ -190,10 +207,22 @@ pub fn incident_head(incident: &Incident, policy: &Policy) -> IncidentHead {
     }
 }
 
+fn alerts_shown(alerts: &Alerts) -> AlertsShown {
+    AlertsShown {
+        rule: alerts.rule.clone(),
+        group: alerts.group.clone(),
+        title: alerts.title.clone(),
+        count: alerts.count,
+        last_at: rfc3339(alerts.last_at),
+        recovered_at: alerts.recovered_at.map(rfc3339),
+    }
+}
+
 /// All of an incident.
 pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
     IncidentShown {
         head: incident_head(incident, policy),
+        alerts: incident.alerts.iter().map(alerts_shown).collect(),
         timeline: timeline.iter().map(entry_shown).collect(),
         obligations: obligations(incident, policy)
             .into_iter()
@@ -302,6 +331,9 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
     }
     fact("Summary", incident.summary.clone().unwrap_or_default());
     fact("Impact", incident.impact.clone().unwrap_or_default());
+    for line in alert_lines(incident, policy) {
+        fact("Alert", line);
+    }
     fact("Missing", missing_fields(incident, policy).join(", "));
     for owed in obligations(incident, policy) {
         let by: Vec<&str> = owed.owed_by.iter().map(Person::shown).collect();

@@ -87,9 +87,7 @@ pub fn render_news(
             &subject,
         )]);
     }
-    if let Some(open) = open_tasks(context) {
-        paper.facts(vec![open]);
-    }
+    paper.facts(open_tasks(context).into_iter().chain(context.coordination()).collect());
     let mut letter = context.in_thread(Purpose::Note, &paper);
     letter.display_name = context.via(by);
     letter

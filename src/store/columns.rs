@@ -64,8 +64,13 @@ pub(super) fn read_variant<T: Copy>(
 }
 
 impl Route {
-    pub(super) const NAMES: [(Self, &'static str); 4] =
-        [(Self::Smtp, "smtp"), (Self::Lmtp, "lmtp"), (Self::Ingest, "ingest"), (Self::Imap, "imap")];
+    pub(super) const NAMES: [(Self, &'static str); 5] = [
+        (Self::Smtp, "smtp"),
+        (Self::Lmtp, "lmtp"),
+        (Self::Ingest, "ingest"),
+        (Self::Imap, "imap"),
+        (Self::Api, "api"),
+    ];
 
     /// `smtp`.
     pub fn name(self) -> &'static str {
@@ -74,6 +79,7 @@ impl Route {
             Self::Lmtp => "lmtp",
             Self::Ingest => "ingest",
             Self::Imap => "imap",
+            Self::Api => "api",
         }
     }
 }

@@ -22,6 +22,8 @@ statements! {
     FORGET_BUDGETS = "delete from budget where hour < $1";
     FORGET_HELD = "delete from held_report where hour < $1";
     FORGET_DEAD = "delete from dead_address where since_at <= $1";
+    /// Groups that nobody was asked about lately: the next alert of one begins anew.
+    FORGET_ALERT_GROUPS = "delete from alert_group where last_at < $1 and wake_at is null";
     FORGET_CONTENT_KEYS = "
         delete from content_key where key in (select key from content_key where inbound < $1 limit $2)";
     FORGET_MESSAGE_IDS = "
@@ -81,6 +83,7 @@ impl Store {
         let dead = micros(now - super::dead::ROWS_WITHIN);
         forgotten += self.engine.execute(FORGET_DEAD, vec![dead.into()]).await?;
         let before = micros(now - KNOWN_WITHIN);
+        forgotten += self.engine.execute(FORGET_ALERT_GROUPS, vec![before.into()]).await?;
         for (statement, before) in [(FORGET_CONTENT_KEYS, first), (FORGET_MESSAGE_IDS, before)] {
             loop {
                 let some = self.engine.execute(statement, vec![before.into(), AT_ONCE.into()]).await?;

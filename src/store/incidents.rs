@@ -14,7 +14,7 @@ use super::engines::statements;
 use super::rows::{DueDeadline, Incidents, StoredIncident};
 use super::{Store, StoreError, Stored, Write};
 use crate::incident::Incident;
-use crate::incident::deadlines::Deadline;
+use crate::incident::deadlines::{Deadline, DeadlineKind};
 use crate::incident::decision::{Entry, EntryKind, NewEntry};
 use crate::mail::Address;
 
@@ -72,6 +72,10 @@ statements! {
     LOAD_DUE_DEADLINES = "
         select incident, kind, wake_at from deadline where wake_at <= $1
         order by wake_at, incident, kind limit $2";
+    /// Read by a pager's answer that lost its thread, and nothing else: few rows are of these kinds.
+    LOAD_OWING = "
+        select incident from deadline where kind in (select value->>0 from json_each($1))
+        group by incident order by incident desc limit $2";
     EARLIEST_DEADLINE = "select min(wake_at) from deadline";
 }
 
@@ -191,6 +195,14 @@ impl Write {
     pub async fn next_incident_number(&mut self) -> Stored<i64> {
         let rows: Vec<(i64,)> = self.transaction.load(NEXT_NUMBER, vec![]).await?;
         rows.first().map(|(number,)| *number).ok_or(StoreError::Damaged("counter"))
+    }
+
+    /// The newest incidents in which something of these kinds falls due.
+    pub async fn load_owing(&mut self, kinds: &[DeadlineKind], limit: i64) -> Stored<Vec<i64>> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| (name(*kind),)).collect();
+        let found: Vec<(i64,)> =
+            self.transaction.load(LOAD_OWING, vec![rows(&kinds), limit.into()]).await?;
+        Ok(found.into_iter().map(|(number,)| number).collect())
     }
 
     pub async fn load_incident(&mut self, number: i64) -> Stored<Option<StoredIncident>> {

@@ -4,10 +4,11 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, and `ledgers`
+//! `incidents`, `alerts`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, and `ledgers`
 //! for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes; `backup` copies the file of SQLite.
 
+mod alerts;
 mod attachments;
 mod audit;
 pub mod backup;
@@ -78,7 +79,8 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 15] = [
+const ALL: [&[engines::Statement]; 16] = [
+    alerts::ALL,
     attachments::ALL,
     dead::ALL,
     forgetting::ALL,

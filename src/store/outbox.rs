@@ -123,7 +123,7 @@ statements! {
         select id from outbox where state = 'held' and state <> 'accepted' and last_answer = $1
         order by id limit $2";
     LOAD_TAKEN = "
-        select o.id, o.incident, l.purpose, o.recipient, o.accepted_at
+        select o.id, o.incident, l.purpose, o.recipient, o.accepted_at, o.last_answer
         from outbox o join letter l on l.id = o.letter
         where o.awaited = 1 and o.state = 'accepted' order by o.id limit $1";
     MARK_HEARD = "
@@ -240,6 +240,7 @@ struct TakenRow {
     purpose: String,
     recipient: String,
     accepted_at: Option<i64>,
+    last_answer: String,
 }
 
 impl TakenRow {
@@ -250,6 +251,7 @@ impl TakenRow {
             purpose: read_name(self.purpose, "letter's purpose")?,
             recipient: read_address(&self.recipient)?,
             at: read_instant(self.accepted_at.unwrap_or_default())?,
+            answer: self.last_answer,
         })
     }
 }

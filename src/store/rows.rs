@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use crate::alerts::group::Group;
 use crate::incident::decision::Purpose;
 use crate::incident::{Incident, deadlines::DeadlineKind};
 use crate::mail::Address;
@@ -19,6 +20,8 @@ pub enum Route {
     Ingest,
     /// A mailbox, which hands over no envelope.
     Imap,
+    /// An alert that was posted to the pages, with their token; as a mail.
+    Api,
 }
 
 /// Who handed a message over, as far as the wire tells.
@@ -106,6 +109,18 @@ pub struct Inbound {
     pub authentication: Option<Authentication>,
     /// How often reading it failed for our own reasons.
     pub attempts: i64,
+}
+
+/// A group of alerts, with the guard of its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredGroup {
+    pub key: String,
+    pub id: i64,
+    /// 0 where there is no row yet.
+    pub version: i64,
+    /// The incident that it declared last.
+    pub incident: Option<i64>,
+    pub group: Group,
 }
 
 /// What is known of a message's content when a copy of it is read.
@@ -222,6 +237,8 @@ pub struct Taken {
     pub recipient: Address,
     /// When the relay took it.
     pub at: DateTime<Utc>,
+    /// What it said then: which relay, and what it calls the mail.
+    pub answer: String,
 }
 
 /// One thing that a reminder asks for.

@@ -262,7 +262,10 @@ fn involved(incident: &Incident) -> Vec<String> {
             format!("{} {}{remark}{asked}", held.role, held.person.shown())
         })
         .collect();
-    lines.push(format!("reporter {}", incident.reporter.shown()));
+    lines.push(match &incident.declared_by_rule {
+        Some(rule) => format!("declared by the alert rule {rule}"),
+        None => format!("reporter {}", incident.reporter.shown()),
+    });
     if !incident.services.is_empty() {
         lines.push(format!("service {}", incident.services.join(", ")));
     }
@@ -310,11 +313,15 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "take command",
         DeadlineKind::MissingFields => "state what is missing",
+        DeadlineKind::Page => "answer the page",
         DeadlineKind::Update => "send an update",
+        DeadlineKind::Handover => "hand over command",
+        DeadlineKind::Rest => "rest",
         DeadlineKind::Task(_) => "do a task",
         DeadlineKind::Proposal(_) => "object, or consent by silence",
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
         DeadlineKind::Postmortem => "write the postmortem",
+        DeadlineKind::Recovery => "whether it is over",
         DeadlineKind::Close => "close",
     }
 }
@@ -324,11 +331,15 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
     match kind {
         DeadlineKind::TakeCommand => "nobody took command",
         DeadlineKind::MissingFields => "facts are missing",
+        DeadlineKind::Page => "nobody answered the page",
         DeadlineKind::Update => "an update is owed",
+        DeadlineKind::Handover => "the commander has been on for long",
+        DeadlineKind::Rest => "a responder has been on for long",
         DeadlineKind::Task(_) => "the time of a task is up",
         DeadlineKind::Proposal(_) => "the time to object is up",
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",
         DeadlineKind::Postmortem => "the postmortem is owed",
+        DeadlineKind::Recovery => "somebody is asked whether it is over",
         DeadlineKind::Close => "it closes",
     }
 }

@@ -3,6 +3,7 @@
 //! No GET changes anything. Nothing here changes an incident: what a form says becomes a mail or an
 //! event elsewhere. Start with [`serve_router`], what a server offers, or with [`guard`].
 
+pub mod alerts;
 mod asked;
 pub mod file;
 pub mod guard;
@@ -31,15 +32,17 @@ const ICON: &str = include_str!("icon.svg");
 struct NothingPage;
 
 /// What a server offers while there is no sign-in: its health, shifts for those who were told where they
-/// are, and nothing of its incidents.
-pub fn serve_router(engine: Engine) -> Router {
+/// are, and nothing of its incidents; and where alerts are posted, if they are.
+pub fn serve_router(engine: Engine, door: Option<alerts::Door>) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
     let shifts = Router::new()
         .route("/shifts/person/{key}/{file}", get(shifts::show_person))
         .route("/shifts/rotation/{key}/{file}", get(shifts::show_rotation))
         .with_state(engine.clone());
-    let pages = health(engine).merge(outbox).merge(shifts).merge(files()).fallback(show_nothing);
+    let alerts = door.map_or_else(Router::new, alerts::alerts);
+    let pages =
+        health(engine).merge(outbox).merge(alerts).merge(shifts).merge(files()).fallback(show_nothing);
     pages.layer(axum::middleware::from_fn(guard::protect_answer))
 }
 

@@ -17,6 +17,7 @@ fn hostile_words_in_every_field_stay_words() {
         reporter: mallory.clone(),
         services: vec![evil.clone()],
         links: vec![evil.clone()],
+        alerts: vec![Alerts { title: evil.clone(), ..alerted(None).alerts[0].clone() }],
         tasks: vec![task(7, mallory.clone(), &evil)],
         proposals: vec![proposal(8, mallory.clone(), &evil)],
         ..resolved()
@@ -43,7 +44,7 @@ fn hostile_words_in_every_field_stay_words() {
             "{name}"
         );
         // A page is one line, and a line to send instead is not broken.
-        let is_long = matches!(letter.purpose, Purpose::Page | Purpose::Receipt);
+        let is_long = is_page(&letter) || letter.purpose == Purpose::Receipt;
         assert!(is_long || letter.text.lines().all(|line| line.chars().count() <= 72), "{name}");
         assert!(letter.html.is_ascii() && letter.html.len() < 80_000, "{name} {}", letter.html.len());
         assert!(!letter.html.contains("<img"), "{name}");
@@ -77,6 +78,26 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
             then: text(),
         },
         Says::RoleOffer { role: Role::Expert, by: by(), remark: Some(text()) },
+        Says::PageResponder {
+            wanted: vec![Wanted::Service(text()), Wanted::Person(by())],
+            by: Some(by()),
+            before: vec![by()],
+            to_pager: false,
+            again: false,
+        },
+        Says::PageResponder {
+            wanted: vec![Wanted::Service(text())],
+            by: None,
+            before: Vec::new(),
+            to_pager: true,
+            again: false,
+        },
+        Says::PageUnanswered {
+            page: Page { wanted: Wanted::Person(by()), by: Some(by()), asked: vec![by()], ..rung() },
+        },
+        Says::CommandWanted { by: by() },
+        Says::Reminder(owed(Owed::Handover { since: at(13, 0), urge: Urge::Asked })),
+        Says::Reminder(owed(Owed::Rest { people: vec![(by(), at(13, 0))] })),
         Says::Reminder(owed(Owed::Update { due_at: at(15, 0) })),
         Says::Task { seq: 7 },
         Says::Proposal { seq: 8 },
@@ -97,6 +118,8 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
             wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
         },
         Says::PostmortemPublished,
+        Says::Recovered { recovered_at: at(15, 0) },
+        Says::FiresAgain { title: text() },
         Says::Undeliverable {
             to: address("mallory@example.org"),
             purpose: Purpose::Note,

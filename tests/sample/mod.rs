@@ -6,7 +6,8 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 
 use firebell::incident::decision::EntryKind;
 use firebell::incident::policy::{
-    DeclareFrom, Ladder, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt, SeverityPolicy, Span,
+    DeclareFrom, Ladder, PagingPolicy, Party, PostmortemDuty, PostmortemPolicy, Rung, RungAt,
+    SeverityPolicy, Span,
 };
 use firebell::incident::proposal::{Asked, Proposal, Sent};
 use firebell::incident::state::{
@@ -141,6 +142,16 @@ pub fn policy() -> Policy {
         proposal_within: TimeDelta::minutes(10),
         task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
+        handover_ladder: ladder(vec![
+            rung(60, &[commander]),
+            rung(90, &[commander, deputy]),
+            rung(180, &[commander, deputy]),
+        ]),
+        rest_after: TimeDelta::minutes(90),
+        paging: PagingPolicy {
+            level_within: TimeDelta::minutes(5),
+            ack_lapses_after: Some(TimeDelta::minutes(30)),
+        },
         postmortem: PostmortemPolicy {
             name: "postmortem".to_owned(),
             sections: vec![
@@ -158,6 +169,7 @@ pub fn policy() -> Policy {
             ladder: ladder(vec![rung(0, &[owner])]),
         },
         digests: Vec::new(),
+        alerts: Vec::new(),
         operator: None,
         web_url: None,
         stuck_after: TimeDelta::minutes(15),
@@ -240,9 +252,16 @@ pub fn declared() -> Incident {
         missed: Default::default(),
         untold: Vec::new(),
         postmortem: None,
+        alerts: Vec::new(),
+        recovery: Climb::default(),
+        declared_by_rule: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
         token_epochs: std::collections::BTreeMap::new(),
+        pages: Vec::new(),
+        handover_climb: Default::default(),
+        told_to_rest: Default::default(),
+        told_to_split: false,
         last_entry_at: at(13, 5),
         next_seq: 2,
     }

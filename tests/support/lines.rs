@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 49] = [
+pub const LINES: [&str; 54] = [
     "I have command",
     "ack",
     "join",
@@ -24,6 +24,11 @@ pub const LINES: [&str; 49] = [
     "Scribe: carol",
     "Expert: x@vendor.example (database)",
     "Release: bob",
+    "Release: carol",
+    "Service: payments, checkout",
+    "Page: payments",
+    "Page: checkout, bob",
+    "Page: nobody",
     "Update: still looking",
     "Note: hm",
     "Next update: 20m",

@@ -36,6 +36,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
     step.record_declaration(declared, &said);
     step.apply_lines(&said);
     step.finish_declaration(declared, &said);
+    step.page_services();
     if !proven {
         step.ask_for_proof(declared, waiting);
     } else {
@@ -94,9 +95,16 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         unreachable: Default::default(),
         missed: Default::default(),
         postmortem: None,
+        alerts: Vec::new(),
+        recovery: Climb::default(),
+        declared_by_rule: None,
         unconfirmed: Vec::new(),
         token_epoch: 0,
         token_epochs: BTreeMap::new(),
+        pages: Vec::new(),
+        handover_climb: Default::default(),
+        told_to_rest: Default::default(),
+        told_to_split: false,
         last_entry_at: now,
         next_seq: 1,
     }
@@ -133,10 +141,26 @@ impl Step<'_> {
         if !prose.is_empty() {
             text = format!("{text}\n\n{prose}");
         }
-        if let Some(accepted_by) = &declared.accepted_by {
+        if let (Some(accepted_by), None) = (&declared.accepted_by, &declared.alert) {
             text = format!("{text}\n\n(Reported from outside; accepted by {}.)", accepted_by.shown());
         }
-        self.record(EntryKind::Declaration, Some(&said.by), text, said.source.clone());
+        let Some(alerted) = &declared.alert else {
+            self.record(EntryKind::Declaration, Some(&said.by), text, said.source.clone());
+            return;
+        };
+        self.declared_by_alert(alerted);
+        let rule = &alerted.alert.rule;
+        let by = match &declared.accepted_by {
+            Some(person) => {
+                format!("Declared by {}, from an alert that the rule {rule} knows.", person.shown())
+            }
+            None => format!("Declared by the alert rule {rule}."),
+        };
+        let text = format!("{by}\n\n{text}");
+        self.record(EntryKind::Declaration, None, text, said.source.clone());
+        if let Some(entry) = self.entries.last_mut() {
+            entry.proof.clone_from(&alerted.proof);
+        }
     }
 
     fn finish_declaration(&mut self, declared: &Declared, said: &Said) {
@@ -162,7 +186,8 @@ impl Step<'_> {
                 to.clone_from(&asked);
             }
         }
-        let wide = self.wide();
+        let mut wide = self.wide();
+        wide.extend(self.on_call_unpaged());
         self.mail(wide, Says::Declaration);
         // What is over when it is reported needs no commander.
         if self.incident.phase.is_active() && matches!(self.incident.command, InCommand::Offered { .. })

@@ -121,6 +121,7 @@ impl Step<'_> {
                 self.give_role(*role, person, remark.clone(), said)
             }
             Command::Release(name) => self.release(name, said),
+            Command::Page(names) => self.page_named(names, said),
             Command::NewToken(name) => self.renew_token_of(name, said),
             Command::Join => self.join(said),
             Command::Leave => self.leave(said),
@@ -202,6 +203,17 @@ impl Step<'_> {
                 let instead = (take_over && said.by.known)
                     .then(|| format!("IC: {}", said.by.person.address))
                     .filter(|_| self.incident.phase.is_active());
+                let commander = self.incident.commander().filter(|_| take_over && said.by.known);
+                if let Some(commander) = commander.filter(|_| self.outranks(&said.by.person)) {
+                    return (
+                        format!(
+                            "{} has command, and orders are theirs to give. Do you wish to take command? \
+                             They are asked to hand it over to you when you reply with this line",
+                            commander.shown()
+                        ),
+                        Some("I have command".to_owned()),
+                    );
+                }
                 match instead {
                     // The line that they, not the writer, would send to make the writer commander.
                     Some(line) => (format!("{why}, or can offer you command by writing `{line}`"), None),

@@ -3,10 +3,14 @@
 //! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
 //! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
 
+mod alerts;
+mod answered;
 mod audience;
 mod declare;
+mod handover;
 mod lines;
 mod offer;
+mod page;
 mod passed;
 mod proposals;
 mod prose;
@@ -57,11 +61,14 @@ pub fn decide(
             match event {
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
+                Event::Alerted(alerted) => step.hear_alert(alerted),
                 Event::Passed(kind) => step.pass(*kind),
-                Event::Taken { to, purpose: Purpose::Proposal(seq), at } => {
+                Event::Taken { to, purpose: Purpose::Proposal(seq), at, .. } => {
                     step.note_copy(*seq, to, Sent::Taken(*at));
                 }
-                Event::Taken { .. } => {}
+                Event::Taken { to, purpose, at, answer } => {
+                    step.note_taken_page(to, *purpose, *at, answer);
+                }
                 Event::TokensVoided { of } => step.void_tokens(of),
                 Event::Undeliverable { to, purpose, fate, reason } => {
                     step.undeliverable(to, *purpose, *fate, reason);
@@ -115,6 +122,8 @@ struct Step<'a> {
     hints: Vec<String>,
     /// The declaration goes to everybody again: held mail was let go.
     announce: bool,
+    /// The places of the pages that this mail asked for, to ring together.
+    to_ring: Vec<usize>,
     /// Who has the words of this mail in another one.
     told: Vec<Address>,
     /// What this mail proposes.
@@ -146,6 +155,7 @@ impl<'a> Step<'a> {
             follow_up_to: Vec::new(),
             hints: Vec::new(),
             announce: false,
+            to_ring: Vec::new(),
             told: Vec::new(),
             proposed: None,
             kept_back: false,
@@ -159,6 +169,7 @@ impl<'a> Step<'a> {
         if commanded || !self.incident.phase.is_active() {
             self.mailings.retain(|one| !matches!(one.says, Says::TakeCommand { .. } | Says::Page));
         }
+        page::ring_once(&mut self.mailings);
         let changed = self.was.as_ref() != Some(&self.incident);
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
             return Decision::nothing();
@@ -260,8 +271,14 @@ impl<'a> Step<'a> {
                 || typed(&waiting.lines) != typed(&waiting_lines(&said.written.lines))
         });
         let before = self.incident.clone();
+        self.hear_of(&said.by.person);
         self.apply_lines(said);
+        if !said.written.prose.trim().is_empty() {
+            self.hear_of(&said.by.person);
+        }
         self.settle_prose(said, &before);
+        self.page_services();
+        self.hint_to_split();
         self.answer(said);
     }
 

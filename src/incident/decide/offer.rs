@@ -80,15 +80,18 @@ impl Step<'_> {
             }
             InCommand::Held { by: holder, offered_on, .. } => {
                 if offered_on.as_ref().is_none_or(|handover| handover.to.address != by.address) {
-                    return Err((
-                        format!(
-                            "{} has command and can offer it to you by writing `IC: {}`",
-                            holder.shown(),
-                            by.address
-                        ),
-                        // A line for the commander to send, which would do nothing for the writer.
-                        None,
-                    ));
+                    let (holder, by) = (holder.clone(), by.clone());
+                    return Err(self.ask_for_command(&by).unwrap_or_else(|| {
+                        (
+                            format!(
+                                "{} has command and can offer it to you by writing `IC: {}`",
+                                holder.shown(),
+                                by.address
+                            ),
+                            // A line for the commander to send, which would do nothing for the writer.
+                            None,
+                        )
+                    }));
                 }
                 Some(holder.clone())
             }
@@ -119,7 +122,9 @@ impl Step<'_> {
         self.incident.updates.counted_from = Some(self.now);
         self.incident.updates.promised_at = None;
         self.incident.updates.climb = Climb::default();
+        self.incident.handover_climb = Climb::default();
         self.release_wide_mail();
+        self.answer_pages_by_commanding(&by);
         self.tell_others_who_commands(&by, &asked);
     }
 

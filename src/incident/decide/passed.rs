@@ -25,12 +25,16 @@ impl Step<'_> {
         }
         match kind {
             DeadlineKind::TakeCommand => self.pass_offer(),
+            DeadlineKind::Page => self.pass_pages(),
             DeadlineKind::MissingFields => self.pass_missing(),
             DeadlineKind::Update => self.pass_update(),
+            DeadlineKind::Handover => self.pass_handover(),
+            DeadlineKind::Rest => self.pass_rest(),
             DeadlineKind::Task(seq) => self.pass_task(seq),
             DeadlineKind::Proposal(seq) => self.pass_proposal(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
+            DeadlineKind::Recovery => self.ask_whether_over(),
             DeadlineKind::Close => self.close_quietly(),
         }
     }

@@ -106,6 +106,7 @@ impl Step<'_> {
                 }
             }
         }
+        self.answer_pages(person);
         self.facts.push(format!("{} is {role}.", person.shown()));
         self.changes.push(Change::RoleTaken { role, person: person.clone() });
     }
@@ -126,7 +127,13 @@ impl Step<'_> {
             .find(|held| held.person.address == *address && held.accepted_at.is_none());
         match said.answering {
             Some(Purpose::Page | Purpose::TakeCommand) if offered_command => self.take_command(said),
-            Some(Purpose::Page | Purpose::TakeCommand) => Err(self.not_offered(address)),
+            // Who was asked to command may have been wanted for a service, too.
+            Some(Purpose::Page | Purpose::TakeCommand) => {
+                self.acknowledge_page(said).unwrap_or_else(|| Err(self.not_offered(address)))
+            }
+            Some(Purpose::PageResponder | Purpose::PageLetter) => self
+                .acknowledge_page(said)
+                .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
             Some(Purpose::Proposal(seq)) => self.agree(seq, said),
@@ -142,10 +149,13 @@ impl Step<'_> {
                 }
                 // A pager's gateway keeps no thread; the one thing that was asked is meant.
                 None if said.answering.is_none() && offered_command => self.take_command(said),
-                None => {
-                    self.facts.push(format!("{} acknowledged.", said.by.person.shown()));
-                    Ok("acknowledged".to_owned())
-                }
+                None => match self.acknowledge_page(said) {
+                    Some(applied) => applied,
+                    None => {
+                        self.facts.push(format!("{} acknowledged.", said.by.person.shown()));
+                        Ok("acknowledged".to_owned())
+                    }
+                },
             },
         }
     }
@@ -172,13 +182,14 @@ impl Step<'_> {
     }
 
     pub(super) fn join(&mut self, said: &Said) -> Applied {
-        let person = said.by.person.clone();
+        let person = &said.by.person;
         if self.incident.accepted().any(|held| held.person.address == person.address) {
             return Ok("you take part already".to_owned());
         }
-        if !self.count_in(&person) {
-            return Err((format!("{ROLES_AT_MOST} people have a role already"), None));
+        if !self.count_in(person) {
+            return Err(too_many());
         }
+        self.answer_pages(person);
         self.facts.push(format!("{} joined.", person.shown()));
         Ok("you are a responder".to_owned())
     }
@@ -203,6 +214,12 @@ impl Step<'_> {
         true
     }
 
+    /// Commands, or has a role.
+    pub(super) fn takes_part(&self, address: &Address) -> bool {
+        self.incident.commander().is_some_and(|commander| commander.address == *address)
+            || self.incident.accepted().any(|held| held.person.address == *address)
+    }
+
     pub(super) fn leave(&mut self, said: &Said) -> Applied {
         let person = &said.by.person;
         if self.incident.commander().is_some_and(|commander| commander.address == person.address) {
@@ -213,20 +230,35 @@ impl Step<'_> {
         }
         let person = person.clone();
         self.leave_tasks(&person, said);
+        let was_paged = self.let_go_of_pages(&person, &person);
         if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
-            return Ok("you had no role".to_owned());
+            if !was_paged {
+                return Ok("you had no role".to_owned());
+            }
+            self.facts.push(format!("{} cannot come.", person.shown()));
+            return Ok("you are paged no more".to_owned());
         }
         self.facts.push(format!("{} left.", person.shown()));
         self.incident.roles.retain(|held| held.person.address != said.by.person.address);
+        self.incident.told_to_rest.remove(&said.by.person.address);
         Ok("you have no role any more".to_owned())
     }
 
     pub(super) fn release(&mut self, name: &str, said: &Said) -> Applied {
         let person = self.find_person(name, "Release")?;
+        let was_paged = self.let_go_of_pages(&person, &said.by.person);
+        if was_paged && !self.takes_part(&person.address) {
+            self.facts.push(format!("{} is paged no more.", person.shown()));
+            let what = "You need not come".to_owned();
+            let more = format!("{} lets you go; you are paged no more.", said.by.person.shown());
+            self.mail_person(&person, Says::Notice { what, more });
+            return Ok(format!("{} is paged no more", person.shown()));
+        }
         if !self.incident.roles.iter().any(|held| held.person.address == person.address) {
             return Err((format!("{} has no role here", person.shown()), None));
         }
         self.incident.roles.retain(|held| held.person.address != person.address);
+        self.incident.told_to_rest.remove(&person.address);
         self.leave_tasks(&person, said);
         self.facts.push(format!("{} was released.", person.shown()));
         let what = "You are released and need not stay".to_owned();
@@ -238,6 +270,15 @@ impl Step<'_> {
         self.mail_person(&person, Says::Notice { what, more });
         Ok(format!("{} need not stay", person.shown()))
     }
+}
+
+/// The answer to whoever would be one too many.
+pub(super) fn too_many() -> (String, Option<String>) {
+    (format!("{ROLES_AT_MOST} people have a role already"), None)
+}
+
+fn join_line() -> Option<String> {
+    Some("join".to_owned())
 }
 
 fn capitalised(word: &str) -> String {

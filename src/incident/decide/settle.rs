@@ -135,6 +135,11 @@ impl Step<'_> {
         if let Some(postmortem) = &mut self.incident.postmortem {
             postmortem.waived = None;
         }
+        self.incident.handover_climb = Climb::default();
+        if let InCommand::Held { since, .. } = &mut self.incident.command {
+            // Nobody has commanded while it was over.
+            *since = self.now;
+        }
         if let InCommand::Offered { to, offered_at, climb, leadership_told } = &mut self.incident.command
         {
             (*offered_at, *climb, *leadership_told) = (self.now, Climb::default(), false);
@@ -400,6 +405,11 @@ impl Step<'_> {
             InCommand::Offered { to, .. } => to.iter().any(|asked| asked.address == person),
             InCommand::Held { .. } => false,
         };
+        if purpose == Purpose::PageResponder {
+            self.page_was_lost(&person, fate);
+        }
+        let paged = self.incident.pages.iter().flat_map(|page| &page.asked);
+        let asked = asked || paged.into_iter().any(|asked| asked.address == person);
         let known = asked || self.incident.names(&person) || self.is_list(to);
         if fate == Fate::Withheld && (!known || self.incident.unreachable.contains(to)) {
             // Nothing new: the outbox shows it.

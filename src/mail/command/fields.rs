@@ -25,6 +25,7 @@ pub(super) enum Kind {
     OfferCommand,
     Role(Role),
     Release,
+    Page,
     NewToken,
     Update,
     Note,
@@ -153,6 +154,7 @@ pub(super) static FIELDS: &[Field] = &[
     ),
     field("Responder", &["responder"], Kind::Role(Role::Responder), "Responder: carol"),
     field("Release", &["release"], Kind::Release, "Release: bob"),
+    field("Page", &["page"], Kind::Page, "Page: payments"),
     field("New token", &["new token", "new tokens"], Kind::NewToken, "New token: bob"),
     field("Update", &["update", "follow up", "followup"], Kind::Update, "Update: what is new"),
     field("Note", &["note", "notes"], Kind::Note, "Note: what the timeline should keep"),
@@ -185,7 +187,6 @@ pub(super) static FIELDS: &[Field] = &[
     field("Risk", &["risk"], Kind::Risk, "Risk: what may go wrong"),
     field("Object", &["object", "objection"], Kind::Object, "Object: why"),
     field("Decision", &["decision"], Kind::Decision, "Decision: what is done"),
-    later("Page", &["page"]),
     field("Later", &["later"], Kind::Later, "Later: what should be asked when it is over"),
     // Customers' words: what follows is text, and must not be read as fields.
     Field { reach: Reach::End, ..later("Statement", &["statement"]) },

@@ -88,10 +88,8 @@ pub(super) fn read_value(
         },
         Kind::Summary => Ok(Command::Summary(text.to_owned())),
         Kind::Impact => Ok(Command::Impact(text.to_owned())),
-        Kind::Service => {
-            let names = word.split([',', ';']).map(str::trim).filter(|name| !name.is_empty());
-            Ok(Command::Service(names.map(str::to_owned).collect()))
-        }
+        Kind::Service => Ok(Command::Service(split_names(&word))),
+        Kind::Page => Ok(Command::Page(split_names(&word))),
         Kind::Started => fact(Command::Started),
         Kind::Detected => fact(Command::Detected),
         Kind::Link => Ok(Command::Link(word)),
@@ -245,6 +243,11 @@ fn read_promised(
             "`{word}` is no time that can be read, such as 45m, 14:30 or tomorrow 09:00."
         )),
     }
+}
+
+fn split_names(word: &str) -> Vec<String> {
+    let names = word.split([',', ';']).map(str::trim).filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 /// `bob check replica lag by 10m`: the end may say by when. What ends in no time has none: "check the
