@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use mail_auth::common::cache::NoCache;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::config::{
@@ -21,6 +22,7 @@ use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
     MessageAuthenticator, SpfOutput, SpfResult,
 };
+use mail_auth::{MX, RecordSet};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -246,6 +248,27 @@ fn open(resolver: Resolver) -> Result<Option<MessageAuthenticator>, String> {
         Resolver::At(address) => MessageAuthenticator::new(resolver_at(address), options()),
     };
     opened.map(Some).map_err(|error| error.to_string())
+}
+
+/// The hosts that take mail for a domain (RFC 5321 section 5.1), the preferred ones first; none where it
+/// has no MX record.
+///
+/// # Errors
+///
+/// As [`ask_text`].
+pub async fn ask_mail_hosts(resolver: Resolver, domain: &str) -> Result<Vec<String>, String> {
+    let resolver = open(resolver)?.ok_or_else(|| "[receive.trust] resolver is off".to_owned())?;
+    let uncached: Option<&NoCache<Box<str>, RecordSet<MX>>> = None;
+    match timeout(ASK_WITHIN, resolver.mx_lookup(domain, uncached)).await {
+        Ok(Ok(found)) => {
+            Ok(found.rrset.iter().flat_map(|mx| mx.exchanges.clone()).map(Into::into).collect())
+        }
+        Ok(Err(mail_auth::Error::Dns(DnsError::RecordNotFound(
+            ResponseCode::NXDomain | ResponseCode::NoError,
+        )))) => Ok(Vec::new()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
 }
 
 /// The text that DNS has at a name; `None` where it has none.

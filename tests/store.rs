@@ -153,7 +153,7 @@ async fn every_statement_is_planned_by_both_engines() {
 }
 
 /// Walks through what never grows for long: what waits, and what is forgotten within days.
-const SHORT: [&str; 13] = [
+const SHORT: [&str; 15] = [
     "json_each",
     "CONSTANT ROW",
     "dead_address",
@@ -167,9 +167,11 @@ const SHORT: [&str; 13] = [
     "outbox_recipient",
     "outbox_due",
     "outbox_unsent",
+    "outbox_awaited",
+    "digest_run",
 ];
 /// Walks through all there is, with the reason.
-const LONG: [(&str, &str); 13] = [
+const LONG: [(&str, &str); 14] = [
     ("FORGET_CONTENT_KEYS: SCAN content_key", "once a day; an index would cost every message"),
     ("FORGET_CONTENT_KEYS: Seq Scan on content_key content_key_1", "once a day"),
     ("FORGET_MESSAGE_IDS: SCAN known_id", "once a day; an index would cost every message"),
@@ -179,6 +181,7 @@ const LONG: [(&str, &str); 13] = [
     ("LOAD_NEWEST: SCAN incident", "so many, for a person"),
     ("LOAD_ALL: SCAN incident", "for a digest, which is about all"),
     ("LOCK_ALL: SCAN incident", "when a configuration comes into force"),
+    ("LOAD_IN_FORCE: SCAN near", "the shifts that changed hands, a few a month"),
     ("LOAD: SCAN audit", "the newest, for a person"),
     ("LOAD_NEWEST: SCAN o", "the newest mails, for a person"),
     ("LOAD_NEWEST_OF: SCAN o", "the newest mails of a state, for a person"),

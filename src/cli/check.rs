@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::failure::{UNAVAILABLE, print};
+use super::surroundings::{check_clock, check_disk, check_dns};
 use super::{Failure, account, open};
 use crate::authentication;
 use crate::config::{Config, Database, Listen, Mailbox, Relay};
@@ -25,7 +26,7 @@ use crate::web::alerts::read_token;
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
 
 /// What was looked at: what it is, and a problem with the next step.
-type Finding = (String, Result<(), String>);
+pub(super) type Finding = (String, Result<(), String>);
 
 /// Prints a line for everything it looked at.
 ///
@@ -41,7 +42,9 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
         print(&format!("warn {warning}\n"))?;
     }
     let mut findings = check_folder(config);
-    findings.push(check_database(config).await);
+    findings.extend(check_disk(config));
+    findings.extend(check_database(config).await);
+    findings.extend(check_dns(config).await);
     for (at, relay) in config.relays.iter().enumerate() {
         findings.push(check_relay(relay, open::relay_table(at), config).await);
     }
@@ -98,20 +101,23 @@ fn can_write(folder: &Path) -> Result<(), String> {
     written.map_err(|error| format!("{error}; let the account that runs Firebell own it"))
 }
 
-async fn check_database(config: &Config) -> Finding {
+/// The database, and the clock beside it.
+async fn check_database(config: &Config) -> Vec<Finding> {
     let what = format!("database {}", open::database_name(config));
     if !is_database_there(config) {
-        return (format!("{what} is not there yet; the server makes it"), Ok(()));
+        return vec![(format!("{what} is not there yet; the server makes it"), Ok(()))];
     }
+    let mut clock = None;
     let outcome = match open::try_store(config).await {
         Ok(store) => {
             let misfits = store.check_statements().await;
+            clock = check_clock(&store).await;
             store.close().await;
             if misfits.is_empty() { Ok(()) } else { Err(misfits.join("; ")) }
         }
         Err(failure) => Err(format!("{}; {}", why(failure), database_next(config))),
     };
-    (what, outcome)
+    std::iter::once((what, outcome)).chain(clock).collect()
 }
 
 fn database_next(config: &Config) -> &'static str {

@@ -24,6 +24,7 @@ mod outbox;
 mod password;
 mod rehearse;
 mod serve;
+mod surroundings;
 mod tokens;
 
 use std::ffi::OsString;

@@ -2,12 +2,13 @@
 
 use crate::incident::decision::Attached;
 
-/// `8 octets`, `12 KB`, `3.4 MB`: powers of ten.
+/// `8 octets`, `12 KB`, `3.4 MB`, `2.0 GB`: powers of ten.
 pub fn size(octets: i64) -> String {
     match octets {
         ..1_000 => format!("{octets} octets"),
         1_000..1_000_000 => format!("{} KB", (octets + 500) / 1_000),
-        _ => format!("{}.{} MB", octets / 1_000_000, octets / 100_000 % 10),
+        1_000_000..1_000_000_000 => format!("{}.{} MB", octets / 1_000_000, octets / 100_000 % 10),
+        _ => format!("{}.{} GB", octets / 1_000_000_000, octets / 100_000_000 % 10),
     }
 }
 
@@ -29,7 +30,10 @@ mod tests {
 
     #[test]
     fn a_size_is_a_few_digits() {
-        let sizes = [0, 999, 1_000, 1_499, 999_499, 1_000_000, 10_240_000].map(size);
-        assert_eq!(sizes, ["0 octets", "999 octets", "1 KB", "1 KB", "999 KB", "1.0 MB", "10.2 MB"]);
+        let sizes = [0, 999, 1_000, 1_499, 999_499, 1_000_000, 10_240_000, 2_000_000_000].map(size);
+        assert_eq!(
+            sizes,
+            ["0 octets", "999 octets", "1 KB", "1 KB", "999 KB", "1.0 MB", "10.2 MB", "2.0 GB"]
+        );
     }
 }

@@ -21,6 +21,7 @@ mod forgetting;
 mod inbound;
 mod inbox;
 mod incidents;
+mod instants;
 mod ledgers;
 mod mailboxes;
 mod octets;
@@ -79,12 +80,13 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 16] = [
+const ALL: [&[engines::Statement]; 17] = [
     alerts::ALL,
     attachments::ALL,
     dead::ALL,
     forgetting::ALL,
     inbound::ALL,
+    instants::ALL,
     inbox::ALL,
     mailboxes::ALL,
     incidents::ALL,

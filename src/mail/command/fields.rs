@@ -53,6 +53,23 @@ pub(super) enum Kind {
     Unavailable,
 }
 
+impl Kind {
+    /// Whether such a line within a section of the postmortem is a part of its text: what was decided is
+    /// told there, and what only an active incident knows is asked for nowhere else.
+    pub(super) fn is_text_of_a_section(self) -> bool {
+        matches!(
+            self,
+            Self::Task
+                | Self::Propose
+                | Self::Risk
+                | Self::Object
+                | Self::Decision
+                | Self::Later
+                | Self::Unavailable
+        )
+    }
+}
+
 /// How far the text of a field reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {

@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
         }
         let opened = Head::read(self.line(at)).and_then(|head| self.opens(at, &head));
         match opened {
-            Some(Opens::Field(field)) => in_field || field.kind != Kind::Unavailable,
+            Some(Opens::Field(field)) => in_field || !field.kind.is_text_of_a_section(),
             Some(Opens::Section(_)) => true,
             None => false,
         }
