@@ -24,6 +24,7 @@ mod roster;
 mod rules;
 mod send;
 mod source;
+mod templates;
 mod values;
 
 pub use mailbox::{Credential, Mailbox};

@@ -121,6 +121,7 @@ fn incident(number: i64) -> Incident {
         coordination: Coordination::default(),
         tasks: Vec::new(),
         proposals: Vec::new(),
+        templates: Vec::new(),
         parked: Vec::new(),
         customers_affected: None,
         statements: Default::default(),

@@ -8,6 +8,9 @@ use crate::incident::policy::{
     Ladder, PagingPolicy, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
 };
 
+/// The list that gets the mail of drills.
+pub(super) const DRILL_LIST: &str = "drills";
+
 /// What counts as an incident where nobody said.
 pub(super) const INCIDENT_MEANS: &str =
     "Anything unexpected that harms or may harm our customers. When in doubt, declare.";

@@ -47,6 +47,8 @@ const KEYS: &[&str] = &[
     "calendar",
     "digest",
     "customers",
+    "template",
+    "drill",
     "alert",
 ];
 

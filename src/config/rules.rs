@@ -6,6 +6,7 @@ use super::customers::read_customers;
 use super::defaults;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
+use super::templates::read_templates;
 use super::values::{
     read_date, read_duty, read_hours, read_party, read_positive, read_positive_or_never, read_room,
     read_rung_at, read_span, read_weekdays, read_zone,
@@ -30,6 +31,7 @@ pub(super) fn read_policy<'t>(
     let name = source.string(top, "name").map(|name| name.value.into_owned());
     let means = source.string(top, "incident_means").map(|means| means.value.into_owned());
     let calendar = read_calendar(source, top);
+    let templates = read_templates(source, top, &roster, &calendar.zone);
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
     if let Some(table) = ladders {
@@ -67,6 +69,8 @@ pub(super) fn read_policy<'t>(
     Policy {
         authserv_ids: Vec::new(),
         name,
+        templates,
+        drill_notify: read_drill(source, top, &roster.lists),
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -140,7 +144,7 @@ fn read_calendar<'t>(source: &mut Source<'t>, top: Table<'t>) -> Calendar {
     calendar
 }
 
-fn read_severity(text: &str) -> Result<Severity, String> {
+pub(super) fn read_severity(text: &str) -> Result<Severity, String> {
     Severity::read(text).ok_or_else(|| format!("`{text}` is no severity; write one of SEV-1 to SEV-5"))
 }
 
@@ -228,8 +232,8 @@ pub(super) fn read_list_names<'t>(
 ) -> Option<Vec<String>> {
     let texts = source.strings(table, key)?;
     for text in &texts {
-        // These two may be named before they exist: whoever notifies them finds nobody yet.
-        let is_usual = matches!(text.value.as_ref(), "everyone" | "leadership");
+        // These may be named before they exist: whoever notifies them finds nobody yet.
+        let is_usual = matches!(text.value.as_ref(), "everyone" | "leadership" | defaults::DRILL_LIST);
         if is_usual || lists.iter().any(|list| list.name.eq_ignore_ascii_case(&text.value)) {
             continue;
         }
@@ -240,6 +244,14 @@ pub(super) fn read_list_names<'t>(
         source.mistake(text.line, format!("'{key}': there is no list '{}'; {advice}", text.value));
     }
     Some(texts.into_iter().map(|text| text.value.into_owned()).collect())
+}
+
+fn read_drill<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> Vec<String> {
+    let names = source.table(top, "drill").and_then(|table| {
+        source.check_keys(table, "[drill]", &["notify"]);
+        read_list_names(source, table, "notify", lists)
+    });
+    names.unwrap_or_else(|| vec![defaults::DRILL_LIST.to_owned()])
 }
 
 fn read_ladder<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str, usual: Ladder) -> Ladder {

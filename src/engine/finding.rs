@@ -119,8 +119,7 @@ impl Batch {
     async fn takes_part(&mut self, number: i64, mail: &InboundMail) -> Result<bool, StoreError> {
         let (Some(from), Some(incident)) = (&mail.from, self.incident(number)) else { return Ok(false) };
         let own = self.policy.roster.person(&from.address, "").address;
-        let hears = incident.wide_mail == WideMail::Sent
-            && self.policy.tells_by_list(&own, incident.severity_highest);
+        let hears = incident.wide_mail == WideMail::Sent && self.policy.tells_by_list(&own, incident);
         if hears || incident.concerns(&own) {
             return Ok(true);
         }

@@ -220,6 +220,8 @@ impl Purpose {
 pub enum Says {
     /// The six fields. `to_late_list`: a list that joins later gets it in its present state.
     Declaration,
+    /// Key and severity of a private incident, and nothing else, for its lists.
+    Restricted,
     /// The four fields, what changed, and the author's words.
     FollowUp {
         by: Option<Person>,
@@ -364,7 +366,7 @@ impl Says {
     /// What the mail is for.
     pub fn purpose(&self) -> Purpose {
         match self {
-            Self::Declaration => Purpose::Declaration,
+            Self::Declaration | Self::Restricted => Purpose::Declaration,
             Self::FollowUp { .. } => Purpose::FollowUp,
             Self::Resolution { .. } => Purpose::Resolution,
             Self::Note { .. } | Self::Notice { .. } | Self::TaskNews { .. } | Self::Decision { .. } => {
@@ -448,6 +450,8 @@ pub enum Change {
     Impact,
     CustomersAffected(bool),
     NextUpdate(DateTime<Utc>),
+    /// It is a drill from now on, or none any more.
+    Drill(bool),
     /// By consent, or by whoever commands.
     Decided {
         what: String,

@@ -21,6 +21,7 @@ pub mod severity;
 pub mod state;
 pub mod statement;
 pub mod task;
+pub mod template;
 pub mod waiting;
 
 pub use decision::{Decision, Entry, Mailing, NewEntry, Says};

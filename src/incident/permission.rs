@@ -77,6 +77,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Leave
         | Command::Note(_)
         | Command::Later(_)
+        | Command::Template(_)
         | Command::Object { .. } => Right::Known,
         Command::Done { seq, .. } | Command::MoreTime { seq, .. } | Command::Decline { seq, .. } => {
             seq.map_or(Right::Responder, Right::TaskOwner)

@@ -3,14 +3,15 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
-use super::Severity;
 use super::customers::CustomersPolicy;
+use super::template::Template;
+use super::{Incident, Severity};
 use crate::alerts::Rule;
 use crate::learning::digest::DigestPolicy;
 use crate::learning::postmortem::Section;
 use crate::mail::{Address, OwnAddress};
 use crate::roster::calendar::Calendar;
-use crate::roster::{ListKind, Roster};
+use crate::roster::{List, ListKind, Roster};
 
 /// Everything a rule may depend on beside the incident, the event and the time.
 #[derive(Debug, Clone)]
@@ -50,6 +51,10 @@ pub struct Policy {
     pub postmortem: PostmortemPolicy,
     /// What customers are told, how often and in which words.
     pub customers: CustomersPolicy,
+    /// Names of the lists that get the mail of drills.
+    pub drill_notify: Vec<String>,
+    /// Declarations that were prepared.
+    pub templates: Vec<Template>,
     pub digests: Vec<DigestPolicy>,
     /// What monitoring systems send; the first that matches counts.
     pub alerts: Vec<Rule>,
@@ -195,14 +200,23 @@ impl Policy {
         &self.severities[severity.index()]
     }
 
-    /// Whether incidents of this severity are told to an address as a member of a list of ours. Who is
-    /// on a list of somebody else's nobody knows.
-    pub fn tells_by_list(&self, address: &Address, severity: Severity) -> bool {
-        self.severity(severity)
-            .notify
-            .iter()
-            .filter_map(|name| self.roster.list(name))
-            .any(|list| matches!(&list.kind, ListKind::Own(members) if members.contains(address)))
+    /// The template of this name, in any case.
+    pub fn template(&self, name: &str) -> Option<&Template> {
+        self.templates.iter().find(|template| template.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Names of the lists that an incident is told to at a severity: a drill has its own.
+    pub fn notified(&self, incident: &Incident, severity: Severity) -> &[String] {
+        if incident.drill { &self.drill_notify } else { &self.severity(severity).notify }
+    }
+
+    /// Whether an incident is told to an address as a member of a list of ours. Who is on a list of
+    /// somebody else's nobody knows, and what is private is told to no list.
+    pub fn tells_by_list(&self, address: &Address, incident: &Incident) -> bool {
+        let names = self.notified(incident, incident.severity_highest);
+        let is_member =
+            |list: &List| matches!(&list.kind, ListKind::Own(members) if members.contains(address));
+        !incident.private && names.iter().filter_map(|name| self.roster.list(name)).any(is_member)
     }
 
     /// `span` after `from`, in the organisation's calendar.

@@ -66,6 +66,9 @@ pub struct Incident {
     /// Questions that wait until it is over.
     #[serde(default)]
     pub parked: Vec<Parked>,
+    /// Names of the templates that were used: each gives its first tasks once.
+    #[serde(default)]
+    pub templates: Vec<String>,
     pub customers_affected: Option<bool>,
     /// What customers were told.
     #[serde(default)]
@@ -138,12 +141,11 @@ impl Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WideMail {
-    /// They do.
+    /// They do: those of a drill, and of a private incident no more than that there is one.
+    #[serde(alias = "held_for_kind")]
     Sent,
     /// The reporter is not verified yet: until `confirm`, or until somebody takes command.
     HeldForConfirmation,
-    /// Private or drill, which this version does not send to lists at all.
-    HeldForKind,
 }
 
 /// Exactly one commander, or exactly one open offer of command.
@@ -292,7 +294,7 @@ impl Incident {
     }
 
     /// Whether somebody has to do with this incident: named in it, who reported it, who was asked to
-    /// command, who owes its postmortem.
+    /// command, who was given a task, who owes its postmortem.
     pub fn concerns(&self, address: &Address) -> bool {
         let is = |person: &Person| person.address == *address;
         let asked = match &self.command {
@@ -305,6 +307,7 @@ impl Incident {
             || self.names(address)
             || self.pages.iter().any(|page| page.asked.iter().any(is))
             || is(&self.reporter)
+            || self.tasks.iter().any(|task| is(&task.owner))
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
     }
 

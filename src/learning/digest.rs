@@ -247,6 +247,7 @@ mod tests {
             coordination: Coordination::default(),
             tasks: Vec::new(),
             proposals: Vec::new(),
+            templates: Vec::new(),
             parked: Vec::new(),
             customers_affected: None,
             statements: Default::default(),

@@ -21,7 +21,7 @@ mod values;
 
 pub use cover::Cover;
 pub use reading::read_commands;
-pub use subject::{is_forwarded, read_subject, read_tag};
+pub use subject::{TITLE_CHARS_MAX, is_forwarded, read_subject, read_tag};
 
 /// One thing a person may ask for, as typed. Persons are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +150,8 @@ pub enum Command {
     },
     /// `Later: …`: what is asked again when the incident is over.
     Later(String),
+    /// `Template: database`: what was prepared for such an incident.
+    Template(String),
     /// A field of the design that this version cannot act on; its canonical name. Its line stays
     /// in the timeline, and its writer is told.
     Unavailable(String),

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::context::{Context, first_name};
+use super::context::{Context, first_name, listed};
 use super::paper::{Paper, fact};
 use super::quick::action;
 use super::when;
@@ -177,6 +177,10 @@ fn guide_paper(policy: &Policy) -> Paper {
          is left out.",
     );
     paper.facts(field_rows());
+    let templates = template_rows(policy);
+    if !templates.is_empty() {
+        paper.facts(templates);
+    }
     paper.heading("After the incident");
     paper.facts(after_rows(policy));
     paper.prose(
@@ -221,6 +225,14 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Resolved", "what fixed it"),
         fact("Reopen, Cancel", "why"),
     ]
+}
+
+fn template_rows(policy: &Policy) -> Vec<super::paper::Fact> {
+    let names: Vec<String> = policy.templates.iter().map(|template| one_line(&template.name)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![fact("Template", format!("what was prepared for it: {}", listed(&names)))]
 }
 
 fn after_rows(policy: &Policy) -> Vec<super::paper::Fact> {

@@ -57,9 +57,10 @@ impl Context<'_> {
         format!("{drill}{} {}", self.key(), clipped(&self.incident.title, TITLE_CHARS_MAX))
     }
 
-    /// `INC-42 SEV-1 investigating`.
+    /// `INC-42 SEV-1 investigating`, as the sender.
     pub fn display_name(&self) -> String {
-        format!("{} {} {}", self.key(), self.incident.severity, self.incident.phase)
+        let drill = if self.incident.drill { "DRILL " } else { "" };
+        format!("{drill}{} {} {}", self.key(), self.incident.severity, self.incident.phase)
     }
 
     pub fn clock(&self, at: DateTime<Utc>) -> String {

@@ -64,6 +64,7 @@ pub fn render_mailing(
     let context = &Context { incident, policy, to_persons, now };
     match &mailing.says {
         Says::Declaration => news::render_declaration(context),
+        Says::Restricted => news::render_restricted(context),
         Says::FollowUp { by, changes, text, update_overdue } => {
             let words = Words { text, untold: timeline };
             news::render_follow_up(context, by.as_ref(), changes, words, *update_overdue)

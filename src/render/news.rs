@@ -69,6 +69,31 @@ pub fn render_declaration(context: &Context<'_>) -> Letter {
     context.in_thread(Purpose::Declaration, &paper)
 }
 
+/// That there is a private incident, and how bad: all that its lists learn.
+pub fn render_restricted(context: &Context<'_>) -> Letter {
+    let incident = context.incident;
+    let (key, severity) = (context.key(), incident.severity);
+    let drill = if incident.drill { "DRILL " } else { "" };
+    let lead = match incident.phase {
+        phase if phase.is_active() => format!("{drill}Restricted incident {key}, {severity}"),
+        Phase::Cancelled => format!("{drill}Restricted incident {key}, {severity}, is cancelled"),
+        _ => format!("{drill}Restricted incident {key}, {severity}, is resolved"),
+    };
+    let mut paper = Paper::new(lead, one_line(&context.policy.name));
+    paper.prose(
+        "For your information; nothing is asked of you. What it is about is told to those alone who work \
+         on it. If you know something, reply in plain words: they read it.",
+    );
+    paper.prose(&if incident.phase.is_active() {
+        format!("You hear of {key} once more, when it is over.")
+    } else {
+        format!("You get no more mail of {key}.")
+    });
+    let mut letter = context.in_thread(Purpose::Declaration, &paper);
+    letter.display_name = format!("{drill}{key} {severity}");
+    letter
+}
+
 /// Anyone may raise the severity; nobody has to know how.
 fn add_raise(paper: &mut Paper, context: &Context<'_>, subject: &str) {
     let worse = Severity::ALL.into_iter().rev().find(|severity| *severity < context.incident.severity);
@@ -134,6 +159,9 @@ fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: boo
     if let Some(lead) = cancelled {
         return lead;
     }
+    if changes.contains(&Change::Drill(true)) {
+        return format!("This is a drill; {} is no real incident", context.key());
+    }
     let reopened = changes.iter().any(|change| matches!(change, Change::Reopened { .. }));
     let state = if reopened { "reopened".to_owned() } else { incident.phase.to_string() };
     match context.update_due() {
@@ -187,10 +215,9 @@ fn changed_lines(
 /// The lists that a lower severity does not notify get this mail as their last: it says so.
 fn told_no_more(context: &Context<'_>, from: Severity, to: Severity) -> String {
     let policy = context.policy;
-    let after = &policy.severity(to).notify;
+    let after = policy.notified(context.incident, to);
     let leaving: Vec<String> = policy
-        .severity(from)
-        .notify
+        .notified(context.incident, from)
         .iter()
         .filter(|name| !after.contains(name) && policy.roster.list(name).is_some())
         .map(|name| one_line(name))
@@ -220,6 +247,8 @@ fn change_line(context: &Context<'_>, change: &Change) -> String {
         Change::NextUpdate(at) => format!("next update promised for {}", context.full(*at)),
         Change::Decided { what } => format!("decided: {}", clipped(what, 300)),
         Change::Reopened { why } => format!("reopened: {}", clipped(why, 300)),
+        Change::Drill(true) => "it is a drill; whoever gets no drills hears no more of it".to_owned(),
+        Change::Drill(false) => "it is real, and no drill any more".to_owned(),
         Change::Cancelled { why } => format!("cancelled: {}", clipped(why, 300)),
     }
 }

@@ -108,11 +108,14 @@ impl IncidentView {
             line: IncidentLine::new(incident, policy, now),
             facts: facts(incident, policy, now),
             held_back: match incident.wide_mail {
+                WideMail::Sent if incident.private => {
+                    Some("Private: the lists know its key and severity, and no more.")
+                }
+                WideMail::Sent if incident.drill => Some("A drill: the lists of drills hear of it."),
                 WideMail::Sent => None,
                 WideMail::HeldForConfirmation => Some(
                     "The lists hear of it when its reporter confirms, or when somebody takes command.",
                 ),
-                WideMail::HeldForKind => Some("Private or a drill: the lists do not hear of it."),
             },
             missing: missing_fields(incident, policy).into_iter().map(missing_words).collect(),
             owed: obligations(incident, policy)

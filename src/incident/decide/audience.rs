@@ -2,8 +2,8 @@
 
 use super::Step;
 use crate::incident::decision::Recipient;
-use crate::incident::policy::Party;
-use crate::incident::state::{Command, Person, WideMail};
+use crate::incident::policy::{Party, Policy};
+use crate::incident::state::{Command, Incident, Person, WideMail};
 use crate::incident::{Role, Severity};
 use crate::mail::Address;
 use crate::roster::{List, ListKind};
@@ -12,24 +12,25 @@ use crate::roster::{List, ListKind};
 const LEADERSHIP: &str = "leadership";
 
 impl Step<'_> {
-    /// Everybody who gets declarations, follow-ups and the resolution.
+    /// Everybody who gets declarations, follow-ups and the resolution: of a private incident those who
+    /// have to do with it, and no list.
     pub(super) fn wide(&self) -> Vec<Recipient> {
         let mut to = Vec::new();
-        if self.incident.wide_mail == WideMail::Sent {
-            to.extend(self.lists_of(self.incident.severity));
+        if self.incident.wide_mail == WideMail::Sent && !self.incident.private {
+            to.extend(self.lists());
         }
         to.extend(self.involved());
         to
     }
 
-    /// The members, or addresses, of the lists that a severity notifies.
-    pub(super) fn lists_of(&self, severity: Severity) -> Vec<Recipient> {
-        self.named_lists(&self.policy.severity(severity).notify)
-    }
-
     /// The members, or addresses, of the lists with these names that there are.
     pub(super) fn named_lists(&self, names: &[String]) -> Vec<Recipient> {
         names.iter().filter_map(|name| self.policy.roster.list(name)).flat_map(recipients_of).collect()
+    }
+
+    /// The members, or addresses, of the lists that the incident notifies as it is now.
+    pub(super) fn lists(&self) -> Vec<Recipient> {
+        lists_of(&self.incident, self.incident.severity, self.policy)
     }
 
     /// The persons concerned: reporter, commander or who is asked, everybody with a role.
@@ -78,11 +79,18 @@ impl Step<'_> {
 
     /// The list `leadership`, where it exists.
     pub(super) fn leadership(&self) -> Vec<Recipient> {
-        if self.incident.wide_mail == WideMail::HeldForKind {
+        // It hears of a private incident what every list does; nobody's superiors are alarmed by a drill.
+        if self.incident.private || self.incident.drill {
             return Vec::new();
         }
         self.policy.roster.list(LEADERSHIP).map(recipients_of).unwrap_or_default()
     }
+}
+
+/// The members, or addresses, of the lists that an incident notifies at a severity.
+pub(super) fn lists_of(incident: &Incident, severity: Severity, policy: &Policy) -> Vec<Recipient> {
+    let names = policy.notified(incident, severity);
+    names.iter().filter_map(|name| policy.roster.list(name)).flat_map(recipients_of).collect()
 }
 
 /// One copy for somebody else's list, one each for our own.

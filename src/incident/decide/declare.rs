@@ -35,10 +35,6 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
     };
     step.record_declaration(declared, &said);
     step.apply_lines(&said);
-    if !proven && step.incident.wide_mail == WideMail::Sent {
-        // `Private: no` takes back what the report said of itself, not that its sender proved nothing.
-        step.incident.wide_mail = WideMail::HeldForConfirmation;
-    }
     step.finish_declaration(declared, &said);
     step.page_services();
     step.ask_for_statement();
@@ -52,9 +48,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
 
 fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Incident {
     let severity = declared.severity.unwrap_or(policy.default_severity);
-    let wide_mail = if declared.private || declared.drill {
-        WideMail::HeldForKind
-    } else if declared.by.trust == Trust::Verified || declared.accepted_by.is_some() {
+    let wide_mail = if declared.by.trust == Trust::Verified || declared.accepted_by.is_some() {
         WideMail::Sent
     } else {
         WideMail::HeldForConfirmation
@@ -94,6 +88,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         tasks: Vec::new(),
         proposals: Vec::new(),
         parked: Vec::new(),
+        templates: Vec::new(),
         customers_affected: None,
         statements: Default::default(),
         updates: Updates::default(),
@@ -123,12 +118,22 @@ impl Step<'_> {
     fn near_misses_are_yes(&mut self, lines: &[Line]) {
         for line in lines {
             let Err(misread) = &line.meaning else { continue };
-            match misread.field.as_deref() {
-                Some("Private") => self.incident.private = true,
-                Some("Drill") => self.incident.drill = true,
+            let (field, counts_as) = match misread.field.as_deref() {
+                Some("Private") => {
+                    self.incident.private = true;
+                    ("Private", "private")
+                }
+                Some("Drill") => {
+                    self.incident.drill = true;
+                    ("Drill", "a drill")
+                }
                 _ => continue,
-            }
-            self.incident.wide_mail = WideMail::HeldForKind;
+            };
+            self.hints.push(format!(
+                "{} counts as {counts_as}, because a line that nearly says so was not understood. Reply  \
+                 {field}: no  if that is a mistake.",
+                self.incident.key(),
+            ));
         }
     }
 
@@ -191,15 +196,6 @@ impl Step<'_> {
         {
             self.mail_offer(OfferedBy::Declaration);
         }
-        if self.incident.wide_mail == WideMail::HeldForKind && !said.source.no_receipt {
-            let kind = if self.incident.private { "private" } else { "a drill" };
-            self.hints.push(format!(
-                "The lists were not written to. {} is marked as {kind}, and this version does not write \
-                 to them for such an incident. Reply  {}: no  if that is a mistake.",
-                self.incident.key(),
-                if self.incident.private { "Private" } else { "Drill" },
-            ));
-        }
     }
 
     /// The reporter's address is known, and anybody can write it into a From: the wide mail waits.
@@ -218,7 +214,8 @@ pub(super) fn asked_first(
 ) -> Vec<crate::incident::state::Person> {
     let roster = &policy.roster;
     let reporter = || vec![incident.reporter.clone()];
-    if incident.severity >= Severity::Sev4 {
+    // A drill takes nobody from their work whom its reporter did not name.
+    if incident.severity >= Severity::Sev4 || incident.drill {
         return reporter();
     }
     if roster.command_rotation().is_some() {

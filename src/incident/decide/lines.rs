@@ -23,7 +23,10 @@ impl Step<'_> {
     /// Applies what a mail asks for. Prose is settled afterwards, because it is the reason of some
     /// of it.
     pub(super) fn apply_lines(&mut self, said: &Said) {
-        for line in &said.written.lines {
+        // What the mail itself states wins over what a template would.
+        let is_template = |line: &&Line| matches!(line.meaning, Ok(Command::Template(_)));
+        let (templates, others): (Vec<_>, Vec<_>) = said.written.lines.iter().partition(is_template);
+        for line in others.into_iter().chain(templates) {
             let outcome = match &line.meaning {
                 Ok(command) => match self.apply(command, said) {
                     Ok(understood) => Outcome::Done(understood),
@@ -138,8 +141,8 @@ impl Step<'_> {
             Command::Resolved(text) => self.resolve(text, said),
             Command::Reopen(why) => self.reopen(why, said),
             Command::Cancel(why) => self.cancel(why, said),
-            Command::Private(yes) => self.set_kind(true, *yes),
-            Command::Drill(yes) => self.set_kind(false, *yes),
+            Command::Private(yes) => self.set_private(*yes),
+            Command::Drill(yes) => self.set_drill(*yes),
             Command::Correct { seq, text } => self.correct(*seq, text),
             Command::PostmortemOwner(name) => self.name_owner(name, said),
             Command::WaivePostmortem(why) => self.waive(why, said),
@@ -174,6 +177,7 @@ impl Step<'_> {
             Command::Object { seq, why } => self.object(*seq, why, said),
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
+            Command::Template(name) => self.use_template(name, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,
@@ -232,7 +236,7 @@ impl Step<'_> {
         self.policy.calendar.zone.format_full(at)
     }
 
-    fn set_severity(&mut self, to: Severity, said: &Said) -> Applied {
+    pub(super) fn set_severity(&mut self, to: Severity, said: &Said) -> Applied {
         let from = self.incident.severity;
         let raises = permission::raises(to, &self.incident);
         if !raises && !said.has_reason() {
@@ -243,7 +247,7 @@ impl Step<'_> {
                 Some(format!("Severity: {to}")),
             ));
         }
-        let before = self.lists_of(from);
+        let before = self.lists();
         let stated = !self.incident.severity_assumed;
         self.incident.severity = to;
         self.incident.severity_assumed = false;
@@ -265,10 +269,10 @@ impl Step<'_> {
     /// A list that joins later gets the declaration first, in its present state; one that leaves
     /// would believe the old severity for ever if nobody told it.
     fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
-        if self.incident.wide_mail != WideMail::Sent {
+        if self.incident.wide_mail != WideMail::Sent || self.incident.private {
             return;
         }
-        let after = self.lists_of(self.incident.severity);
+        let after = self.lists();
         let joining = &self.joining;
         let leaves = |list: &&_| !after.contains(list) && !joining.contains(list);
         self.leaving.extend(before.iter().filter(leaves).cloned());
@@ -291,7 +295,7 @@ impl Step<'_> {
         Ok(format!("phase is {to}"))
     }
 
-    fn add_services(&mut self, names: &[String]) -> Applied {
+    pub(super) fn add_services(&mut self, names: &[String]) -> Applied {
         for name in names {
             if self.incident.services.len() < VALUES_AT_MOST && !self.incident.services.contains(name) {
                 self.incident.services.push(name.chars().take(SHORT_VALUE_CHARS_MAX).collect());
@@ -352,23 +356,29 @@ impl Step<'_> {
         Ok(format!("the correction stands beside #{seq}"))
     }
 
-    /// `Private` (or `Drill`), by yes or no.
-    fn set_kind(&mut self, private: bool, yes: bool) -> Applied {
-        let name = if private { "Private" } else { "Drill" };
-        if private {
-            self.incident.private = yes;
-        } else {
-            self.incident.drill = yes;
-        }
-        let held = self.incident.private || self.incident.drill;
-        let was = self.incident.wide_mail;
-        if held {
-            self.incident.wide_mail = WideMail::HeldForKind;
-        } else if was == WideMail::HeldForKind {
-            self.incident.wide_mail = WideMail::Sent;
+    /// `Private: no` lets everybody know what only some knew.
+    fn set_private(&mut self, yes: bool) -> Applied {
+        if self.incident.private && !yes && self.incident.wide_mail == WideMail::Sent {
             self.announce = true;
         }
-        self.fact(name, if yes { "yes" } else { "no" })
+        self.incident.private = yes;
+        if yes {
+            // They are told that there is one, and no more.
+            (self.joining, self.leaving) = (Vec::new(), Vec::new());
+        }
+        self.fact("Private", if yes { "yes" } else { "no" })
+    }
+
+    /// A drill has lists of its own: whoever believed in it, or did not, is told.
+    fn set_drill(&mut self, yes: bool) -> Applied {
+        if self.incident.drill != yes {
+            let before = self.lists();
+            self.incident.drill = yes;
+            self.changes.push(Change::Drill(yes));
+            self.follow_up = true;
+            self.tell_changed_lists(&before);
+        }
+        self.fact("Drill", if yes { "yes" } else { "no" })
     }
 
     /// When the next update is due, for those who promise one.

@@ -14,10 +14,12 @@ mod page;
 mod passed;
 mod proposals;
 mod prose;
+mod restricted;
 mod roles;
 mod settle;
 mod statements;
 mod tasks;
+mod templates;
 mod tokens;
 
 use chrono::{DateTime, Utc};
@@ -162,6 +164,7 @@ impl<'a> Step<'a> {
     }
 
     fn into_decision(mut self) -> Decision {
+        self.tell_restricted();
         // A mail may offer command in one line and settle that in the next.
         let commanded = matches!(self.incident.command, InCommand::Held { offered_on: None, .. });
         if commanded || !self.incident.phase.is_active() {
@@ -208,16 +211,11 @@ impl<'a> Step<'a> {
     /// Adds a mail, unless nobody would get it.
     fn mail(&mut self, to: Vec<Recipient>, says: Says) {
         let mut once = std::collections::BTreeSet::new();
-        let answers = matches!(
-            says,
-            Says::Receipt { .. } | Says::Confirmation { .. } | Says::Status | Says::Guide
-        );
         let to: Vec<Recipient> = to
             .into_iter()
             .filter(|recipient| self.policy.address.tag_of(recipient.address()).is_none())
             .filter(|recipient| !self.is_unproven_stranger(recipient.address()))
-            // Every answer has the title in it.
-            .filter(|recipient| !answers || self.incident.lets_know(recipient.address()))
+            .filter(|recipient| self.may_know(recipient, &says))
             .filter(|recipient| once.insert(recipient.address().key()))
             .collect();
         if !to.is_empty() {

@@ -211,6 +211,9 @@ pub(super) fn asked_next(
     now: DateTime<Utc>,
 ) -> Option<Vec<Person>> {
     let InCommand::Offered { to, climb, .. } = &incident.command else { return None };
+    if incident.drill {
+        return None;
+    }
     let roster = &policy.roster;
     let known = |address| roster.person(address, "");
     if climb.done == 0 {

@@ -23,7 +23,7 @@ impl Step<'_> {
     /// Pages whoever is on call for the services that this incident names, for each of them once.
     ///
     /// Nobody is woken for a SEV-4 or SEV-5, nor by a report that nobody stands behind yet; and who is
-    /// told of a private incident is for people to say.
+    /// told of a private incident, or taken from work by a drill, is for people to say.
     pub(super) fn page_services(&mut self) {
         let incident = &self.incident;
         let wakes = incident.phase.is_active()
@@ -40,7 +40,7 @@ impl Step<'_> {
                 fresh.push(service.clone());
             }
         }
-        if self.incident.private {
+        if self.incident.private || self.incident.drill {
             self.hint_not_paged(&fresh);
         } else {
             let places = fresh.iter().filter_map(|service| self.add_service(service, None));
@@ -62,7 +62,8 @@ impl Step<'_> {
     /// morning.
     pub(super) fn on_call_unpaged(&self) -> Vec<Recipient> {
         let incident = &self.incident;
-        if incident.severity <= Severity::Sev3 || incident.wide_mail != WideMail::Sent {
+        let is_theirs = incident.wide_mail == WideMail::Sent && !incident.private && !incident.drill;
+        if incident.severity <= Severity::Sev3 || !is_theirs {
             return Vec::new();
         }
         let services = incident.services.iter().filter_map(|name| self.policy.roster.service(name));
@@ -80,8 +81,9 @@ impl Step<'_> {
             if before.iter().any(|name| name.eq_ignore_ascii_case(&service.name)) {
                 continue;
             }
+            let kind = if self.incident.private { "private" } else { "a drill" };
             self.hints.push(format!(
-                "{} is private, so nobody was paged for {}. To page whoever is on call for it, and let \
+                "{} is {kind}, so nobody was paged for {}. To page whoever is on call for it, and let \
                  them know of it, reply  Page: {}",
                 self.incident.key(),
                 service.name,

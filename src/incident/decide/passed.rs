@@ -81,6 +81,9 @@ impl Step<'_> {
 
     fn tell_leadership_nobody_commands(&mut self) {
         let leadership = self.leadership();
+        if leadership.is_empty() {
+            return;
+        }
         let asked = match &self.incident.command {
             InCommand::Offered { to, .. } => to.clone(),
             InCommand::Held { .. } => return,

@@ -440,7 +440,12 @@ impl Step<'_> {
             let rotation = self.policy.roster.command_rotation();
             let order = rotation.map(|rotation| rotation.order(self.now)).unwrap_or_default();
             let next = order.into_iter().find(|address| **address != person);
-            tell.extend(next.map(|address| self.policy.roster.person(address, "")));
+            // Nobody is drawn into a drill, or into what is private.
+            if self.incident.drill || self.incident.private {
+                tell.push(self.incident.reporter.clone());
+            } else {
+                tell.extend(next.map(|address| self.policy.roster.person(address, "")));
+            }
         }
         let to = tell
             .into_iter()
@@ -450,7 +455,7 @@ impl Step<'_> {
     }
 
     fn is_list(&self, address: &Address) -> bool {
-        let lists = self.lists_of(self.incident.severity);
+        let lists = self.lists();
         lists.iter().chain(&self.customers()).any(|recipient| recipient.address() == address)
     }
 }

@@ -145,7 +145,7 @@ impl Step<'_> {
         Ok(at)
     }
 
-    fn check_active(&self) -> Result<(), Refusal> {
+    pub(super) fn check_active(&self) -> Result<(), Refusal> {
         if self.incident.phase.is_active() {
             return Ok(());
         }

@@ -52,6 +52,7 @@ pub(super) enum Kind {
     Object,
     Decision,
     Later,
+    Template,
     Unavailable,
 }
 
@@ -227,7 +228,7 @@ pub(super) static FIELDS: &[Field] = &[
     later("Fund", &["fund"]),
     later("Drop", &["drop"]),
     later("Ask", &["ask"]),
-    later("Template", &["template"]),
+    field("Template", &["template"], Kind::Template, "Template: database"),
 ];
 
 /// Which field of a header (RFC 5322 section 3.6) a name is, in any of the languages that clients print

@@ -4,8 +4,8 @@ use super::UNTITLED;
 use super::text::clean;
 use crate::incident::Severity;
 
-/// A title must fit on a line of a mail and of a telephone.
-pub(super) const TITLE_CHARS_MAX: usize = 200;
+/// A title must fit on a line of a mail and of a telephone; in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
 
 /// What clients of several languages put before the subject of an answer, and of a forwarded mail.
 const ANSWER_WORDS: [&str; 6] = ["re", "aw", "sv", "antw", "r", "odp"];

@@ -158,6 +158,7 @@ pub(super) fn read_value(
         }
         Kind::Decline => Ok(Command::Decline { seq: number, why: text.to_owned() }),
         Kind::Later => Ok(Command::Later(text.to_owned())),
+        Kind::Template => Ok(Command::Template(word)),
         Kind::Unavailable => Ok(Command::Unavailable(field.name.to_owned())),
     }
 }
