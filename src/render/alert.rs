@@ -129,6 +129,7 @@ pub fn render_fires_again(context: &Context<'_>, title: &str) -> Letter {
     paper.facts(vec![
         facts("Alerts", alert_lines(context.incident, context.policy)),
         fact("Phase", context.incident.phase.to_string()),
+        facts("Coordination", context.coordination_lines()),
     ]);
     context.on_duty(Purpose::Recovery, subject, "recovery", &paper)
 }
