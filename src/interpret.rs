@@ -7,6 +7,7 @@
 mod alert;
 mod belief;
 mod clues;
+mod lists;
 mod shifts;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub use alert::{Wanted, alert_of};
 use belief::addresses_of;
 pub use belief::{Proof, speaker, was_given_to, without_judgement};
 pub use clues::{Clues, clues};
+use lists::about_list;
+pub use lists::{AboutList, ListAnswer};
 pub use shifts::{AboutShifts, SwapAnswer, is_about_shift};
 use shifts::{about_shifts, answer_swap, asks_for_shifts_only};
 
@@ -119,6 +122,8 @@ pub enum Meaning {
     },
     /// The sender gets the list of who is on call, or asks for shifts to change hands.
     OnCall(Box<AboutShifts>),
+    /// Somebody wants to join or leave a list.
+    List(Box<AboutList>),
     /// Somebody answers whether a shift may change hands.
     AnswerSwap {
         id: i64,
@@ -190,6 +195,12 @@ pub fn interpret(
     };
     if policy.address.tag_of(&from.address).is_some() {
         return Meaning::Keep("from our own address");
+    }
+    if let Some(asked) = about_list(mail, &clues.tag, &speaker, proof, policy) {
+        return match mail.through_list {
+            true => Meaning::Keep("asks for a list through a list"),
+            false => Meaning::List(Box::new(asked)),
+        };
     }
     match (pointed.incident, &clues.tag) {
         (_, Tag::Swap { id, .. }) => answer_swap(*id, speaker, mail, policy, now),

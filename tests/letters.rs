@@ -716,6 +716,7 @@ fn every_link_fits_what_clients_take_and_every_mark_survives_composing() {
             message_id: "abcdefghijklmnopqrstuvwxyz@example.org",
             references: &[],
             list_name: "Example incidents",
+            members_of: None,
             now: at(13, 5),
         };
         let octets = compose(&letter, &frame);
@@ -750,6 +751,7 @@ fn each_incident_of_a_consolidated_mail_has_a_mark_of_its_own() {
         message_id: "abcdefghijklmnopqrstuvwxyz@example.org",
         references: &[],
         list_name: "Example incidents",
+        members_of: None,
         now: at(14, 0),
     };
     let octets = compose(&letter, &frame);

@@ -10,6 +10,8 @@ mod inbox;
 mod incidents;
 #[path = "store/ledgers.rs"]
 mod ledgers;
+#[path = "store/lists.rs"]
+mod lists;
 #[path = "store/mailboxes.rs"]
 mod mailboxes;
 #[path = "store/outbox.rs"]
@@ -172,7 +174,7 @@ const SHORT: [&str; 15] = [
     "digest_run",
 ];
 /// Walks through all there is, with the reason.
-const LONG: [(&str, &str); 14] = [
+const LONG: [(&str, &str); 15] = [
     ("FORGET_CONTENT_KEYS: SCAN content_key", "once a day; an index would cost every message"),
     ("FORGET_CONTENT_KEYS: Seq Scan on content_key content_key_1", "once a day"),
     ("FORGET_MESSAGE_IDS: SCAN known_id", "once a day; an index would cost every message"),
@@ -181,6 +183,7 @@ const LONG: [(&str, &str); 14] = [
     ("LOAD_ALL: SCAN inbound", "the newest messages, for a person"),
     ("LOAD_NEWEST: SCAN incident", "so many, for a person"),
     ("LOAD_ALL: SCAN incident", "for a digest, which is about all"),
+    ("LOAD_ALL: SCAN list_member", "after somebody joined or left"),
     ("LOCK_ALL: SCAN incident", "when a configuration comes into force"),
     ("LOAD_IN_FORCE: SCAN near", "the shifts that changed hands, a few a month"),
     ("LOAD: SCAN audit", "the newest, for a person"),

@@ -90,6 +90,8 @@ fn read_document<'t>(source: &mut Source<'t>, top: Table<'t>) -> Option<Config> 
     let mut policy = rules::read_policy(source, top, people, own.clone().or_else(stand_in)?);
     policy.operator = send.operator;
     policy.web_url.clone_from(&web.url);
+    let is_https = web.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    policy.one_click = is_https && !send.dkim.is_empty();
     policy.stuck_after = send.stuck_after;
     policy.per_person_per_hour = send.per_person_per_hour;
     policy.declare_from = receive.declare_from;

@@ -10,6 +10,9 @@ use super::reading::{Own, read_foreign};
 use super::source::{Source, Table, Text, nearest};
 use super::values::read_zone;
 use crate::mail::Address;
+use crate::mail::address::LOCAL_PART_OCTETS_MAX;
+use crate::mail::ids::TOKEN_CHARS;
+use crate::roster::membership::Open;
 use crate::roster::{List, ListKind, Member, Roster, Team};
 
 pub(super) fn read_people<'t>(source: &mut Source<'t>, top: Table<'t>, own: Option<&Own>) -> Roster {
@@ -197,7 +200,7 @@ fn read_lists<'t>(
 ) -> Vec<List> {
     let mut lists: Vec<List> = Vec::new();
     for table in source.tables(top, "list") {
-        source.check_keys(table, "[[list]]", &["name", "address", "members"]);
+        source.check_keys(table, "[[list]]", &["name", "address", "members", "open"]);
         let Some(name) = source.required(table, "[[list]]", "name", "everyone") else { continue };
         if lists.iter().any(|list| list.name.eq_ignore_ascii_case(&name.value)) {
             source.mistake(
@@ -230,9 +233,55 @@ fn read_lists<'t>(
                 None
             }
         };
+        let open = read_open(source, table, &name, kind.as_ref(), own);
         if let Some(kind) = kind {
-            lists.push(List { name: name.value.into_owned(), kind });
+            lists.push(List { open, ..List::new(&name.value, kind) });
         }
     }
     lists
+}
+
+/// Who may join and leave by mail; the name of such a list is part of addresses.
+fn read_open<'t>(
+    source: &mut Source<'t>,
+    table: Table<'t>,
+    name: &Text<'t>,
+    kind: Option<&ListKind>,
+    own: Option<&Own>,
+) -> Open {
+    let open = match source.boolean_or_text(table, "open") {
+        None | Some(Ok(false)) => return Open::Closed,
+        Some(Ok(true)) => Open::Known,
+        Some(Err(text)) if text.value == "anyone" => Open::Anyone,
+        Some(Err(text)) => {
+            let what = format!(
+                "'open': `{}` is nobody; write true for everybody who is known, or \"anyone\"",
+                text.value
+            );
+            source.mistake(text.line, what);
+            return Open::Closed;
+        }
+    };
+    let line = source.line_of(table, "open");
+    if matches!(kind, Some(ListKind::External(_))) {
+        let what = format!(
+            "the list '{}' is on another server, where people join and leave it; leave 'open' out",
+            name.value
+        );
+        source.mistake(line, what);
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let own_octets = own.map_or(0, |(address, _)| address.local_part().len());
+    // `incidents+subscribe.LIST.TOKEN`.
+    let others = own_octets + "+subscribe..".len() + TOKEN_CHARS;
+    let most = LOCAL_PART_OCTETS_MAX.saturating_sub(others);
+    if name.value.is_empty() || !name.value.chars().all(plain) || name.value.len() > most {
+        let what = format!(
+            "the name of a list that is open stands in an address: write '{}' with letters, digits, - and \
+             _, and {most} of them at most",
+            name.value
+        );
+        source.mistake(name.line, what);
+    }
+    open
 }

@@ -91,6 +91,7 @@ pub(super) fn read_policy<'t>(
         digests: read_digests(source, top, &roster.lists),
         alerts: Vec::new(),
         web_url: None,
+        one_click: false,
         operator: None,
         stuck_after: defaults::STUCK_AFTER,
         per_person_per_hour: defaults::PER_PERSON_PER_HOUR,

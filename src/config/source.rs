@@ -132,6 +132,20 @@ impl<'t> Source<'t> {
         }
     }
 
+    /// Yes or no, or a word that says more.
+    pub(super) fn boolean_or_text(
+        &mut self,
+        table: Table<'t>,
+        key: &str,
+    ) -> Option<Result<bool, Text<'t>>> {
+        let (value, line) = self.entry(table, key)?;
+        match value {
+            DeValue::Boolean(value) => Some(Ok(*value)),
+            DeValue::String(value) => Some(Err(Text { value: Cow::Borrowed(value.as_ref()), line })),
+            _ => self.wrong(line, key, "true, false, or a text in quotes"),
+        }
+    }
+
     /// A whole number of at least one.
     pub(super) fn count(&mut self, table: Table<'t>, key: &str) -> Option<u32> {
         let (value, line) = self.entry(table, key)?;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{FIRST_CONFIGURATION, Listen};
 use crate::incident::policy::{PostmortemDuty, RungAt, Span};
+use crate::roster::membership::Open;
 
 fn mistakes(text: &str) -> Vec<String> {
     match read_config(text, "firebell.toml") {
@@ -226,5 +227,33 @@ fn one_address_is_not_two_things() {
         "[receive.smtp]\nlisten = \"0.0.0.0:25\"\n[send]\nrelay = \"smtps://relay.example.org:25\"",
     ] {
         assert!(read_config(&format!("{own}{text}"), "firebell.toml").is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_list_of_ours_may_be_open_under_a_name_that_an_address_can_have() {
+    let read = |list: &str| {
+        let text = format!("address = \"incidents@example.org\"\n[[list]]\n{list}\n");
+        let open = |config: Config| config.policy().roster.lists[0].open;
+        read_config(&text, "x").map(open).map_err(|errors| errors[0].to_string())
+    };
+    let staff = "name = \"staff\"\nmembers = [\"a@x.example\"]";
+    assert_eq!(read(staff), Ok(Open::Closed));
+    for (open, expected) in
+        [("true", Open::Known), ("\"anyone\"", Open::Anyone), ("false", Open::Closed)]
+    {
+        assert_eq!(read(&format!("{staff}\nopen = {open}")), Ok(expected));
+    }
+    let longest = "a".repeat(27);
+    assert!(read(&format!("name = \"{longest}\"\nmembers = []\nopen = true")).is_ok());
+    for (list, why) in [
+        (format!("{staff}\nopen = \"everybody\""), "`everybody` is nobody"),
+        (format!("{staff}\nopen = 3"), "'open' must be"),
+        ("name = \"all staff\"\nmembers = []\nopen = true".to_owned(), "stands in an address"),
+        (format!("name = \"{longest}a\"\nmembers = []\nopen = true"), "27 of them at most"),
+        ("name = \"all\"\naddress = \"all@x.example\"\nopen = true".to_owned(), "another server"),
+    ] {
+        let found = read(&list).unwrap_err();
+        assert!(found.contains(why), "{found}");
     }
 }

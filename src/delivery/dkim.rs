@@ -35,9 +35,16 @@ const SIGNED: [&str; 13] = [
     "Auto-Submitted",
 ];
 
+/// The fields by which a mail program leaves one of our own lists, where a mail has them: it believes them
+/// only when they are signed (RFC 8058 section 4).
+const FOR_MEMBERS: [&str; 3] = ["List-Id", "List-Unsubscribe", ONE_CLICK];
+const ONE_CLICK: &str = "List-Unsubscribe-Post";
+
 /// A key that signs for a domain.
 pub struct Signer {
     key: Key,
+    /// The same key, for mail to members of our own lists.
+    for_members: Key,
     /// Below `_domainkey` of the domain.
     name: String,
     /// What stands in DNS there.
@@ -59,28 +66,10 @@ impl Signer {
         let path = key.key_file.display();
         let read = PrivateKeyDer::from_pem_file(&key.key_file);
         let der = read.map_err(|error| format!("{path} holds no private key as PEM: {error}"))?;
-        let ed25519 = match &der {
-            PrivateKeyDer::Pkcs8(der) => {
-                Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der()).ok()
-            }
-            _ => None,
-        };
-        let (signing, kind, public) = match ed25519 {
-            Some(ed25519) => {
-                let public = ed25519.public_key();
-                (Key::Ed25519(signer(ed25519, key, domain)), "ed25519", public)
-            }
-            None => {
-                let rsa = RsaKey::<Sha256>::from_key_der(der).map_err(|_| {
-                    format!("{path} is neither an Ed25519 key nor an RSA key of 2048 bits or more")
-                })?;
-                let public = as_in_dns(&rsa.public_key());
-                (Key::Rsa(signer(rsa, key, domain)), "rsa", public)
-            }
-        };
+        let (everywhere, record) = read_key(&der, key, domain, &SIGNED)?;
+        let (for_members, _) = read_key(&der, key, domain, &[&SIGNED[..], &FOR_MEMBERS].concat())?;
         let name = format!("{}._domainkey.{domain}", key.selector);
-        let record = format!("v=DKIM1; k={kind}; p={}", BASE64.encode(&public));
-        Ok(Self { key: signing, name, record })
+        Ok(Self { key: everywhere, for_members, name, record })
     }
 
     /// Where in DNS the public half of the key belongs.
@@ -104,7 +93,8 @@ impl Signer {
     }
 
     fn signature(&self, octets: &[u8]) -> mail_auth::Result<Vec<u8>> {
-        let signature = match &self.key {
+        let key = if is_for_members(octets) { &self.for_members } else { &self.key };
+        let signature = match key {
             Key::Rsa(signer) => signer.sign(octets)?,
             Key::Ed25519(signer) => signer.sign(octets)?,
         };
@@ -114,9 +104,54 @@ impl Signer {
     }
 }
 
-fn signer<T: SigningKey>(signing: T, key: &DkimKey, domain: &str) -> DkimSigner<T, Done> {
-    let twice = SIGNED.iter().chain(&SIGNED).copied();
+/// Reads a key that signs these fields; also what stands in DNS of it.
+fn read_key(
+    der: &PrivateKeyDer<'_>,
+    key: &DkimKey,
+    domain: &str,
+    fields: &[&'static str],
+) -> Result<(Key, String), String> {
+    let ed25519 = match der {
+        PrivateKeyDer::Pkcs8(der) => {
+            Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der()).ok()
+        }
+        _ => None,
+    };
+    let (signing, kind, public) = match ed25519 {
+        Some(ed25519) => {
+            let public = ed25519.public_key();
+            (Key::Ed25519(signer(ed25519, key, domain, fields)), "ed25519", public)
+        }
+        None => {
+            let rsa = RsaKey::<Sha256>::from_key_der(der.clone_key()).map_err(|_| {
+                let path = key.key_file.display();
+                format!("{path} is neither an Ed25519 key nor an RSA key of 2048 bits or more")
+            })?;
+            let public = as_in_dns(&rsa.public_key());
+            (Key::Rsa(signer(rsa, key, domain, fields)), "rsa", public)
+        }
+    };
+    Ok((signing, format!("v=DKIM1; k={kind}; p={}", BASE64.encode(&public))))
+}
+
+fn signer<T: SigningKey>(
+    signing: T,
+    key: &DkimKey,
+    domain: &str,
+    fields: &[&'static str],
+) -> DkimSigner<T, Done> {
+    let twice = fields.iter().chain(fields).copied();
     DkimSigner::from_key(signing).domain(domain).selector(&key.selector).headers(twice)
+}
+
+/// Whether a mail has the fields of our own lists.
+fn is_for_members(octets: &[u8]) -> bool {
+    let lines = octets.split(|octet| *octet == b'\n').take_while(|line| *line != b"\r");
+    let name = ONE_CLICK.as_bytes();
+    lines.into_iter().any(|line| {
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && line.get(name.len()) == Some(&b':')
+    })
 }
 
 /// The keys in use. Clones share them, so that others can take their place while mail is sent.

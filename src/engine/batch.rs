@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::bundles::sent_to;
+use super::lists::LeftBy;
 use super::reminders::{Reminding, settled};
 use super::reports::NotSent;
 use super::{Engine, Work};
@@ -66,7 +67,9 @@ impl Batch {
     pub(super) async fn begin(engine: &Engine) -> Result<Self, StoreError> {
         let mut write = engine.store.begin_write().await?;
         let now = engine.clock.now();
-        let policy = engine.policy_with(write.load_overrides(now).await?);
+        let overrides = write.load_overrides(now).await?;
+        let members = write.load_members(engine.policy().roster.members_as_of).await?;
+        let policy = engine.policy_with(overrides, members);
         Ok(Self {
             engine: engine.clone(),
             write,
@@ -140,6 +143,7 @@ impl Batch {
             Work::Taken(taken) => self.hear_taken(taken).await.map(|()| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::ShiftNotice { rotation, starts_at } => self.shift_notice(rotation, *starts_at).await,
+            Work::LeaveList { list, who } => self.leave_list(list, who, LeftBy::Page).await,
             Work::CheckRotations => self.check_rotations().await.map(|()| true),
             Work::Misconfigured(mistakes) => self.tell_mistakes(mistakes).await.map(|()| true),
             Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),

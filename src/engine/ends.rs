@@ -54,6 +54,7 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::PostmortemSkeleton | Purpose::PostmortemGaps | Purpose::PostmortemPublished => STAYS,
         // A notice ends with its shift, which its sender knows better.
         Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
+        Purpose::ListRequest | Purpose::ListNews => STAYS,
     }
 }
 

@@ -17,6 +17,7 @@ mod damage;
 mod ends;
 mod finding;
 mod held;
+mod lists;
 mod outgoing;
 mod reading;
 mod reminders;
@@ -34,13 +35,16 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
+use crate::mail::Address;
 use crate::mail::ids::Secret;
 use crate::meters::Meters;
 use crate::render::Damaged;
+use crate::roster::membership::Memberships;
 use crate::roster::rotation::Shift;
 use crate::store::rows::{Taken, Undelivered};
 use crate::store::{Overrides, Store, StoreError};
 use batch::Batch;
+pub use lists::Leaving;
 
 /// Messages that share a transaction: enough that the commit costs little, few enough that a
 /// failure redoes little.
@@ -96,25 +100,31 @@ impl Engine {
         self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// The policy in force, with these overrides laid over its rotations.
-    fn policy_with(&self, overrides: Overrides) -> Arc<Policy> {
+    /// The policy in force, with these overrides laid over its rotations, and these members over its
+    /// lists where they changed.
+    fn policy_with(&self, overrides: Overrides, members: Option<Memberships>) -> Arc<Policy> {
         let mut held = self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if held.roster.agreed != overrides {
+        if held.roster.agreed != overrides || members.is_some() {
             let mut policy = Policy::clone(&held);
             policy.roster.lay_over(overrides);
+            if let Some(members) = members {
+                policy.roster.lay_members(members);
+            }
             *held = Arc::new(policy);
         }
         held.clone()
     }
 
-    /// The policy in force, with the overrides that are stored now: another server may have stored
-    /// some.
+    /// The policy in force, with the overrides and the members of lists that are stored now: another
+    /// server may have stored some.
     ///
     /// # Errors
     ///
     /// The store's.
     pub async fn present_policy(&self) -> Result<Arc<Policy>, StoreError> {
-        Ok(self.policy_with(self.store.load_overrides(self.clock.now()).await?))
+        let overrides = self.store.load_overrides(self.clock.now()).await?;
+        let members = self.store.load_members(self.policy().roster.members_as_of).await?;
+        Ok(self.policy_with(overrides, members))
     }
 
     /// Puts another policy in force, and gives every open incident its deadlines anew.
@@ -500,6 +510,11 @@ enum Work {
     ShiftNotice {
         rotation: String,
         starts_at: DateTime<Utc>,
+    },
+    /// Somebody leaves a list by its page.
+    LeaveList {
+        list: String,
+        who: Address,
     },
     /// The rotations are others, perhaps.
     CheckRotations,

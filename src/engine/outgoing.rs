@@ -13,7 +13,7 @@ use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
 use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
-use crate::mail::compose::{Frame, Letter, compose, fill_token};
+use crate::mail::compose::{Frame, Letter, MembersOf, compose, fill_token, member_token};
 use crate::render::{self, HeldReport};
 use crate::store::StoreError;
 use crate::store::rows::{AskedFor, KnownId, NewLetter, NewOutbox, Undelivered};
@@ -23,6 +23,13 @@ const MAIN_THREAD: &str = "";
 
 /// Who gets the octets of one letter, and with which token.
 pub(super) type Copies = Vec<(Address, Option<String>)>;
+
+/// Persons who get the same words.
+struct Persons<'a> {
+    /// The list of ours by which they hear of it, where they may leave that.
+    members_of: Option<&'a str>,
+    all: Vec<&'a Recipient>,
+}
 
 /// A letter on its way into the store.
 pub(super) struct Outgoing<'a> {
@@ -39,6 +46,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) copies: Copies,
     /// Of a reminder, what it asks for.
     pub(super) asks: Vec<AskedFor>,
+    /// The list of ours by which its readers hear of it, where they may leave that.
+    pub(super) members_of: Option<&'a str>,
     /// The first timeline entry of what it tells, where a newer mail may take its place.
     pub(super) tells_from: Option<i64>,
     /// When it is of no use any more, where that is not its purpose's.
@@ -57,6 +66,7 @@ impl<'a> Outgoing<'a> {
             to,
             copies,
             asks: Vec::new(),
+            members_of: None,
             tells_from: None,
             ends_at: None,
         }
@@ -84,11 +94,21 @@ impl Batch {
             if mailing.says.shows_timeline() {
                 bundle.timeline = self.write.load_timeline(number).await?;
             }
-            let (persons, lists): (Vec<_>, Vec<_>) =
-                bundle.to.iter().partition(|recipient| matches!(recipient, Recipient::Person(_)));
-            if !persons.is_empty() {
-                let given = message_id.clone();
-                let sent = self.send_to_persons(number, mailing, &bundle, &persons, given).await?;
+            let mut persons: BTreeMap<Option<&str>, Vec<&Recipient>> = BTreeMap::new();
+            let mut lists = Vec::new();
+            for recipient in &bundle.to {
+                match recipient {
+                    Recipient::Person(_) => persons.entry(None).or_default().push(recipient),
+                    Recipient::Member { list, .. } => {
+                        persons.entry(Some(list)).or_default().push(recipient);
+                    }
+                    Recipient::List(_) => lists.push(*recipient),
+                }
+            }
+            for (list, persons) in persons {
+                let to = Persons { members_of: list, all: persons };
+                let sent =
+                    self.send_to_persons(number, mailing, &bundle, &to, message_id.clone()).await?;
                 message_id = sent.or(message_id);
             }
             for list in lists {
@@ -105,18 +125,28 @@ impl Batch {
         number: i64,
         mailing: &Mailing,
         bundle: &Bundle<'_>,
-        persons: &[&Recipient],
+        persons: &Persons<'_>,
         message_id: Option<String>,
     ) -> Result<Option<String>, StoreError> {
         let Some(incident) = self.incident(number) else { return Ok(None) };
-        let timeline = &bundle.timeline;
-        let letter = render::render_mailing(mailing, true, incident, &self.policy, timeline, self.now);
+        let (policy, timeline, now) = (&self.policy, &bundle.timeline, self.now);
+        let letter = match persons.members_of {
+            Some(list) => render::render_for_members(mailing, list, incident, policy, timeline, now),
+            None => render::render_mailing(mailing, true, incident, policy, timeline, now),
+        };
+        let secret = &self.engine.secret;
         let copies = persons
+            .all
             .iter()
             .map(|recipient| {
                 let address = recipient.address();
                 let epoch = incident.token_epoch_of(address);
-                (address.clone(), Some(self.engine.secret.incident_token(number, address, epoch)))
+                let token = secret.incident_token(number, address, epoch);
+                let filled = match persons.members_of {
+                    Some(list) => member_token(&token, &secret.leave_token(list, address)),
+                    None => token,
+                };
+                (address.clone(), Some(filled))
             })
             .collect();
         let to = match mailing.to.as_slice() {
@@ -131,6 +161,7 @@ impl Batch {
             incident: Some(number),
             message_id,
             tells_from: bundle.tells_from,
+            members_of: persons.members_of,
             ..Outgoing::new(&letter, to, copies)
         })
         .await
@@ -300,7 +331,9 @@ impl Batch {
         let outside = outgoing.answers_to.is_some();
         let named = outgoing.incident.filter(|_| !outside);
         let list_name = if outside { &self.policy.customers.name } else { &self.policy.name };
+        let one_click_url = self.policy.web_url.as_deref().filter(|_| self.policy.one_click);
         let frame = Frame {
+            members_of: outgoing.members_of.map(|name| MembersOf { name, one_click_url }),
             own: &self.policy.address,
             incident: named,
             reply_tag: outgoing.reply_tag.as_deref(),

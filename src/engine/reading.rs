@@ -336,6 +336,10 @@ impl Batch {
                 self.on_call(&asked).await?;
                 Ok((InboundState::Read, None))
             }
+            Meaning::List(asked) => {
+                let state = self.about_list(&asked).await?;
+                Ok((state, None))
+            }
             Meaning::AnswerSwap { id, by, answer } => {
                 self.answer_swap(id, &by, answer).await?;
                 Ok((InboundState::Read, None))

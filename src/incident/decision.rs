@@ -120,6 +120,8 @@ pub struct Mailing {
 pub enum Recipient {
     /// One person: gets their own token.
     Person(Address),
+    /// One person who hears of it by a list of ours that they may leave: gets a token for that, too.
+    Member { list: String, address: Address },
     /// The address of somebody else's list: one copy, no token, `Cc:` to the incident.
     List(Address),
 }
@@ -128,7 +130,7 @@ impl Recipient {
     /// Where it goes.
     pub fn address(&self) -> &Address {
         match self {
-            Self::Person(address) | Self::List(address) => address,
+            Self::Person(address) | Self::Member { address, .. } | Self::List(address) => address,
         }
     }
 }
@@ -177,6 +179,10 @@ kinds! {
         Shift = "shift",
         /// Whether a shift may change hands.
         ShiftRequest = "shift-request",
+        /// Whether somebody wants to join or leave a list.
+        ListRequest = "list-request",
+        /// That they did, or why not.
+        ListNews = "list-news",
         Operator = "operator",
         /// "Is it over?", because every alert has recovered, or "it is not", because one fires again.
         Recovery = "recovery",
@@ -211,7 +217,15 @@ impl Purpose {
     pub fn is_answer(self) -> bool {
         // A held report goes to the commander on call and has a limit of its own: strangers must not use
         // up the answers that the commander gets.
-        matches!(self, Self::Receipt | Self::Confirmation | Self::Status | Self::Guide)
+        matches!(
+            self,
+            Self::Receipt
+                | Self::Confirmation
+                | Self::Status
+                | Self::Guide
+                | Self::ListRequest
+                | Self::ListNews
+        )
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Event {
     Passed(DeadlineKind),
     /// The operator makes all tokens void that somebody was given.
     TokensVoided { of: Person },
+    /// Somebody who has something to do in it left a list that hears of it.
+    LeftList { who: Person, list: String },
     /// A relay took a mail of ours of which the incident waits to hear that.
     Taken { to: Address, purpose: Purpose, at: DateTime<Utc>, answer: String },
     /// A mail of ours did not reach somebody, or perhaps did not; the reason is what is known of it.

@@ -60,6 +60,9 @@ pub struct Policy {
     pub alerts: Vec<Rule>,
     /// Where people reach the pages; `None` where there are none.
     pub web_url: Option<String>,
+    /// Lists are left with one click, too: the pages are reached over TLS, and what says so is signed
+    /// (RFC 8058 section 4).
+    pub one_click: bool,
     /// Told what nobody else can mend.
     pub operator: Option<Address>,
     /// The operator is told when mail waits for the relay for longer.

@@ -324,6 +324,19 @@ impl Incident {
             || self.accepted().any(|held| held.person.address == *address)
     }
 
+    /// What somebody has to do here, as a sentence names it: `commander`, `scribe`, `owner of task #7`.
+    pub fn duties_of(&self, address: &Address) -> Vec<String> {
+        let commands = self.commander().is_some_and(|commander| commander.address == *address);
+        let theirs = self.accepted().filter(|held| held.person.address == *address);
+        let tasks = self.open_tasks_of(address).map(|task| format!("owner of task #{}", task.seq));
+        let commander = commands.then(|| "commander".to_owned());
+        commander
+            .into_iter()
+            .chain(theirs.map(|held| held.role.name().to_owned()))
+            .chain(tasks)
+            .collect()
+    }
+
     /// Commander or deputy.
     pub fn is_commanding(&self, address: &Address) -> bool {
         self.commander().is_some_and(|commander| commander.address == *address)

@@ -12,6 +12,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::lists::was_asked;
 use super::{Clues, Pointed};
 use crate::incident::event::{Speaker, Trust};
 use crate::incident::state::Person;
@@ -52,7 +53,7 @@ pub fn speaker(
     let has_token = addressed(clues, pointed)
         .is_some_and(|incident| theirs.iter().any(|address| was_given(clues, incident, address, proof)))
         || pointed.incident.is_none()
-            && theirs.iter().any(|address| is_of_shifts(&clues.tag, address, proof));
+            && theirs.iter().any(|address| was_given_tag(&clues.tag, address, proof));
     // All but the token vouch for the From that its submitter wrote, and for no other field.
     let has_login = proof.login.is_some_and(|login| theirs.iter().any(|own| own.key() == login.key()));
     let (trust, by) = if has_login && !mail.from_rewritten {
@@ -122,8 +123,8 @@ fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof
     clues.tokens.iter().any(|token| same(token, &given))
 }
 
-/// Whether an address of ours about shifts was given to this address.
-fn is_of_shifts(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
+/// Whether an address of ours about shifts or a list was given to this address.
+fn was_given_tag(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
     match tag {
         Tag::Swap { id, token } => same(token, &proof.secret.swap_token(*id, address)),
         Tag::OnCall { token: Some(token) } => {
@@ -132,6 +133,7 @@ fn is_of_shifts(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
                 .iter()
                 .any(|quarter| same(token, &proof.secret.duty_token(address, *quarter)))
         }
+        Tag::List { .. } => was_asked(tag, address, proof),
         _ => false,
     }
 }

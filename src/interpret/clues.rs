@@ -130,6 +130,7 @@ fn telling(tag: &Tag) -> u8 {
     match tag {
         Tag::Incident { token: Some(_), .. } => 0,
         Tag::Held { .. } | Tag::Swap { .. } | Tag::Digest { .. } | Tag::Ack { .. } => 1,
+        Tag::List { .. } => 1,
         Tag::Incident { token: None, .. } => 2,
         Tag::Private => 3,
         Tag::Drill => 4,

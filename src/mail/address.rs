@@ -175,6 +175,9 @@ pub enum Tag {
     OnCall { token: Option<String> },
     /// Answers to the question whether a shift may change hands.
     Swap { id: i64, token: String },
+    /// Joins or leaves a list of ours; the token proves who was asked whether they want that, or takes
+    /// its owner off the list.
+    List { wish: ListWish, list: String, token: Option<String> },
     /// Answers with the one-page guide.
     Help,
     /// A report held for a known person to accept.
@@ -185,6 +188,23 @@ pub enum Tag {
     Bounce { outbox: i64, mac: String },
     /// Ours, but nothing that we know; what stood behind the separator.
     Unknown(String),
+}
+
+/// What somebody wants of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListWish {
+    Join,
+    Leave,
+}
+
+impl ListWish {
+    /// As addresses have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Join => "subscribe",
+            Self::Leave => "leave",
+        }
+    }
 }
 
 impl OwnAddress {
@@ -265,9 +285,15 @@ impl OwnAddress {
     }
 }
 
-/// How much of `+42.TOKEN` may be shown.
+/// How much of `+42.TOKEN` may be shown; of `+leave.LIST.TOKEN` the name of the list, too.
 fn tag_shown(tag: &str) -> usize {
-    tag.find('.').unwrap_or(tag.len())
+    let named = [ListWish::Join, ListWish::Leave].into_iter().find_map(|wish| {
+        let before = wish.name().len() + 2;
+        let is_wish = tag.get(1..before - 1).is_some_and(|name| name.eq_ignore_ascii_case(wish.name()));
+        (is_wish && tag.get(before - 1..before) == Some(".")).then_some(before)
+    });
+    let behind = named.unwrap_or_default();
+    tag.get(behind..).and_then(|rest| rest.find('.')).map_or(tag.len(), |dot| behind + dot)
 }
 
 fn read_tag(tag: &str) -> Tag {
@@ -285,6 +311,8 @@ fn read_tag(tag: &str) -> Tag {
         ("swap", Some(id), Some(token)) => {
             read_id(id).map_or_else(unknown, |id| Tag::Swap { id, token: token.to_owned() })
         }
+        ("subscribe", Some(list), token) => list_tag(ListWish::Join, list, token),
+        ("leave", Some(list), token) => list_tag(ListWish::Leave, list, token),
         ("help", None, None) => Tag::Help,
         ("held", Some(id), Some(token)) => {
             read_id(id).map_or_else(unknown, |id| Tag::Held { id, token: token.to_owned() })
@@ -301,6 +329,10 @@ fn read_tag(tag: &str) -> Tag {
         },
         _ => unknown(),
     }
+}
+
+fn list_tag(wish: ListWish, list: &str, token: Option<&str>) -> Tag {
+    Tag::List { wish, list: list.to_owned(), token: token.map(str::to_owned) }
 }
 
 /// A number as we write it: another spelling of it is somebody's own.
@@ -381,6 +413,13 @@ mod tests {
             tag("incidents+bounce.7.abc@example.org"),
             Some(Tag::Bounce { outbox: 7, mac: "abc".into() })
         );
+        let list = |wish, token| Some(Tag::List { wish, list: "staff".into(), token });
+        assert_eq!(tag("incidents+subscribe.Staff@example.org"), list(ListWish::Join, None));
+        assert_eq!(
+            tag("incidents+leave.staff.abcdefghijklmnop@example.org"),
+            list(ListWish::Leave, token())
+        );
+        assert_eq!(tag("incidents+leave@example.org"), Some(Tag::Unknown("leave".into())));
         assert_eq!(tag("incidents+042@example.org"), Some(Tag::Unknown("042".into())));
         assert_eq!(tag("incidents+-1@example.org"), Some(Tag::Unknown("-1".into())));
         assert_eq!(tag("incidentsx@example.org"), None);
@@ -439,6 +478,11 @@ mod tests {
             ("other+42.abcd@example.org", "other+42.abcd@example.org"),
             ("é@ @@ incidents+1.a@example.org@", "é@ @@ incidents+1@example.org@"),
             ("incidents+1.a@example.com", "incidents+1.a@example.com"),
+            ("incidents+leave.staff@example.org", "incidents+leave.staff@example.org"),
+            ("incidents+Leave.staff.abcd@example.org", "incidents+Leave.staff@example.org"),
+            ("incidents+subscribe.staff.abcd@example.org", "incidents+subscribe.staff@example.org"),
+            ("incidents+leaves.abcd@example.org", "incidents+leaves@example.org"),
+            ("incidents+leave@example.org", "incidents+leave@example.org"),
         ] {
             assert_eq!(own('+').without_tokens(text), shown);
         }

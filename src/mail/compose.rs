@@ -9,11 +9,14 @@ use chrono::{DateTime, Utc};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 
-use super::{Address, OwnAddress, header};
+use super::{Address, ListWish, OwnAddress, header};
 use crate::incident::decision::Purpose;
 
 /// Stands where a person's token goes; as long as a token, so that filling moves no octet.
 pub const TOKEN_MARK: &str = "tokentokentokent";
+
+/// Stands in the header where the token goes by which a person leaves a list, and is as long as one.
+const LEAVE_MARK: &str = "leave-token-mark";
 
 /// The longest Message-ID that we repeat in a field of ours; RFC 5322 section 2.1.1 ends a line at
 /// 998 octets, relays often earlier.
@@ -63,7 +66,18 @@ pub struct Frame<'a> {
     /// Synthetic root, then what is being answered; without brackets.
     pub references: &'a [String],
     pub list_name: &'a str,
+    /// The list of ours by which its readers hear of it, where they may leave that.
+    pub members_of: Option<MembersOf<'a>>,
     pub now: DateTime<Utc>,
+}
+
+/// A list of ours whose members get a letter.
+#[derive(Debug, Clone, Copy)]
+pub struct MembersOf<'a> {
+    pub name: &'a str,
+    /// Where the pages are that a mail program may post to (RFC 8058); `None` where there are none, or
+    /// where nothing signs the field that says so.
+    pub one_click_url: Option<&'a str>,
 }
 
 /// Makes the octets of a letter, ready to be stored.
@@ -86,12 +100,20 @@ pub fn compose(letter: &Letter, frame: &Frame<'_>) -> Vec<u8> {
         if let Some(number) = frame.incident {
             builder = builder.cc(mailbox("", &frame.own.of_incident(number, None), own));
         }
-        builder = builder.raw_header(raw("List-Id", list_id(frame)));
+        builder = builder.raw_header(raw("List-Id", list_id(frame, None)));
+    }
+    if let Some(list) = frame.members_of {
+        builder = builder.raw_header(raw("List-Id", list_id(frame, Some(list.name))));
+        builder = builder.raw_header(folded("List-Unsubscribe", ", ", &ways_to_leave(frame, list)));
+        if list.one_click_url.is_some() {
+            let post = "List-Unsubscribe=One-Click".to_owned();
+            builder = builder.raw_header(raw("List-Unsubscribe-Post", post));
+        }
     }
     let references = references(frame.references);
     if let Some(parent) = references.last() {
         builder = builder.raw_header(raw("In-Reply-To", parent.clone()));
-        builder = builder.raw_header(folded("References", &references));
+        builder = builder.raw_header(folded("References", " ", &references));
     }
     let builder = builder
         .raw_header(raw("Thread-Topic", subject))
@@ -110,9 +132,26 @@ fn auto_submitted(purpose: Purpose) -> String {
     if purpose.is_answer() { "auto-replied" } else { "auto-generated" }.to_owned()
 }
 
-/// The octets of one person's copy.
+/// What a copy for a member of a list is filled with: the person's token, and the one to leave.
+pub fn member_token(token: &str, leave_token: &str) -> String {
+    format!("{token}{leave_token}")
+}
+
+/// The octets of one person's copy; `token` may be a [`member_token`].
 pub fn fill_token(octets: &[u8], token: &str) -> Vec<u8> {
-    fill_mark(octets, TOKEN_MARK, token)
+    let Some((token, leave_token)) = token.split_at_checked(TOKEN_MARK.len()) else {
+        return fill_mark(octets, TOKEN_MARK, token);
+    };
+    let filled = fill_mark(octets, TOKEN_MARK, token);
+    if leave_token.is_empty() {
+        return filled;
+    }
+    // In the text such a mark would be somebody's words.
+    let end = position(&filled, b"\r\n\r\n").unwrap_or(filled.len());
+    let (head, body) = filled.split_at(end);
+    let mut out = fill_mark(head, LEAVE_MARK, leave_token);
+    out.extend_from_slice(body);
+    out
 }
 
 /// The mark of one incident's token in a mail that speaks of several.
@@ -162,8 +201,18 @@ fn reply_to(letter: &Letter, frame: &Frame<'_>) -> Option<Address> {
     }
 }
 
-/// `Example incidents <incidents.example.org>` (RFC 2919): the same for all mail of this server.
-fn list_id(frame: &Frame<'_>) -> String {
+/// How a member leaves, the way that needs no page first (RFC 2369 section 3.2).
+fn ways_to_leave(frame: &Frame<'_>, list: MembersOf<'_>) -> Vec<String> {
+    let name = list.name.to_lowercase();
+    let to = frame.own.tagged(&format!("{}.{name}.{LEAVE_MARK}", ListWish::Leave.name()));
+    let mailto = format!("<mailto:{to}?subject=leave>");
+    let page = list.one_click_url.map(|url| format!("<{url}/leave/{name}/{LEAVE_MARK}>"));
+    [Some(mailto), page].into_iter().flatten().collect()
+}
+
+/// `Example incidents <incidents.example.org>` (RFC 2919): the same for all mail of this server to other
+/// lists, and one for each list of ours.
+fn list_id(frame: &Frame<'_>, list: Option<&str>) -> String {
     let own = frame.own.address();
     let label: String = own
         .local_part()
@@ -171,7 +220,8 @@ fn list_id(frame: &Frame<'_>) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
         .collect();
     let name: String = safe_line(frame.list_name, DISPLAY_NAME_CHARS_MAX).replace(['<', '>', '"'], " ");
-    let id = format!("<{label}.{}>", own.domain());
+    let list = list.map(|list| format!("{}.", list.to_lowercase())).unwrap_or_default();
+    let id = format!("<{list}{label}.{}>", own.domain());
     if name.trim().is_empty() { id } else { format!("{} {id}", name.trim()) }
 }
 
@@ -242,10 +292,11 @@ fn raw(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
-/// Ids one a line, each of them printable: nothing here needs encoding.
-fn folded(name: &'static str, ids: &[String]) -> HeaderValue {
-    let value = ids.join("\r\n ");
-    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), ids.join(" "), value)
+/// Words one a line, each of them printable: nothing here needs encoding.
+fn folded(name: &'static str, between: &str, words: &[String]) -> HeaderValue {
+    let value = words.join(&format!("{}\r\n ", between.trim_end()));
+    let name = HeaderName::new_from_ascii_str(name);
+    HeaderValue::dangerous_new_pre_encoded(name, words.join(between), value)
 }
 
 fn system_time(at: DateTime<Utc>) -> SystemTime {
@@ -314,6 +365,7 @@ mod tests {
                 message_id: ID,
                 references,
                 list_name: "Example incidents",
+                members_of: None,
                 now: DateTime::from_timestamp(1_763_734_800, 0).unwrap(),
             },
         )

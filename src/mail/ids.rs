@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Utc};
 use data_encoding::{Encoding, Specification};
 use ring::hmac;
 
-use super::Address;
+use super::{Address, ListWish};
 
 /// Length of a person's token: 80 bits, in characters.
 pub const TOKEN_CHARS: usize = 16;
@@ -66,6 +66,18 @@ impl Secret {
         self.mac(&format!("duty\n{}\n{quarter}", person.key()), TOKEN_CHARS)
     }
 
+    /// The token with which `person` answers whether they want to join or leave a list, asked on a day;
+    /// see [`list_day`].
+    pub fn list_token(&self, wish: ListWish, list: &str, person: &Address, day: i64) -> String {
+        let (wish, list) = (wish.name(), list.to_lowercase());
+        self.mac(&format!("list\n{wish}\n{list}\n{}\n{day}", person.key()), TOKEN_CHARS)
+    }
+
+    /// The token that takes `person` off a list, whoever sends it, and does nothing else.
+    pub fn leave_token(&self, list: &str, person: &Address) -> String {
+        self.mac(&format!("leave\n{}\n{}", list.to_lowercase(), person.key()), TOKEN_CHARS)
+    }
+
     /// What makes the address of a calendar of shifts secret; `whose` says of what kind and of whom.
     pub fn calendar_token(&self, whose: &str) -> String {
         self.mac(&format!("calendar\n{whose}"), MESSAGE_ID_CHARS)
@@ -102,6 +114,14 @@ impl Secret {
 /// in the next, too, so that it lives for three months at least and for six at most.
 pub fn quarter(at: DateTime<Utc>) -> i32 {
     at.year() * 4 + i32::try_from(at.month0() / 3).unwrap_or_default()
+}
+
+/// A question about a list can be answered on so many days, the one on which it was asked included.
+pub const LIST_ANSWER_DAYS: i64 = 7;
+
+/// The day, counted from the epoch, on which somebody is asked about a list.
+pub fn list_day(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(24 * 60 * 60)
 }
 
 /// Whether a Message-ID, without brackets, has the form of ours: what answers it answers us, though we

@@ -31,7 +31,7 @@ pub mod relay;
 mod words;
 mod wrapped;
 
-pub use address::{Address, OwnAddress, Tag};
+pub use address::{Address, ListWish, OwnAddress, Tag};
 pub use attachment::Attachment;
 pub use header::header_text;
 pub use limits::MESSAGE_OCTETS_MAX;

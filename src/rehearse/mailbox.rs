@@ -22,6 +22,13 @@ pub(super) struct Mailboxes {
     last_rows: BTreeMap<String, i64>,
 }
 
+/// What the page to leave a list is given.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub list: String,
+    pub token: String,
+}
+
 /// A letter as a script prints it.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -116,6 +123,20 @@ impl Mailboxes {
         let mailto = link.ok_or_else(|| format!("the mail has no action `{label}`"))?.mailto;
         let to = Address::read(&mailto.to).map_err(|error| format!("`{}` {error}", mailto.to))?;
         Ok((written(&from, &to, &mailto.subject, None, &mailto.body, count), vec![to]))
+    }
+
+    /// Where a mail program posts to when its reader presses the button by which they leave a list.
+    pub(super) fn one_click(&self, who: &str, policy: &Policy) -> Result<Way, String> {
+        let (_, original) = self.last(who, None, policy)?;
+        header(&original, "List-Unsubscribe-Post").ok_or("the mail offers no one-click")?;
+        let ways = header(&original, "List-Unsubscribe").unwrap_or_default();
+        let url = ways.split('<').find(|way| way.starts_with("https:")).unwrap_or_default();
+        let path = url.split('>').next().unwrap_or_default();
+        let mut parts = path.rsplit('/').map(str::to_owned);
+        match (parts.next(), parts.next()) {
+            (Some(token), Some(list)) => Ok(Way { list, token }),
+            _ => Err("the mail has no page to leave by".to_owned()),
+        }
     }
 
     /// A delivery report (RFC 3464) on the last mail that `who` got, from a system behind the relay.

@@ -228,6 +228,10 @@ impl Rehearsal {
                 let (octets, recipients) = pressed.map_err(error)?;
                 self.arrive(octets, recipients, false, false).await?;
             }
+            Act::Unsubscribes { who } => {
+                let way = self.mailboxes.one_click(who, &self.engine.policy()).map_err(error)?;
+                self.engine.leave_list(&way.list, &way.token).await?;
+            }
             Act::Bounces { who, reason } => {
                 let bounced = self.mailboxes.bounce(who, reason, &self.engine);
                 let (octets, recipients) = bounced.map_err(error)?;

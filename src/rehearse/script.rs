@@ -76,6 +76,11 @@ pub enum Act {
         who: String,
         label: String,
     },
+    /// Somebody presses the button of their mail program by which they leave the list that the last mail
+    /// came by.
+    Unsubscribes {
+        who: String,
+    },
     /// The last mail that somebody got comes back after all, with a delivery report that says this.
     Bounces {
         who: String,
@@ -230,6 +235,7 @@ fn read_act(text: &str) -> Result<Act, String> {
             Some(label) => Ok(Act::Presses { who: (*who).to_owned(), label }),
             None => Err("which action? `alice presses \"I have command\"`".to_owned()),
         },
+        [who, "unsubscribes"] => Ok(Act::Unsubscribes { who: (*who).to_owned() }),
         [who, "bounces"] => match quoted {
             Some(reason) => Ok(Act::Bounces { who: (*who).to_owned(), reason }),
             None => Err("why? `bob bounces \"5.1.1 no such user\"`".to_owned()),
@@ -248,7 +254,7 @@ fn read_act(text: &str) -> Result<Act, String> {
             id.parse().map(Act::ReadAgain).map_err(|_| format!("`{id}` is no message's number"))
         }
         _ => Err(format!(
-            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO bounces, wait, show, oncall, reload, inbox …"
+            "`{text}` is no step; the steps are in, WHO replies, WHO presses, WHO unsubscribes, WHO bounces, wait, show, oncall, reload, inbox …"
         )),
     }
 }

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::lists::membership_foot;
 use super::paper::{Fact, Paper, fact, facts};
 use super::quick::{Action, action, reply_address};
 use super::wrap::{ascii, clipped, one_line};
@@ -26,6 +27,8 @@ pub struct Context<'a> {
     pub incident: &'a Incident,
     pub policy: &'a Policy,
     pub to_persons: bool,
+    /// The list of ours by which its readers hear of it, where they may leave that.
+    pub list: Option<&'a str>,
     pub now: DateTime<Utc>,
 }
 
@@ -107,6 +110,14 @@ impl Context<'_> {
     }
 
     fn letter(&self, purpose: Purpose, subject: String, duty: Option<String>, paper: &Paper) -> Letter {
+        let with_foot;
+        let paper = match self.list {
+            Some(list) => {
+                with_foot = paper.clone().with_foot(&membership_foot(self.policy, list));
+                &with_foot
+            }
+            None => paper,
+        };
         Letter {
             purpose,
             display_name: self.display_name(),

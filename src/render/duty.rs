@@ -306,6 +306,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::Alert => "an alert",
         Purpose::Shift => "a notice of shifts",
         Purpose::ShiftRequest => "a question about a shift",
+        Purpose::ListRequest => "the question whether they join or leave a list",
+        Purpose::ListNews => "the news that they joined or left a list",
         Purpose::Operator | Purpose::Stuck => "a notice to the operator",
     }
 }

@@ -12,6 +12,7 @@ mod digest;
 mod duty;
 mod handover;
 pub mod inbox;
+mod lists;
 mod news;
 mod on_call;
 mod operator;
@@ -34,6 +35,9 @@ pub use answer::{
     HeldReport, render_guide, render_held, render_review, render_unread, render_waits_no_more,
 };
 pub use digest::render_digest;
+pub use lists::{
+    ListRefusal, Loose, render_list_asked, render_list_joined, render_list_left, render_list_refused,
+};
 pub use on_call::{render_on_call_page, render_on_call_text};
 pub use operator::{
     Damaged, Unreadable, render_crowded, render_damaged, render_mistakes, render_stuck,
@@ -61,7 +65,24 @@ pub fn render_mailing(
     timeline: &[Entry],
     now: DateTime<Utc>,
 ) -> Letter {
-    let context = &Context { incident, policy, to_persons, now };
+    render_in(&Context { incident, policy, to_persons, list: None, now }, mailing, timeline)
+}
+
+/// Words a mailing for the members of a list of ours that they may leave, as [`render_mailing`] does.
+pub fn render_for_members(
+    mailing: &Mailing,
+    list: &str,
+    incident: &Incident,
+    policy: &Policy,
+    timeline: &[Entry],
+    now: DateTime<Utc>,
+) -> Letter {
+    let context = Context { incident, policy, to_persons: true, list: Some(list), now };
+    render_in(&context, mailing, timeline)
+}
+
+fn render_in(context: &Context<'_>, mailing: &Mailing, timeline: &[Entry]) -> Letter {
+    let incident = context.incident;
     match &mailing.says {
         Says::Declaration => news::render_declaration(context),
         Says::Restricted => news::render_restricted(context),

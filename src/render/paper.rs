@@ -122,6 +122,12 @@ impl Paper {
         self
     }
 
+    /// The same with small print added.
+    pub fn with_foot(mut self, text: &str) -> Self {
+        self.foot(text);
+        self
+    }
+
     /// The blocks of `section`, whose links get `mark` where they have the general mark.
     pub fn append_marked(&mut self, section: Self, mark: &str) -> &mut Self {
         for mut block in section.blocks {

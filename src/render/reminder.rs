@@ -53,7 +53,7 @@ pub fn render_reminders(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Letter {
-    let context = |incident| Context { incident, policy, to_persons: true, now };
+    let context = |incident| Context { incident, policy, to_persons: true, list: None, now };
     if let [(incident, reminder)] = items {
         return render_reminder(&context(incident), reminder);
     }

@@ -1,11 +1,13 @@
 //! Who is who: people and their addresses, teams, lists, services and who is on call for them, and
 //! the organisation's zone and working days.
 //!
-//! Pure: a question about "now" takes `now`. Overrides that people made by mail are in the database;
-//! whoever needs them lays them over the rotations with [`Roster::lay_over`].
+//! Pure: a question about "now" takes `now`. Overrides that people made by mail, and who joined or left a
+//! list, are in the database; whoever needs them lays them over the configuration with
+//! [`Roster::lay_over`] and [`Roster::lay_members`].
 
 pub mod calendar;
 pub mod levels;
+pub mod membership;
 pub mod period;
 pub mod request;
 pub mod rotation;
@@ -18,6 +20,7 @@ use chrono::{DateTime, Utc};
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::address::is_same_domain;
+use membership::{Membership, Open};
 use rotation::{Override, Rotation};
 use zone::Zone;
 
@@ -33,6 +36,8 @@ pub struct Roster {
     pub domains: Vec<String>,
     /// The overrides that people agreed on, as they were last laid over the rotations.
     pub agreed: Vec<(String, Override)>,
+    /// Up to which change those who joined or left are on the lists; `None` before the first reading.
+    pub members_as_of: Option<i64>,
     /// The rotation of those who are asked to command; `None` where there is none.
     pub commanding: Option<String>,
     /// May be asked to command when the rotation is silent. First addresses.
@@ -87,6 +92,23 @@ pub enum OnCall {
 pub struct List {
     pub name: String,
     pub kind: ListKind,
+    /// Who may join and leave it by mail.
+    pub open: Open,
+    /// Of a list of ours, its members by the configuration.
+    pub configured: Vec<Address>,
+    /// Who joined or left by mail.
+    pub changed: Vec<Membership>,
+}
+
+impl List {
+    /// A list whose members are the configuration's alone.
+    pub fn new(name: &str, kind: ListKind) -> Self {
+        let configured = match &kind {
+            ListKind::Own(members) => members.clone(),
+            ListKind::External(_) => Vec::new(),
+        };
+        Self { name: name.to_owned(), kind, open: Open::Closed, configured, changed: Vec::new() }
+    }
 }
 
 /// Whose list it is.
@@ -94,7 +116,7 @@ pub struct List {
 pub enum ListKind {
     /// Somebody else's server spreads it: one copy.
     External(Address),
-    /// Ours: one copy each.
+    /// Ours: one copy each. These are on it now.
     Own(Vec<Address>),
 }
 

@@ -13,7 +13,8 @@ use super::{Store, Stored};
 const AT_ONCE: i64 = 1_000;
 /// Messages whose octets one statement deletes.
 const OCTETS_AT_ONCE: i64 = 500;
-/// Budgets count by hours and by days; a clock may be wrong by as much again.
+/// Budgets count by hours and by days, and whoever was asked about a list is not asked again within one; a
+/// clock may be wrong by as much again.
 const BUDGETS_WITHIN: TimeDelta = TimeDelta::days(2);
 /// After so long no second copy of a message comes, and what is answered is found by its address.
 pub const KNOWN_WITHIN: TimeDelta = TimeDelta::days(366);
@@ -21,6 +22,7 @@ pub const KNOWN_WITHIN: TimeDelta = TimeDelta::days(366);
 statements! {
     FORGET_BUDGETS = "delete from budget where hour < $1";
     FORGET_HELD = "delete from held_report where hour < $1";
+    FORGET_LIST_REQUESTS = "delete from list_request where asked_at < $1";
     FORGET_DEAD = "delete from dead_address where since_at <= $1";
     /// Groups that nobody was asked about lately: the next alert of one begins anew.
     FORGET_ALERT_GROUPS = "delete from alert_group where last_at < $1 and wake_at is null";
@@ -80,6 +82,8 @@ impl Store {
         for statement in [FORGET_BUDGETS, FORGET_HELD] {
             forgotten += self.engine.execute(statement, vec![hour.into()]).await?;
         }
+        let asked = micros(now - BUDGETS_WITHIN);
+        forgotten += self.engine.execute(FORGET_LIST_REQUESTS, vec![asked.into()]).await?;
         let dead = micros(now - super::dead::ROWS_WITHIN);
         forgotten += self.engine.execute(FORGET_DEAD, vec![dead.into()]).await?;
         let before = micros(now - KNOWN_WITHIN);

@@ -221,6 +221,11 @@ impl Write {
         rows.into_iter().next().map(read_incident).transpose()
     }
 
+    /// The incidents that are open, the newest, so many at most.
+    pub async fn load_open_incidents(&mut self, limit: i64) -> Stored<Incidents> {
+        Ok(read_incidents(self.transaction.load(LOAD_OPEN, vec![limit.into()]).await?))
+    }
+
     /// Oldest first.
     pub async fn load_all_incidents(&mut self) -> Stored<Incidents> {
         Ok(read_incidents(self.transaction.load(LOAD_ALL, vec![]).await?))

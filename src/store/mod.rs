@@ -4,8 +4,8 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `alerts`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, and `ledgers`
-//! for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
+//! `incidents`, `alerts`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, members of
+//! `lists`, and `ledgers` for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes; `backup` copies the file of SQLite.
 
 mod alerts;
@@ -23,6 +23,7 @@ mod inbox;
 mod incidents;
 mod instants;
 mod ledgers;
+mod lists;
 mod mailboxes;
 mod octets;
 mod outbox;
@@ -80,7 +81,7 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 17] = [
+const ALL: [&[engines::Statement]; 18] = [
     alerts::ALL,
     attachments::ALL,
     dead::ALL,
@@ -96,6 +97,7 @@ const ALL: [&[engines::Statement]; 17] = [
     budgets::ALL,
     reminders::ALL,
     shifts::ALL,
+    lists::ALL,
     ledgers::ALL,
     pending::ALL,
 ];

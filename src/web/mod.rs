@@ -9,12 +9,14 @@ pub mod file;
 pub mod guard;
 mod health;
 pub mod incident;
+mod leave;
 pub mod outbox;
 pub mod places;
 mod shifts;
 pub mod status;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -32,9 +34,9 @@ const ICON: &str = include_str!("icon.svg");
 #[template(path = "web/nothing.html")]
 struct NothingPage;
 
-/// What a server offers while there is no sign-in: its health, what customers were told, shifts for those
-/// who were told where they are, and nothing else of its incidents; and where alerts are posted, if they
-/// are.
+/// What a server offers while there is no sign-in: its health, what customers were told, shifts and the way
+/// off a list for those who were told where they are, and nothing else of its incidents; and where alerts
+/// are posted, if they are.
 pub fn serve_router(engine: Engine, door: Option<alerts::Door>) -> Router {
     let figures = get(outbox::show_figures).with_state(Asked::new(engine.clone()));
     let outbox = Router::new().route("/outbox", figures);
@@ -44,13 +46,13 @@ pub fn serve_router(engine: Engine, door: Option<alerts::Door>) -> Router {
         .with_state(engine.clone());
     let public = status::routes(&engine);
     let alerts = door.map_or_else(Router::new, alerts::alerts);
-    let pages = health(engine)
-        .merge(outbox)
-        .merge(public)
-        .merge(alerts)
-        .merge(shifts)
-        .merge(files())
-        .fallback(show_nothing);
+    let leave = get(leave::show_leave).post(leave::post_leave);
+    let lists = Router::new()
+        .route("/leave/{list}/{token}", leave)
+        .layer(DefaultBodyLimit::max(leave::FORM_OCTETS_MAX))
+        .with_state(leave::Lists::new(engine.clone()));
+    let shown = health(engine).merge(outbox).merge(public).merge(shifts).merge(files());
+    let pages = shown.merge(alerts).merge(lists).fallback(show_nothing);
     pages.layer(axum::middleware::from_fn(guard::protect_answer))
 }
 

@@ -97,6 +97,13 @@ pub(super) fn lists_of(incident: &Incident, severity: Severity, policy: &Policy)
 fn recipients_of(list: &List) -> Vec<Recipient> {
     match &list.kind {
         ListKind::External(address) => vec![Recipient::List(address.clone())],
+        ListKind::Own(members) if list.is_open() => {
+            let member = |address: &Address| Recipient::Member {
+                list: list.name.clone(),
+                address: address.clone(),
+            };
+            members.iter().map(member).collect()
+        }
         ListKind::Own(members) => members.iter().cloned().map(Recipient::Person).collect(),
     }
 }

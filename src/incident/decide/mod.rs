@@ -9,6 +9,7 @@ mod audience;
 mod declare;
 mod handover;
 mod lines;
+mod lists;
 mod offer;
 mod page;
 mod passed;
@@ -21,6 +22,8 @@ mod statements;
 mod tasks;
 mod templates;
 mod tokens;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -71,6 +74,7 @@ pub fn decide(
                     step.note_taken_page(to, *purpose, *at, answer);
                 }
                 Event::TokensVoided { of } => step.void_tokens(of),
+                Event::LeftList { who, list } => step.hear_left_list(who, list),
                 Event::Undeliverable { to, purpose, fate, reason } => {
                     step.undeliverable(to, *purpose, *fate, reason);
                 }
@@ -210,12 +214,26 @@ impl<'a> Step<'a> {
 
     /// Adds a mail, unless nobody would get it.
     fn mail(&mut self, to: Vec<Recipient>, says: Says) {
-        let mut once = std::collections::BTreeSet::new();
         let to: Vec<Recipient> = to
             .into_iter()
             .filter(|recipient| self.policy.address.tag_of(recipient.address()).is_none())
             .filter(|recipient| !self.is_unproven_stranger(recipient.address()))
             .filter(|recipient| self.may_know(recipient, &says))
+            .collect();
+        // Whoever has to do with it gets what those get, although a list tells them, too.
+        let concerned: BTreeSet<String> = to
+            .iter()
+            .filter(|recipient| matches!(recipient, Recipient::Person(_)))
+            .map(|recipient| recipient.address().key())
+            .collect();
+        let is_by_list = |recipient: &Recipient| {
+            matches!(recipient, Recipient::Member { .. })
+                && concerned.contains(&recipient.address().key())
+        };
+        let mut once = BTreeSet::new();
+        let to: Vec<Recipient> = to
+            .into_iter()
+            .filter(|recipient| !is_by_list(recipient))
             .filter(|recipient| once.insert(recipient.address().key()))
             .collect();
         if !to.is_empty() {

@@ -1,10 +1,10 @@
 //! The words beside the lines: follow-up or note, who gets them, and the answer to their writer.
 
 use super::Step;
-use crate::incident::Role;
 use crate::incident::decision::{Change, EntryKind, Purpose, Says};
 use crate::incident::event::{Outcome, Said, Source};
 use crate::incident::state::{Climb, Command as InCommand, Incident};
+use crate::incident::{Phase, Role};
 use crate::mail::Address;
 use crate::mail::command::Command;
 
@@ -85,6 +85,9 @@ impl Step<'_> {
         let by = Some(said.by.person.clone());
         let mut wide = self.wide();
         wide.append(&mut self.leaving);
+        if self.incident.phase == Phase::Cancelled {
+            wide.extend(self.former_members());
+        }
         self.outgoing_follow_up = Some(Says::FollowUp { by, changes, text, update_overdue: false });
         self.follow_up_to = wide;
     }

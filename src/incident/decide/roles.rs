@@ -242,6 +242,7 @@ impl Step<'_> {
             self.facts.push(format!("{} cannot come.", person.shown()));
             return Ok("you are paged no more".to_owned());
         }
+        self.tell_role_given_back(&person);
         self.facts.push(format!("{} left.", person.shown()));
         self.incident.roles.retain(|held| held.person.address != said.by.person.address);
         self.incident.told_to_rest.remove(&said.by.person.address);

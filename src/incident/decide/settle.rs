@@ -114,6 +114,7 @@ impl Step<'_> {
     pub(super) fn mail_resolution(&mut self, said: &Said, text: String) {
         let mut wide = self.wide();
         wide.append(&mut self.leaving);
+        wide.extend(self.former_members());
         self.mail(wide, Says::Resolution { by: said.by.person.clone(), text });
         if let Some(owner) = self.incident.postmortem.as_ref().map(|postmortem| postmortem.owner.clone())
         {

@@ -44,6 +44,8 @@ fn check_tag(own: &OwnAddress, address: &Address) {
         Tag::Ack { id, token } => format!("ack.{id}.{token}"),
         Tag::OnCall { token: None } => "oncall".to_owned(),
         Tag::OnCall { token: Some(token) } => format!("oncall.{token}"),
+        Tag::List { wish, list, token: None } => format!("{}.{list}", wish.name()),
+        Tag::List { wish, list, token: Some(token) } => format!("{}.{list}.{token}", wish.name()),
         Tag::Swap { id, token } => format!("swap.{id}.{token}"),
         Tag::Help => "help".to_owned(),
         Tag::Held { id, token } => format!("held.{id}.{token}"),
