@@ -15,6 +15,8 @@ pub enum Right {
     Anybody,
     /// In the roster, of a configured domain, or named in this incident by its commander.
     Known,
+    /// Known, or has to do with it: who reported it, was asked to command, or owes something.
+    Concerned,
     /// Works on it.
     Responder,
     /// Commander or deputy.
@@ -83,6 +85,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
             seq.map_or(Right::Responder, Right::TaskOwner)
         }
         Command::Correct { .. } => Right::AuthorOrScribe,
+        Command::Status => Right::Concerned,
         Command::Submit => Right::PostmortemOwner,
         Command::Publish => Right::PostmortemOwnerOrCommander,
         // Those of the rotation decide it, and no incident.
@@ -90,7 +93,6 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         Command::Ack
         | Command::TakeOn(_)
         | Command::Confirm
-        | Command::Status
         | Command::Help
         | Command::Unavailable(_) => Right::Anybody,
     }
@@ -143,6 +145,7 @@ pub fn check(
     let may = match right {
         Right::Anybody => incident.lets_know(address),
         Right::Known => known,
+        Right::Concerned => known || incident.concerns(address),
         Right::Responder => incident.is_responder(address) || (nobody_commands && known),
         Right::Commander => {
             commanding || (nobody_commands && known) || (owns && !incident.phase.is_active())
@@ -177,10 +180,10 @@ fn who_can(right: Right, incident: &Incident) -> String {
         |postmortem| named_owner(&postmortem.owner),
     );
     match right {
-        Right::Anybody | Right::Known if incident.private => {
+        Right::Anybody | Right::Known | Right::Concerned if incident.private => {
             format!("{commander} can name you as responder")
         }
-        Right::Anybody | Right::Known => {
+        Right::Anybody | Right::Known | Right::Concerned => {
             "people of the organisation can, and whom the incident commander names".to_owned()
         }
         Right::Responder => "responders can; reply  join  to become one".to_owned(),
