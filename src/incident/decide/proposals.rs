@@ -148,7 +148,8 @@ impl Step<'_> {
     /// `Object: why`: it stops, and who objected is told to whoever commands and to nobody else.
     pub(super) fn object(&mut self, seq: Option<i64>, why: &str, said: &Said) -> Applied {
         let seq = self.meant_proposal(seq, said)?;
-        let prose = said.written.prose.trim();
+        // What stands below goes with the first of several lines, and once.
+        let prose = if self.kept_back { "" } else { said.written.prose.trim() };
         let words: Vec<&str> = [why.trim(), prose].into_iter().filter(|text| !text.is_empty()).collect();
         let words = words.join("\n\n");
         // The words of an objection are told to one person, and are nobody's note.
