@@ -24,8 +24,9 @@ const INCIDENTS: usize = 20;
 /// Statements of a batch, however many messages it has.
 const A_BATCH: usize = 30;
 /// What a message asks alone: whether its words were said before, and, where notes wait to go out,
-/// which of them its own takes the place of and what they told.
-const A_MESSAGE: usize = 4;
+/// which of them its own takes the place of and what they told; it finds those of the same batch, which
+/// are stored by three statements before that.
+const A_MESSAGE: usize = 8;
 
 static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
 

@@ -174,7 +174,7 @@ const SHORT: [&str; 15] = [
     "digest_run",
 ];
 /// Walks through all there is, with the reason.
-const LONG: [(&str, &str); 15] = [
+const LONG: [(&str, &str); 20] = [
     ("FORGET_CONTENT_KEYS: SCAN content_key", "once a day; an index would cost every message"),
     ("FORGET_CONTENT_KEYS: Seq Scan on content_key content_key_1", "once a day"),
     ("FORGET_MESSAGE_IDS: SCAN known_id", "once a day; an index would cost every message"),
@@ -186,6 +186,14 @@ const LONG: [(&str, &str); 15] = [
     ("LOAD_ALL: SCAN list_member", "after somebody joined or left"),
     ("LOCK_ALL: SCAN incident", "when a configuration comes into force"),
     ("LOAD_IN_FORCE: SCAN near", "the shifts that changed hands, a few a month"),
+    ("FORGET_ALERT_GROUPS: SCAN alert_group", "once a day"),
+    ("FORGET_ALERT_GROUPS: Seq Scan on alert_group", "once a day"),
+    ("LOAD_RECENT: SCAN incident", "so many, for the public page, which is kept a while"),
+    ("LOAD_OWING: SCAN deadline", "what is owed now, and only for a pager's answer without a thread"),
+    (
+        "LOAD_ALL: SCAN list_member USING INDEX sqlite_autoindex_list_member_1",
+        "who joined or left, for the present members",
+    ),
     ("LOAD: SCAN audit", "the newest, for a person"),
     ("LOAD_NEWEST: SCAN o", "the newest mails, for a person"),
     ("LOAD_NEWEST_OF: SCAN o", "the newest mails of a state, for a person"),

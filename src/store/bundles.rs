@@ -50,7 +50,7 @@ impl Write {
         recipients: impl Iterator<Item = &'a Address>,
         purposes: &[Purpose],
     ) -> Stored<HashMap<String, i64>> {
-        self.flush().await?;
+        self.flush_mail().await?;
         let keys: Vec<_> = recipients.map(|recipient| (recipient.key(),)).collect();
         let purposes: Vec<_> = purposes.iter().map(|purpose| (purpose,)).collect();
         let values = vec![incident.into(), rows(&keys), rows(&purposes)];

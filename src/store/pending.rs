@@ -181,6 +181,19 @@ impl Pending {
         due
     }
 
+    /// Letters before their rows.
+    fn take_mail(&mut self) -> Vec<(Statement, Vec<Value>)> {
+        let mut due = Vec::new();
+        if !self.letters.is_empty() {
+            let octets = Value::from(std::mem::take(&mut self.letter_octets));
+            due.push((SAVE_LETTERS, vec![rows(&std::mem::take(&mut self.letters)), octets]));
+        }
+        if !self.outbox.is_empty() {
+            due.push((SAVE_OUTBOX, vec![rows(&std::mem::take(&mut self.outbox))]));
+        }
+        due
+    }
+
     fn count(&self) -> usize {
         self.entries.len()
             + self.audit.len()
@@ -202,13 +215,7 @@ impl Write {
         if !pending.audit.is_empty() {
             due.push((SAVE_AUDIT, vec![rows(&std::mem::take(&mut pending.audit))]));
         }
-        if !pending.letters.is_empty() {
-            let octets = Value::from(std::mem::take(&mut pending.letter_octets));
-            due.push((SAVE_LETTERS, vec![rows(&std::mem::take(&mut pending.letters)), octets]));
-        }
-        if !pending.outbox.is_empty() {
-            due.push((SAVE_OUTBOX, vec![rows(&std::mem::take(&mut pending.outbox))]));
-        }
+        due.extend(pending.take_mail());
         if !pending.known.is_empty() {
             due.push((SAVE_KNOWN_IDS, vec![rows(&std::mem::take(&mut pending.known))]));
         }
@@ -239,6 +246,15 @@ impl Write {
     /// Stores the timeline entries that wait, for whoever reads no more than those.
     pub(super) async fn flush_entries(&mut self) -> Stored<()> {
         for (statement, values) in self.pending.take_entries() {
+            self.transaction.execute(statement, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the letters and the rows of the outbox that wait: whoever looks for mail to take the place
+    /// of needs no more.
+    pub(super) async fn flush_mail(&mut self) -> Stored<()> {
+        for (statement, values) in self.pending.take_mail() {
             self.transaction.execute(statement, values).await?;
         }
         Ok(())
