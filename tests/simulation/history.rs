@@ -444,10 +444,9 @@ impl History {
         for mail in self.relay.taken().iter().filter(|mail| mail.recipient == stranger) {
             let row = &seen.outbox[&mail.row];
             let of = row.incident.and_then(|number| seen.incidents.get(&number));
-            // Whose report was accepted is no stranger to it; a receipt and a `status` are for whoever
-            // proved who they are.
-            let concerned = matches!(row.purpose.as_str(), "receipt" | "status")
-                || of.is_some_and(|kept| kept.incident.concerns(&stranger));
+            // Whose report was accepted is no stranger to it; a receipt is for whoever proved who they are.
+            let concerned =
+                row.purpose == "receipt" || of.is_some_and(|kept| kept.incident.concerns(&stranger));
             let text = String::from_utf8_lossy(&mail.octets);
             let told = text.contains("mark=") && !concerned;
             assert!(!told, "a stranger is told what somebody wrote:\n{text}");

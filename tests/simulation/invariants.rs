@@ -260,7 +260,10 @@ impl Seen {
     /// How often a mark stands in the entries of an incident.
     pub fn count(&self, number: i64, mark: &str) -> usize {
         let timeline = self.incidents.get(&number).map(|kept| kept.timeline.as_slice());
-        timeline.unwrap_or_default().iter().filter(|entry| entry.text.contains(mark)).count()
+        // A mail of ours that comes back has the words of the people whom it passed on.
+        let is_ours = |entry: &Entry| entry.text.starts_with("Our own mail, without effect");
+        let said = timeline.unwrap_or_default().iter().filter(|entry| entry.text.contains(mark));
+        said.filter(|entry| !is_ours(entry)).count()
     }
 }
 

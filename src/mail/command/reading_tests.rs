@@ -197,13 +197,17 @@ fn the_owner_of_a_task_answers_with_its_number_or_without() {
 }
 
 #[test]
+fn what_customers_are_told_holds_no_command() {
+    let read = commands("Statement: we are sorry\n\nSeverity: 1");
+    assert!(matches!(&read[..], [Command::Statement { .. }]), "{read:?}");
+    assert_eq!(commands("approve"), [Command::Approve(None)]);
+}
+
+#[test]
 fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
-    for (text, name) in [
-        ("Action (later): rewrite it", "Action"),
-        ("Statement: we are sorry\n\nSeverity: 1", "Statement"),
-        ("Fund 3", "Fund"),
-        ("approve", "Approve"),
-    ] {
+    for (text, name) in
+        [("Action (later): rewrite it", "Action"), ("Fund 3", "Fund"), ("Part of: INC-4", "Part of")]
+    {
         let written = read(text);
         assert_eq!(commands(text), [Command::Unavailable(name.into())], "{text}");
         assert_eq!(written.prose, text);
