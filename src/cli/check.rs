@@ -44,7 +44,10 @@ pub async fn check(named: Option<&Path>) -> Result<(), Failure> {
     let mut findings = check_folder(config);
     findings.extend(check_disk(config));
     findings.extend(check_database(config).await);
-    findings.extend(check_dns(config).await);
+    match check_dns(config).await {
+        Ok(answers) => findings.extend(answers),
+        Err(why) => print(&format!("warn {why}\n"))?,
+    }
     for (at, relay) in config.relays.iter().enumerate() {
         findings.push(check_relay(relay, open::relay_table(at), config).await);
     }

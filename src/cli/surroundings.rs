@@ -10,8 +10,8 @@ use crate::config::{Config, Resolver};
 use crate::render::size::size;
 use crate::store::Store;
 
-/// Less than this is gone in an evening of attachments: 25 mails of the largest size and their copies.
-const FREE_OCTETS_MIN: u64 = 500_000_000;
+/// Ten mails of the largest size: with less, the next ones may be put off.
+const FREE_OCTETS_MIN: u64 = 100_000_000;
 /// A clock that is off by more names wrong times in mails, and rings deadlines at wrong times.
 const CLOCK_OFF_MAX: TimeDelta = TimeDelta::seconds(5);
 
@@ -79,9 +79,13 @@ fn say_of_clock(ours: DateTime<Utc>, theirs: DateTime<Utc>, latest: Option<DateT
 }
 
 /// Whether DNS answers, which says who a sender is; and whether mail for us comes here at all.
-pub(super) async fn check_dns(config: &Config) -> Vec<Finding> {
+///
+/// # Errors
+///
+/// What is lost without DNS: a machine may be set up before its network is there.
+pub(super) async fn check_dns(config: &Config) -> Result<Vec<Finding>, String> {
     if config.resolver == Resolver::Off {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let domain = config.address.domain();
     let answers = match authentication::ask_text(config.resolver, domain).await {
@@ -89,7 +93,7 @@ pub(super) async fn check_dns(config: &Config) -> Vec<Finding> {
         Err(why) => {
             let next = "without it no sender is proven by DKIM or SPF; start a resolver on this machine, or \
                         name one in [receive.trust] resolver";
-            return vec![("DNS".to_owned(), Err(format!("{why}; {next}")))];
+            return Err(format!("DNS does not answer: {why}; {next}"));
         }
     };
     let mut findings = vec![answers];
@@ -97,7 +101,7 @@ pub(super) async fn check_dns(config: &Config) -> Vec<Finding> {
         let hosts = authentication::ask_mail_hosts(config.resolver, domain).await;
         findings.push(say_of_mail_hosts(domain, hosts));
     }
-    findings
+    Ok(findings)
 }
 
 fn say_of_mail_hosts(domain: &str, hosts: Result<Vec<String>, String>) -> Finding {
@@ -125,8 +129,8 @@ mod tests {
     fn a_full_disk_is_told_with_what_makes_room() {
         let (what, outcome) = say_of_disk("disk of /var".to_owned(), 2_000_000_000, 0);
         assert_eq!((what.as_str(), outcome), ("disk of /var has 2.0 GB free", Ok(())));
-        let why = say_of_disk("disk".to_owned(), 100_000_000, 9_999).1.unwrap_err();
-        assert!(why.starts_with("only 100.0 MB are free") && why.contains("keep_raw"), "{why}");
+        let why = say_of_disk("disk".to_owned(), 50_000_000, 9_999).1.unwrap_err();
+        assert!(why.starts_with("only 50.0 MB are free") && why.contains("keep_raw"), "{why}");
         let why = say_of_disk("disk".to_owned(), 2_000_000_000, 12).1.unwrap_err();
         assert!(why.starts_with("only 12 more files"), "{why}");
     }
