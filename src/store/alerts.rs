@@ -26,7 +26,8 @@ statements! {
     /// The mails that were counted while nobody had declared an incident are its, too.
     LINK = "
         update inbound set incident = $2
-        where (held_with = $1 or id = $1) and incident is null and state in ('filed', 'read')";
+        where id in (select id from inbound where held_with = $1 union all select $1)
+        and incident is null and state in ('filed', 'read')";
 }
 
 type Row = (String, i64, i64, Option<i64>, String);

@@ -20,8 +20,10 @@ const BUDGET_HOURS: i64 = 24;
 
 statements! {
     LOAD = "select uses from budget where name = $1 and hour = $2";
+    /// One by one, and not those of the hour that are among these names: of each there are thousands.
     LOAD_MANY = "
-        select name, uses from budget where hour = $2 and name in (select value->>0 from json_each($1))";
+        select value->>0, (select uses from budget where name = value->>0 and hour = $2)
+        from json_each($1)";
     SAVE = "
         insert into budget (name, hour, uses)
         select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint)
@@ -126,10 +128,10 @@ impl Write {
         if unknown.is_empty() {
             return Ok(());
         }
-        let loaded: Vec<(String, i64)> =
+        let loaded: Vec<(String, Option<i64>)> =
             self.transaction.load(LOAD_MANY, vec![rows(&unknown), hour.into()]).await?;
-        known.extend(unknown.into_iter().map(|(name,)| ((name, hour), Uses::default())));
-        known.extend(loaded.into_iter().map(|(name, stored)| ((name, hour), Uses { stored, added: 0 })));
+        let uses = |stored: Option<i64>| Uses { stored: stored.unwrap_or_default(), added: 0 };
+        known.extend(loaded.into_iter().map(|(name, stored)| ((name, hour), uses(stored))));
         Ok(())
     }
 

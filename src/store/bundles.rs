@@ -21,15 +21,16 @@ statements! {
         and (select l.purpose from letter l where l.id = outbox.letter)
             in (select value->>0 from json_each($3))
         returning recipient_key, tells_from",
-        // Waits for nobody who has leased such a row at this moment, and has an index for the readers.
+        // Waits for nobody who has leased such a row at this moment, and looks for each reader in turn.
         pg: "
         with due as materialized (
-            select id as due_id from outbox
-            where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
-            and incident = $1 and recipient_key = any(array(select value->>0 from json_each($2)))
-            and (select l.purpose from letter l where l.id = outbox.letter)
-                in (select value->>0 from json_each($3))
-            for update skip locked)
+            select waiting.id as due_id from json_each($2) cross join lateral (
+                select id from outbox
+                where state in ('queued', 'deferred', 'uncertain') and tells_from is not null
+                and incident = $1 and recipient_key = value->>0
+                and (select l.purpose from letter l where l.id = outbox.letter)
+                    in (select value->>0 from json_each($3))
+                for update skip locked) waiting)
         update outbox set state = 'superseded' from due where id = due_id
         returning recipient_key, tells_from";
     /// `limit` keeps PostgreSQL from joining all that was ever sent.

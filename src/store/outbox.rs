@@ -56,10 +56,13 @@ statements! {
     EARLIEST = "
         select min(case when leased_until > due_at then leased_until else due_at end)
         from outbox where state in ('queued', 'deferred', 'uncertain') and due_at < $1";
-    /// Whatever became of the row meanwhile: the relay has the mail.
+    /// Whatever became of the row meanwhile: the relay has the mail. A condition on the state would let
+    /// PostgreSQL begin with the index of all that is unsent, and look for each of them among these.
     MARK_ACCEPTED = "
-        update outbox set state = 'accepted', accepted_at = $1, leased_until = 0, last_answer = value->>1
-        from json_each($2) where outbox.id = cast(value->>0 as bigint) and state <> 'accepted'";
+        update outbox set state = 'accepted', leased_until = 0,
+               accepted_at = case when state = 'accepted' then accepted_at else $1 end,
+               last_answer = case when state = 'accepted' then last_answer else value->>1 end
+        from json_each($2) where outbox.id = cast(value->>0 as bigint)";
     /// Never due later than its use ends, so that the end is noticed in time.
     MARK_DEFERRED = "
         update outbox set leased_until = 0, last_answer = $3,
@@ -75,12 +78,15 @@ statements! {
                              else $2 end
         where id = $1 and epoch = $4 and state in ('queued', 'deferred', 'uncertain')
         returning ambiguous";
-    /// What another process has leased since keeps its new lease, and is not returned.
+    /// What another process has leased since keeps its new lease, and is not returned; nor is what is
+    /// out of the queue, on whose state no condition stands, as in `MARK_ACCEPTED`.
     RENEW_LEASES = "
-        update outbox set leased_until = $2 from json_each($1)
+        update outbox
+        set leased_until = case when state in ('queued', 'deferred', 'uncertain') then $2
+                                else leased_until end
+        from json_each($1)
         where outbox.id = cast(value->>0 as bigint) and outbox.epoch = cast(value->>1 as bigint)
-        and state in ('queued', 'deferred', 'uncertain')
-        returning outbox.id";
+        returning case when state in ('queued', 'deferred', 'uncertain') then outbox.id end";
     /// A delivery report may refuse what the relay accepted before.
     MARK_REFUSED = "
         update outbox set state = 'refused', leased_until = 0, last_answer = $2
@@ -438,8 +444,8 @@ impl Store {
         leased_until: DateTime<Utc>,
     ) -> Stored<Vec<i64>> {
         let values = vec![rows(held), micros(leased_until).into()];
-        let kept: Vec<(i64,)> = self.engine.change(RENEW_LEASES, values).await?;
-        Ok(kept.into_iter().map(|(id,)| id).collect())
+        let kept: Vec<(Option<i64>,)> = self.engine.change(RENEW_LEASES, values).await?;
+        Ok(kept.into_iter().filter_map(|(id,)| id).collect())
     }
 
     /// Keeps what was said between us and the relay about a mail that it did not take.

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use firebell::incident::decision::Purpose;
 use firebell::store::Store;
-use firebell::store::rows::{NewLetter, NewOutbox, OperatorAction, OutboxState, Undelivered};
+use firebell::store::rows::{KnownId, NewLetter, NewOutbox, OperatorAction, OutboxState, Undelivered};
+use sqlx::{Connection, Executor, PgConnection};
 
-use crate::{address, at, bases};
+use crate::{address, at, bases, message};
 
 fn letter(id: i64) -> NewLetter {
     NewLetter {
@@ -29,6 +30,29 @@ fn outbox(id: i64, letter: i64) -> NewOutbox {
         expires_at: at(1_000),
         tells_from: None,
         awaited: false,
+    }
+}
+
+/// A little of everything, and what PostgreSQL then believes: that there is never more.
+pub async fn fill(store: &Store, url: &str) {
+    store.save_inbound(&[1, 2, 3].map(message)).await.unwrap();
+    let rows = [1, 2, 3].map(|id| outbox(id, 1));
+    queue(store, &rows).await;
+    let mut write = store.begin_write().await.unwrap();
+    for id in 1..=3 {
+        write.count_use(&format!("sent:{id}@ops.example"), at(0)).await.unwrap();
+        write.claim_content_key(&[u8::try_from(id).unwrap(); 32], id).await.unwrap();
+        let message_id = format!("{id}@ops.example");
+        let known = KnownId { message_id, incident: None, letter: None, purpose: None };
+        write.save_known_id(&known, at(0)).await.unwrap();
+    }
+    write.save_letter(&letter(2)).await.unwrap();
+    write.save_letter(&letter(3)).await.unwrap();
+    write.commit().await.unwrap();
+    store.mark_accepted(&rows.map(|row| (row.id, "250 ok".to_owned())), at(1)).await.unwrap();
+    if let Ok(mut connection) = PgConnection::connect(url).await {
+        let analyze = "analyze inbound, outbox, letter, budget, content_key, known_id";
+        connection.execute(analyze).await.unwrap();
     }
 }
 
