@@ -33,6 +33,7 @@ pub mod rows;
 mod shifts;
 
 pub use forgetting::KNOWN_WITHIN;
+pub use outbox::COUNTED_MAX;
 pub use shifts::Overrides;
 
 /// Why the store did not do what it was asked.

@@ -21,6 +21,10 @@ use crate::mail::Address;
 /// How long a mail whose use had ended is tried when an operator says so.
 const RETRY_WITHIN: TimeDelta = TimeDelta::days(1);
 
+/// Rows that are counted for a figure: whoever asks every few seconds costs no more when years of mail
+/// are stored.
+pub const COUNTED_MAX: i64 = 10_000;
+
 /// Why a mail is held back that cannot be read.
 const DAMAGED: &str = "what is stored of this mail cannot be read";
 /// When a mail is due that nobody tries again: it may have arrived, and may not.
@@ -138,17 +142,21 @@ statements! {
     /// What is for the operator does not count: it tells of the others. Nor does what waits for the
     /// end of its reader's hour.
     LOAD_WAITING_SINCE = "
-        select min(case when o.attempts = 0 then o.due_at else l.created_at end), count(*)
-        from outbox o join letter l on l.id = o.letter
-        where o.state in ('queued', 'deferred', 'uncertain') and o.due_at < $1
-        and (o.attempts > 0 or o.due_at <= $2) and l.purpose not in ('operator', 'stuck')";
+        select min(case when attempts = 0 then due_at else l.created_at end), count(*)
+        from (select letter, attempts, due_at from outbox
+              where state in ('queued', 'deferred', 'uncertain') and due_at < $1
+              and (attempts > 0 or due_at <= $2) order by due_at, id limit $3) counted
+             join letter l on l.id = counted.letter
+        where l.purpose not in ('operator', 'stuck')";
     SETTLE_STUCK = "
         update outbox set state = 'superseded'
         where state in ('queued', 'deferred', 'uncertain')
         and exists (select 1 from letter l where l.id = outbox.letter and l.purpose = 'stuck')";
     /// What was accepted is nearly all, and nobody counts it for a figure.
     COUNT_UNSENT = "
-        select state, count(*) from outbox where state <> 'accepted' group by state";
+        select value->>0, (select count(*) from (
+            select id from outbox where state = value->>0 and state <> 'accepted' limit $2) counted)
+        from json_each($1)";
     SAVE_DIALOGUE = "update outbox set dialogue = $2 where id = $1";
     LOAD_DIALOGUE = "select dialogue from outbox where id = $1";
     CANCEL = "
@@ -378,10 +386,10 @@ impl Store {
         rows.first().and_then(|(at,)| *at).map(read_instant).transpose()
     }
 
-    /// Since when the oldest mail waits that is to go out by now, and how many wait; `None` when none
-    /// does.
+    /// Since when the oldest mail waits that is to go out by now, and how many wait, of which the
+    /// [`COUNTED_MAX`] that are longest due count; `None` when none does.
     pub async fn waiting_outbox(&self, now: DateTime<Utc>) -> Stored<Option<(DateTime<Utc>, i64)>> {
-        let values = vec![NEVER_MICROS.into(), micros(now).into()];
+        let values = vec![NEVER_MICROS.into(), micros(now).into(), COUNTED_MAX.into()];
         let rows: Vec<(Option<i64>, i64)> = self.engine.load(LOAD_WAITING_SINCE, values).await?;
         let Some((Some(since), count)) = rows.first().copied() else { return Ok(None) };
         Ok(Some((read_instant(since)?, count)))
@@ -392,13 +400,17 @@ impl Store {
         self.engine.execute(SETTLE_STUCK, vec![]).await
     }
 
-    /// How many mails are in each state but that of having been accepted; none where none is.
+    /// How many mails are in each state but that of having been accepted, up to [`COUNTED_MAX`] of each;
+    /// none where none is.
     pub async fn count_unsent_outbox(&self) -> Stored<Vec<(OutboxState, i64)>> {
-        let rows: Vec<(String, i64)> = self.engine.load(COUNT_UNSENT, vec![]).await?;
+        let names = OutboxState::NAMES.iter().filter(|(state, _)| *state != OutboxState::Accepted);
+        let names: Vec<_> = names.map(|(_, name)| (name,)).collect();
+        let counts: Vec<(String, i64)> =
+            self.engine.load(COUNT_UNSENT, vec![rows(&names), COUNTED_MAX.into()]).await?;
         let read = |(state, count): (String, i64)| {
             Ok((read_variant(&state, &OutboxState::NAMES, "mail's state")?, count))
         };
-        rows.into_iter().map(read).collect()
+        counts.into_iter().filter(|(_, count)| *count > 0).map(read).collect()
     }
 
     /// Mails that a relay took and of which an incident waits to hear that, the oldest first.

@@ -12,7 +12,7 @@ use super::asked::{Answer, Asked, plain, unavailable};
 use crate::engine::Engine;
 use crate::meters::{Meters, begin};
 use crate::store::rows::{InboundState, OutboxState};
-use crate::store::{Store, StoreError};
+use crate::store::{COUNTED_MAX, Store, StoreError};
 
 /// What the relay has not taken, or not kept.
 const UNSENT: [OutboxState; 8] = [
@@ -102,7 +102,9 @@ async fn waiting(engine: &Engine) -> Result<String, StoreError> {
         let _ = writeln!(text, "firebell_inbox_oldest_seconds{{state=\"{}\"}} {age}", state.name());
     }
     let counts = store.count_unsent_outbox().await?;
-    begin(&mut text, "outbox_mails", "gauge", "Mails that wait, or that the relay does not have.");
+    let help =
+        format!("Mails that wait, or that the relay does not have; {COUNTED_MAX} or more as so many.");
+    begin(&mut text, "outbox_mails", "gauge", &help);
     for state in UNSENT {
         let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
         let _ = writeln!(text, "firebell_outbox_mails{{state=\"{}\"}} {count}", state.name());
