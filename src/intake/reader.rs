@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tracing::error;
 
 use crate::engine::Engine;
@@ -14,14 +15,14 @@ use crate::engine::Engine;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// While mail keeps coming it lets others write for so long between two readings: SQLite has one writer,
 /// and each reading, with the lease and the mark of what follows from it, takes as many commits for one
-/// message as for twenty. What arrives meanwhile is read together.
-const GATHER_WITHIN: Duration = Duration::from_millis(10);
+/// message as for a hundred. What arrives meanwhile is read together.
+const GATHER_WITHIN: Duration = Duration::from_millis(50);
 /// The pause after the database did not answer, or a message could not be read.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(500);
 
 /// Reads until `shutdown` becomes true. `arrivals` wakes it.
 pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
-    let (mut has_arrived, mut keeps_coming) = (false, false);
+    let mut has_arrived = false;
     while !*shutdown.borrow() {
         let read = if std::mem::take(&mut has_arrived) {
             engine.read_arrived().await
@@ -29,16 +30,13 @@ pub async fn run(engine: Engine, arrivals: Arc<Notify>, mut shutdown: watch::Rec
             engine.read_waiting().await
         };
         let pause = match read {
-            Ok(0) => {
-                keeps_coming = false;
-                LOOK_EVERY
-            }
-            Ok(count) => {
-                // A single message waits for nobody, and nobody for it.
-                if keeps_coming || count > 1 {
+            Ok(0) => LOOK_EVERY,
+            Ok(_) => {
+                // What has come while it read. A single message waits for nobody, and nobody for it.
+                has_arrived = timeout(Duration::ZERO, arrivals.notified()).await.is_ok();
+                if has_arrived {
                     tokio::time::sleep(GATHER_WITHIN).await;
                 }
-                keeps_coming = true;
                 continue;
             }
             Err(error) => {
