@@ -170,9 +170,15 @@ async fn lease_round(store: &Store, settings: &Settings, workers: &Workers, rows
         Ok(jobs) => {
             // What is not to be sent asks the relay nothing.
             let tries = rows == 1 && jobs.iter().any(|job| !job.is_untold() && !job.is_expired(now));
+            let is_full = i64::try_from(jobs.len()).is_ok_and(|count| count >= rows);
             workers.leases.take(&jobs, asked_at);
             workers.send(jobs).await;
-            if tries { Rest::Relay(TRIAL_WITHIN) } else { Rest::None }
+            match (tries, is_full) {
+                (true, _) => Rest::Relay(TRIAL_WITHIN),
+                (false, true) => Rest::None,
+                // That was all: whoever writes more says so.
+                (false, false) => Rest::Work(until_due(store, &settings.clock).await),
+            }
         }
         Err(error) => {
             warn!("mail waits for the database: {error}");
