@@ -30,6 +30,9 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const BUSY_WITHIN: Duration = Duration::from_secs(5);
 /// How long a server is waited for that this machine starts at the same time.
 const STARTING_WITHIN: Duration = Duration::from_secs(30);
+/// A connection that PostgreSQL answered on so lately is taken to be well: to ask would be a round trip
+/// more before every statement. Whoever is mistaken fails, and is tried again as after any break.
+const UNTESTED_WITHIN: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(20);
 /// Readers beside SQLite's one writer. Each holds a page cache of up to 2 MB.
@@ -161,6 +164,15 @@ impl Engine {
             reach_postgres(&options, STARTING_WITHIN).await?;
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
+                .test_before_acquire(false)
+                .before_acquire(|connection, metadata| {
+                    Box::pin(async move {
+                        if metadata.idle_for >= UNTESTED_WITHIN {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .after_connect(|connection, _| {
                     Box::pin(async move { connection.execute(POSTGRES_SESSION).await.map(drop) })
                 })
