@@ -178,7 +178,7 @@ impl Waiting {
 impl Store {
     /// Stores messages in one transaction: when this returns, they may be acknowledged.
     pub async fn save_inbound(&self, messages: &[NewInbound]) -> Stored<()> {
-        let mut chunks = read_chunks(messages);
+        let mut chunks = read_chunks(messages, &self.packer);
         if chunks.len() == 1 {
             // One statement is a transaction of its own, and saves two round trips.
             self.engine.execute(SAVE, chunks.remove(0)).await?;
@@ -274,7 +274,7 @@ impl Store {
 impl Write {
     /// Stores messages as part of something larger, such as a mailbox's cursor.
     pub(super) async fn save_inbound(&mut self, messages: &[NewInbound]) -> Stored<()> {
-        for chunk in read_chunks(messages) {
+        for chunk in read_chunks(messages, &self.pending.packer) {
             self.transaction.execute(SAVE, chunk).await?;
         }
         Ok(())
@@ -453,8 +453,7 @@ impl Write {
 }
 
 /// The parameters of [`SAVE`], for as many statements as the octets need.
-fn read_chunks(messages: &[NewInbound]) -> Vec<Vec<Value>> {
-    let mut packer = Packer::new();
+fn read_chunks(messages: &[NewInbound], packer: &Packer) -> Vec<Vec<Value>> {
     let mut chunks = Vec::new();
     let mut heads = Vec::with_capacity(messages.len());
     let mut packed = Vec::new();

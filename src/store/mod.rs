@@ -70,6 +70,7 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: engines::Engine,
+    packer: octets::Packer,
 }
 
 /// A transaction that writes. Dropped without [`Write::commit`] it never happened.
@@ -106,12 +107,13 @@ const ALL: [&[engines::Statement]; 18] = [
 impl Store {
     /// Opens `sqlite:PATH` or `postgres://…` and migrates it.
     pub async fn open(url: &str) -> Stored<Self> {
-        Ok(Self { engine: engines::Engine::open(url).await? })
+        Ok(Self { engine: engines::Engine::open(url).await?, packer: octets::Packer::default() })
     }
 
     /// Begins a transaction that writes. On SQLite there is one at a time; others wait here.
     pub async fn begin_write(&self) -> Stored<Write> {
-        Ok(Write { transaction: self.engine.begin().await?, pending: pending::Pending::default() })
+        let pending = pending::Pending::new(self.packer.clone());
+        Ok(Write { transaction: self.engine.begin().await?, pending })
     }
 
     /// Ends every connection, after the transactions under way. Whatever is asked afterwards fails.

@@ -4,6 +4,7 @@
 //! looks into what is packed. Start with [`Packer::pack`].
 
 use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::{Compress, Compression, FlushCompress, Status, read::DeflateDecoder};
 
@@ -17,28 +18,33 @@ const DEFLATED: u8 = 1;
 /// Beyond what any message or mail of ours has: a damaged row must not take all memory.
 const UNPACKED_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
-/// Packs octets. Keeps its 300 KB of tables from one message to the next.
-pub(super) struct Packer(Compress);
+/// Packs octets. Clones share its 300 KB of tables, which cost more to make than a message to pack.
+#[derive(Clone, Default)]
+pub(super) struct Packer(Arc<Mutex<Option<Compress>>>);
 
 impl Packer {
-    pub(super) fn new() -> Self {
-        Self(Compress::new(Compression::fast(), false))
-    }
-
     /// Appends the packed `octets` to `packed`; returns how many octets that took.
-    pub(super) fn pack(&mut self, octets: &[u8], packed: &mut Vec<u8>) -> usize {
+    pub(super) fn pack(&self, octets: &[u8], packed: &mut Vec<u8>) -> usize {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = tables.get_or_insert_with(|| Compress::new(Compression::fast(), false));
         let start = packed.len();
         packed.push(DEFLATED);
         // What does not fit in as much room as it came with is better kept as it is.
         packed.reserve_exact(octets.len());
-        self.0.reset();
-        let deflated = self.0.compress_vec(octets, packed, FlushCompress::Finish);
+        tables.reset();
+        let deflated = tables.compress_vec(octets, packed, FlushCompress::Finish);
         if !matches!(deflated, Ok(Status::StreamEnd)) {
             packed.truncate(start);
             packed.push(PLAIN);
             packed.extend_from_slice(octets);
         }
         packed.len() - start
+    }
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Packer")
     }
 }
 
@@ -71,14 +77,14 @@ mod tests {
             noise.push(seed.to_be_bytes()[0]);
         }
         let text = b"Subject: it is down\r\n".repeat(5_000);
-        let mut packer = Packer::new();
+        let packer = Packer::default();
         for octets in [&b""[..], b"x", &noise, &text, b"last"] {
             let mut packed = b"before".to_vec();
             let size = packer.pack(octets, &mut packed);
             assert_eq!(size, packed.len() - 6);
             assert_eq!(unpack(&packed[6..], "message").unwrap(), octets);
         }
-        let mut pack = |octets: &[u8]| packer.pack(octets, &mut Vec::new());
+        let pack = |octets: &[u8]| packer.pack(octets, &mut Vec::new());
         assert!(pack(&text) < text.len() / 10);
         assert_eq!(pack(&noise), noise.len() + 1);
     }

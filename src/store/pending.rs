@@ -107,7 +107,7 @@ pub(super) struct Pending {
     file_octets: usize,
     letters: Vec<LetterColumns>,
     letter_octets: Vec<u8>,
-    packer: Option<Packer>,
+    pub(super) packer: Packer,
     pub(super) outbox: Vec<OutboxColumns>,
     pub(super) known: Vec<KnownColumns>,
     /// Those that an incident has from now on.
@@ -125,15 +125,18 @@ impl std::fmt::Debug for Pending {
 }
 
 impl Pending {
+    pub(super) fn new(packer: Packer) -> Self {
+        Self { packer, ..Self::default() }
+    }
+
     pub(super) fn add_letter(
         &mut self,
         columns: (i64, String, Option<i64>, String, i64, String),
         octets: &[u8],
     ) {
-        let packer = self.packer.get_or_insert_with(Packer::new);
         // `substr` counts from one.
         let start = self.letter_octets.len() + 1;
-        let size = packer.pack(octets, &mut self.letter_octets);
+        let size = self.packer.pack(octets, &mut self.letter_octets);
         let (id, message_id, incident, purpose, created_at, subject) = columns;
         self.letters.push((id, message_id, incident, purpose, created_at, subject, start, size));
     }
@@ -171,7 +174,7 @@ impl Pending {
         }
         for (hash, content) in std::mem::take(&mut self.files) {
             let mut packed = Vec::new();
-            self.packer.get_or_insert_with(Packer::new).pack(content.octets(), &mut packed);
+            self.packer.pack(content.octets(), &mut packed);
             due.push((SAVE_FILE, vec![Value::Text(Some(hash)), packed.into()]));
         }
         self.file_octets = 0;
