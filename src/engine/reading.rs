@@ -74,6 +74,8 @@ impl Batch {
         }
         let pointed = readings.iter().flat_map(|reading| reading.clues.number());
         self.expect(&pointed.collect()).await?;
+        let ancestors = readings.iter().flat_map(|reading| &reading.mail.ancestors);
+        self.write.expect_known_ids(ancestors).await?;
         let keys =
             readings.iter().map(|reading| (reading.inbound.message.id, &reading.mail.content_key));
         let claimed = self.write.claim_content_keys(&keys.collect::<Vec<_>>()).await?;

@@ -2,12 +2,13 @@
 //!
 //! Each remembers one kind of fact, so that it is done or told once.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use super::columns::{micros, name, plain, read_instant, read_name, rows};
 use super::engines::statements;
+use super::pending::KnownColumns;
 use super::rows::KnownId;
 use super::{Store, StoreError, Stored, Write};
 use crate::mail::relay::known_form;
@@ -126,30 +127,52 @@ impl Store {
 }
 
 impl Write {
+    /// Loads what is known of these Message-IDs, because it is asked soon.
+    pub async fn expect_known_ids<'a>(
+        &mut self,
+        message_ids: impl Iterator<Item = &'a String>,
+    ) -> Stored<()> {
+        let unasked: BTreeSet<String> = message_ids
+            .filter(|id| can_be_known(id))
+            .map(|id| plain(&known_form(id)))
+            .filter(|id| !self.pending.found.contains_key(id))
+            .collect();
+        if unasked.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<_> = unasked.iter().map(|id| (id,)).collect();
+        let found: Vec<KnownRow> = self.transaction.load(LOAD_KNOWN_IDS, vec![rows(&wanted)]).await?;
+        self.pending.found.extend(unasked.into_iter().map(|id| (id, None)));
+        for row in found {
+            let known = row.read()?;
+            self.pending.found.insert(known.message_id.clone(), Some(known));
+        }
+        Ok(())
+    }
+
     /// In the order of `message_ids`; unknown ones are left out.
     pub async fn load_known_ids(&mut self, message_ids: &[String]) -> Stored<Vec<KnownId>> {
-        let wanted: Vec<(String,)> = message_ids
-            .iter()
-            .filter(|id| can_be_known(id))
-            .map(|id| (plain(&known_form(id)),))
-            .collect();
-        if wanted.is_empty() {
-            return Ok(Vec::new());
+        self.expect_known_ids(message_ids.iter()).await?;
+        let (mut known, mut seen) = (Vec::new(), BTreeSet::new());
+        for id in message_ids.iter().filter(|id| can_be_known(id)) {
+            let id = plain(&known_form(id));
+            let found = match self.pending.found.get(&id) {
+                Some(Some(found)) => Some(found.clone()),
+                // What this transaction saved first counts, as it will in the table.
+                _ => self.saved_known_id(&id)?,
+            };
+            known.extend(found.filter(|_| seen.insert(id)));
         }
-        let found: Vec<KnownRow> = self.transaction.load(LOAD_KNOWN_IDS, vec![rows(&wanted)]).await?;
-        let mut known = HashMap::with_capacity(found.len());
-        for row in found {
-            known.insert(row.message_id.clone(), row.read()?);
-        }
-        // What this transaction saved first counts, as it will in the table.
-        for (message_id, incident, letter, purpose, _) in &self.pending.known {
-            if wanted.iter().any(|(id,)| id == message_id) && !known.contains_key(message_id) {
-                let (message_id, purpose) = (message_id.clone(), purpose.clone());
-                let row = KnownRow { message_id, incident: *incident, letter: *letter, purpose };
-                known.insert(row.message_id.clone(), row.read()?);
-            }
-        }
-        Ok(wanted.into_iter().filter_map(|(id,)| known.remove(&id)).collect())
+        Ok(known)
+    }
+
+    fn saved_known_id(&self, id: &str) -> Stored<Option<KnownId>> {
+        let saved = self.pending.known.iter().find(|(message_id, ..)| message_id == id);
+        let read = |(message_id, incident, letter, purpose, _): &KnownColumns| {
+            let (message_id, purpose) = (message_id.clone(), purpose.clone());
+            KnownRow { message_id, incident: *incident, letter: *letter, purpose }.read()
+        };
+        saved.map(read).transpose()
     }
 
     /// Does nothing when it is known already, or too long to be a Message-ID.

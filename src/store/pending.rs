@@ -10,6 +10,7 @@ use super::budgets::{self, Budget, Uses};
 use super::columns::{plain, rows};
 use super::engines::{Statement, Value, statements};
 use super::octets::Packer;
+use super::rows::KnownId;
 use super::{Stored, Write};
 use crate::mail::attachment::{Attachment, Content};
 
@@ -110,6 +111,8 @@ pub(super) struct Pending {
     pub(super) packer: Packer,
     pub(super) outbox: Vec<OutboxColumns>,
     pub(super) known: Vec<KnownColumns>,
+    /// What the table has of Message-IDs that were asked for; `None` where it has nothing.
+    pub(super) found: BTreeMap<String, Option<KnownId>>,
     /// Those that an incident has from now on.
     pub(super) deadlines: BTreeMap<i64, Vec<DeadlineColumns>>,
     /// By message, because the last word on one counts.
@@ -220,6 +223,7 @@ impl Write {
         }
         due.extend(pending.take_mail());
         if !pending.known.is_empty() {
+            pending.found.clear();
             due.push((SAVE_KNOWN_IDS, vec![rows(&std::mem::take(&mut pending.known))]));
         }
         if !pending.deadlines.is_empty() {
