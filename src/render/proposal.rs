@@ -23,8 +23,8 @@ pub fn render_proposal(context: &Context<'_>, proposal: &Proposal) -> Letter {
     let lead = format!("Object by {}, or it is done: {what}", context.brief(by));
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&format!(
-        "{} proposes this. If you have a strong objection, say it by {}; silence is consent. The {} run \
-         from when the last of you was sent this, so that you have them even if it comes late.",
+        "{} proposes this. If you have a strong objection, say it by {}; silence is consent. You have {} \
+         from when the last of you was sent this, even if that was late.",
         shown(&proposal.by),
         context.full(by),
         when::span(proposal.window),

@@ -125,7 +125,9 @@ impl Step<'_> {
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
             let official = speaks_officially(&self.incident, &said.by.person.address);
-            if official && self.incident.phase.is_active() && said.answering != Some(Purpose::Note) {
+            // Those who were asked for words wrote them to whoever asked.
+            let is_asked_for = matches!(said.answering, Some(Purpose::Note | Purpose::Approval(_)));
+            if official && self.incident.phase.is_active() && !is_asked_for {
                 self.hints.push(format!(
                     "Your mail is note #{seq} in the timeline of {}. To send it to everybody, reply with a \
                      line that begins  Update:  and goes on with your words.",
