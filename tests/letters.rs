@@ -20,7 +20,7 @@ use firebell::alerts::group::{Group, State, Things};
 use firebell::alerts::{Alert, Signal};
 use firebell::incident::alerts::Alerts;
 use firebell::incident::decision::{
-    Change, Entry, EntryKind, OfferedBy, Owed, Purpose, Recipient, Reminder, Urge, Wording,
+    Change, Entry, EntryKind, Objected, OfferedBy, Owed, Purpose, Recipient, Reminder, Urge, Wording,
 };
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::page::{Page, Standing, Wanted};

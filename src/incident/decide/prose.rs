@@ -48,7 +48,8 @@ impl Step<'_> {
             self.send_follow_up(said, text);
         } else {
             // A file may be all that somebody sends.
-            let only_files = self.facts.is_empty() && !said.source.attachments.is_empty();
+            let only_files =
+                self.facts.is_empty() && !said.source.attachments.is_empty() && !self.kept_back;
             if !prose.is_empty() || (only_files && self.notes.is_empty()) {
                 self.notes.push(prose);
             }
@@ -58,11 +59,12 @@ impl Step<'_> {
     }
 
     /// One entry for all that a mail changed. Its files are there, too, unless another entry has its
-    /// words.
+    /// words or they are kept back with these.
     pub(super) fn record_facts(&mut self, said: &Said, words_follow: bool) {
         let facts = std::mem::take(&mut self.facts);
         if !facts.is_empty() {
-            let source = if words_follow { without_files(&said.source) } else { said.source.clone() };
+            let elsewhere = words_follow || self.kept_back;
+            let source = if elsewhere { without_files(&said.source) } else { said.source.clone() };
             self.record(EntryKind::State, Some(&said.by), facts.join("\n"), source);
         }
     }
@@ -124,9 +126,13 @@ impl Step<'_> {
             let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
+            self.hint_that_words_settle_nothing(seq, said);
             let official = speaks_officially(&self.incident, &said.by.person.address);
             // Those who were asked for words wrote them to whoever asked.
-            let is_asked_for = matches!(said.answering, Some(Purpose::Note | Purpose::Approval(_)));
+            let is_asked_for = matches!(
+                said.answering,
+                Some(Purpose::Note | Purpose::Approval(_) | Purpose::Proposal(_))
+            );
             if official && self.incident.phase.is_active() && !is_asked_for {
                 self.hints.push(format!(
                     "Your mail is note #{seq} in the timeline of {}. To send it to everybody, reply with a \
