@@ -147,6 +147,8 @@ fn the_one_on_call_acknowledges_from_a_pager(place: &Place) {
     place.declare("dana", "SEV-2 Checkout is failing", REPORT);
     place.reply("dana", &place.mail("dana", "did you write this?"), "confirm");
     let page = place.mail(PAGER, "INC-1 SEV-2");
+    let is_line = page.raw.contains("Content-Type: text/plain") && page.text.trim().lines().count() == 1;
+    assert!(is_line, "a gateway passes on what it gets: {}", page.raw);
     let to = page.reply_to.expect("an address to answer to");
     place.post(PAGER, &to, &format!("To: {to}\nSubject: SMS from 49151777\n"), "ack");
     place.incident("Carol to work on it", |incident| says(incident, "Carol Diaz acknowledged"));
