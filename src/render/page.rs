@@ -24,7 +24,7 @@ pub fn render_page(context: &Context<'_>, to: &[Recipient]) -> Letter {
 fn asks_for_command(context: &Context<'_>, to: &[Recipient]) -> bool {
     let asked: Vec<&Person> = match &context.incident.command {
         Command::Offered { to, .. } => to.iter().collect(),
-        Command::Held { offered_on, .. } => offered_on.iter().map(|handover| &handover.to).collect(),
+        Command::Held { offered_on, .. } => offered_on.iter().map(|offer| &offer.to).collect(),
     };
     to.iter().any(|recipient| {
         let member = context.policy.roster.member(recipient.address());

@@ -56,7 +56,7 @@ const MAILBOXES: [(&str, &[&str]); 9] = [
             "[INC-1] Checkout is failing | SEV-2 declared, nobody commands yet",
             "[INC-1] Dana: be the liaison? | Bob Okafor asks you to be the liaison",
             "[INC-1] Dana: tell customers | Customers are affected: tell them by ",
-            "[INC-1] Checkout is failing | Customers have statement #23",
+            "[INC-1] Checkout is failing | Customers have statement #",
         ],
     ),
     (
@@ -83,8 +83,7 @@ const MAILBOXES: [(&str, &[&str]); 9] = [
             "[INC-1] Any objection? switch the new checkout off | Object by ",
             "[INC-1] Any objection? switch the new checkout off | #13 is agreed: switch the new checkout off",
             "[INC-1] Bob: take command? | Take command of this SEV-2?",
-            "[INC-1] Bob: tell customers | Customers are affected: tell them by ",
-            "[INC-1] Bob: approve statement #23? | Approve statement #23? Customers wait until ",
+            "[INC-1] Bob: approve statement #",
         ],
     ),
     (
@@ -94,6 +93,7 @@ const MAILBOXES: [(&str, &[&str]); 9] = [
             "[INC-1] Carol: you are paged for payments | You are paged for this SEV-2, answer now",
             "[INC-1] Checkout is failing | Alice Ng has command",
             "[INC-1] Any objection? roll back to 2.3 | Object by ",
+            "[INC-1] Any objection? roll back to 2.3 | #11 is stopped by an objection: roll back to 2.3",
             "[INC-1] Any objection? switch the new checkout off | Object by ",
             "[INC-1] Checkout is failing | Bob Okafor wrote \"The lag is gone.\"",
             "[INC-1] Any objection? switch the new checkout off | #13 is agreed: switch the new checkout off",

@@ -205,8 +205,7 @@ impl Step<'_> {
         self.record(EntryKind::Proposal, None, entry, source);
         self.tell_commander_of(&by, objection(Objected::InTime));
         let commander = self.incident.commander().map(|commander| commander.address.clone());
-        let told = [Some(by.address), commander];
-        self.tell_outcome(seq, &told.into_iter().flatten().collect::<Vec<_>>());
+        self.tell_outcome(seq, commander.as_slice());
         Ok(format!("#{seq} is stopped; only whoever commands is told by whom"))
     }
 
