@@ -220,7 +220,7 @@ fn customers_are_told_what_was_approved(place: &Place) {
                      You can pay by invoice.";
     place.reply("dana", &place.mail("dana", "Dana: tell customers"), statement);
     let approval = place.mail("bob", "Bob: approve statement");
-    assert!(approval.text.contains("| You can pay by invoice."), "{}", approval.text);
+    assert!(approval.text.contains("You can pay by invoice."), "{}", approval.text);
     assert!(place.lab.mailbox(CUSTOMERS).mails().is_empty(), "nothing before it is approved");
     place.reply("bob", &approval, "approve");
     place.mail("dana", "Customers have statement");
