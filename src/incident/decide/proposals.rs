@@ -1,13 +1,13 @@
 //! Proposals: put to those who work on it, consented to by silence, stopped by an objection; and
 //! decisions of whoever commands.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Step;
 use super::lines::Applied;
 use crate::incident::decision::{Change, EntryKind, Objected, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Source};
-use crate::incident::proposal::{Asked, Closed, Outcome, Proposal, Sent};
+use crate::incident::proposal::{Asked, Closed, Outcome, Proposal, Sent, is_a_window};
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::command::Promise;
@@ -16,10 +16,6 @@ use crate::mail::command::Promise;
 const OPEN_AT_MOST: usize = 10;
 /// Kept in the incident's state, ended ones included; the timeline has all.
 const KEPT_AT_MOST: usize = 100;
-/// Silence for longer is no answer to anything.
-const WINDOW_HOURS_MAX: i64 = 24;
-/// Nobody can answer in less.
-const WINDOW_MIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest text of a proposal, a risk or a decision, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 /// At most so many risks of a proposal.
@@ -42,9 +38,9 @@ impl Step<'_> {
             Some(Promise::Within(span)) => span,
             Some(Promise::At(at)) => at - self.now,
         };
-        if window < WINDOW_MIN || window > TimeDelta::hours(WINDOW_HOURS_MAX) {
+        if !is_a_window(window) {
             return Err((
-                format!("People need a minute to object, and at most {WINDOW_HOURS_MAX} hours"),
+                "People need a minute to object, and at most 24 hours".to_owned(),
                 Some(format!("Propose: {text} (10m)")),
             ));
         }
