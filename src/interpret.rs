@@ -19,6 +19,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
+use crate::incident::related::Others;
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::amid::written_amid;
@@ -229,6 +230,7 @@ pub fn interpret(
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
+                others: Others::new(),
                 source: Source { written_from, ..said },
             }))
         }
@@ -383,6 +385,7 @@ pub fn declaration(
         private: *tag == Tag::Private,
         drill: *tag == Tag::Drill,
         written,
+        others: Others::new(),
         source: source(mail),
         alert: None,
     }

@@ -169,6 +169,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             answering: PURPOSES[*answering],
             answered_at: None,
             entry_authors: BTreeMap::new(),
+            others: Default::default(),
             source: Source::default(),
         }),
         Act::File => Event::Filed(Filed {
@@ -215,6 +216,7 @@ fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
         private: false,
         drill: false,
         written: written(lines, true, policy, start()),
+        others: Default::default(),
         source: Source::default(),
         alert: None,
     })

@@ -12,6 +12,7 @@ use crate::alerts::group::{Group, Next, Standing, State, next};
 use crate::alerts::{Alert, Seen, Threshold};
 use crate::incident::alerts::{Alerted, Counted};
 use crate::incident::event::{Declared, Event, Source, Speaker, Trust, Waits};
+use crate::incident::related::Others;
 use crate::incident::state::Person;
 use crate::interpret::{Wanted, alert_of, clues};
 use crate::mail::command::Written;
@@ -162,6 +163,7 @@ impl Batch {
             private: false,
             drill: false,
             written: Written { prose: alert.text.clone(), ..Written::default() },
+            others: Others::new(),
             source: Source { no_receipt: true, ..source.clone() },
             alert: Some(Box::new(Alerted {
                 alert,

@@ -14,6 +14,7 @@ use super::caps::is_changed;
 use crate::incident::decide::decide;
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust, Waits};
+use crate::incident::related::Others;
 use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
 use crate::mail::authentication::{Authentication, is_signed};
@@ -276,6 +277,7 @@ impl Batch {
             answering: Some(Purpose::Confirmation),
             answered_at: Some(declared_at),
             entry_authors: BTreeMap::new(),
+            others: Others::new(),
             source: Source { no_receipt: true, ..Source::default() },
         };
         self.step(number, &Event::Said(said)).await

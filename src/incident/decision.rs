@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::event::{Fate, LineResult, Source};
+use super::event::{Event, Fate, LineResult, Source};
 use super::numbered::kinds;
 use super::page::{Page, Wanted};
 use super::state::{Incident, Person};
@@ -20,6 +20,8 @@ pub struct Decision {
     /// In the order of their numbers, which they have already.
     pub entries: Vec<NewEntry>,
     pub mailings: Vec<Mailing>,
+    /// What other incidents are told, by their numbers: it happens to them in the same transaction.
+    pub to_others: Vec<(i64, Event)>,
 }
 
 /// A line of the timeline to be.

@@ -267,6 +267,10 @@ mod tests {
             handover_climb: Default::default(),
             told_to_rest: Default::default(),
             told_to_split: false,
+            duplicate_of: None,
+            duplicates: Vec::new(),
+            part_of: None,
+            parts: Vec::new(),
             last_entry_at: at(declared),
             next_seq: 1,
         }

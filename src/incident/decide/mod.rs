@@ -15,6 +15,7 @@ mod page;
 mod passed;
 mod proposals;
 mod prose;
+mod related;
 mod restricted;
 mod roles;
 mod settle;
@@ -66,6 +67,7 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Alerted(alerted) => step.hear_alert(alerted),
+                Event::Related(related) => step.hear_related(related),
                 Event::Passed(kind) => step.pass(*kind),
                 Event::Taken { to, purpose: Purpose::Proposal(seq), at, .. } => {
                     step.note_copy(*seq, to, Sent::Taken(*at));
@@ -88,7 +90,7 @@ pub fn decide(
 impl Decision {
     /// Nothing follows.
     pub fn nothing() -> Self {
-        Self { incident: None, entries: Vec::new(), mailings: Vec::new() }
+        Self { incident: None, entries: Vec::new(), mailings: Vec::new(), to_others: Vec::new() }
     }
 }
 
@@ -100,6 +102,7 @@ struct Step<'a> {
     now: DateTime<Utc>,
     entries: Vec<NewEntry>,
     mailings: Vec<Mailing>,
+    to_others: Vec<(i64, Event)>,
     /// What changed that stakeholders should hear of.
     changes: Vec<Change>,
     /// What the timeline records of changes, in the order they were made.
@@ -146,6 +149,7 @@ impl<'a> Step<'a> {
             now,
             entries: Vec::new(),
             mailings: Vec::new(),
+            to_others: Vec::new(),
             changes: Vec::new(),
             facts: Vec::new(),
             results: Vec::new(),
@@ -179,7 +183,12 @@ impl<'a> Step<'a> {
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
             return Decision::nothing();
         }
-        Decision { incident: Some(self.incident), entries: self.entries, mailings: self.mailings }
+        Decision {
+            incident: Some(self.incident),
+            entries: self.entries,
+            mailings: self.mailings,
+            to_others: self.to_others,
+        }
     }
 
     /// Writes a line of the timeline and returns its number.

@@ -359,6 +359,7 @@ impl Step<'_> {
                 answering: None,
                 answered_at: None,
                 entry_authors: said.entry_authors.clone(),
+                others: said.others.clone(),
                 source: Source { no_receipt: said.source.no_receipt, ..Source::default() },
             };
             let before = self.incident.clone();
