@@ -169,6 +169,7 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             answering: PURPOSES[*answering],
             answered_at: None,
             entry_authors: BTreeMap::new(),
+            led_from: None,
             others: Default::default(),
             source: Source::default(),
         }),

@@ -117,9 +117,7 @@ impl Batch {
 
     async fn standing(&mut self, stored: Option<&StoredGroup>) -> Result<Option<Standing>, StoreError> {
         let Some(number) = stored.and_then(|stored| stored.incident) else { return Ok(None) };
-        if !self.load(number).await? {
-            return Ok(None);
-        }
+        let number = self.led_to(number).await?;
         Ok(self.incident(number).map(|incident| {
             let ended_at = incident.resolved_at.or(incident.closed_at);
             let ended_at = ended_at.or(Some(incident.last_entry_at));

@@ -223,7 +223,7 @@ impl Batch {
         if !exists && !matches!(event, Event::Declared(_)) {
             return Ok(());
         }
-        let decision = decide(self.incident(number), event, &self.policy, self.now);
+        let decision = self.decide(number, event).await?;
         if decision.incident.is_none()
             && matches!(event, Event::Passed(_))
             && let Some(loaded) = self.loaded.get_mut(&number)
@@ -234,6 +234,12 @@ impl Batch {
             loaded.owed = None;
         }
         self.apply(number, decision).await
+    }
+
+    /// What follows from an event, with the incidents loaded that it names.
+    pub(super) async fn decide(&mut self, number: i64, event: &Event) -> Result<Decision, StoreError> {
+        let event = self.with_others(number, event).await?;
+        Ok(decide(self.incident(number), &event, &self.policy, self.now))
     }
 
     /// Keeps what was decided of an incident, and what follows from it in others, which are loaded, stepped

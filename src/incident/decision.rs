@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Event, Fate, LineResult, Source};
 use super::numbered::kinds;
 use super::page::{Page, Wanted};
+use super::related::Outline;
 use super::state::{Incident, Person};
 use super::statement::Published;
 use super::{Phase, Role, Severity};
@@ -478,6 +479,10 @@ pub enum Change {
     Cancelled {
         why: String,
     },
+    /// It turned out to be another one.
+    DuplicateOf(Outline),
+    /// Another one turned out to be this.
+    HasDuplicate(i64),
 }
 
 /// A reminder to one or several people of one thing owed.

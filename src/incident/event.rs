@@ -107,6 +107,8 @@ pub struct Said {
     pub answered_at: Option<DateTime<Utc>>,
     /// Who wrote the entries that the lines mean to correct.
     pub entry_authors: BTreeMap<i64, Address>,
+    /// A duplicate of the incident, to which they wrote; where they are to be told that it is one.
+    pub led_from: Option<i64>,
     /// The incidents that the lines name, those that wait for a confirmation included.
     pub others: Others,
     pub source: Source,

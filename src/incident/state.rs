@@ -320,6 +320,7 @@ impl Incident {
             || self.names(address)
             || self.pages.iter().any(|page| page.asked.iter().any(is))
             || is(&self.reporter)
+            || self.duplicates.iter().any(|duplicate| duplicate.reporter.as_ref().is_some_and(is))
             || self.tasks.iter().any(|task| is(&task.owner))
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
     }

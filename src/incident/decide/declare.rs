@@ -31,6 +31,7 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
         answering: None,
         answered_at: None,
         entry_authors: std::collections::BTreeMap::new(),
+        led_from: None,
         others: declared.others.clone(),
         source: declared.source.clone(),
     };

@@ -178,6 +178,7 @@ impl Step<'_> {
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
             Command::Template(name) => self.use_template(name, said),
+            Command::DuplicateOf(number) => self.become_duplicate(*number, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,

@@ -7,6 +7,7 @@ mod alerts;
 mod answered;
 mod audience;
 mod declare;
+mod duplicates;
 mod handover;
 mod lines;
 mod lists;
@@ -308,6 +309,7 @@ impl<'a> Step<'a> {
         self.page_services();
         self.hint_to_split();
         self.ask_for_statement();
+        self.hint_where_it_went(said);
         self.answer(said);
     }
 

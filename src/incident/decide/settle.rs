@@ -153,6 +153,7 @@ impl Step<'_> {
         self.incident.updates.promised_at = None;
         self.incident.updates.climb = Climb::default();
         self.facts.push(format!("Reopened: {why}"));
+        self.stand_alone(why);
         self.changes.push(Change::Reopened { why: why.to_owned() });
         self.follow_up = true;
         Ok(format!("{} is open again", self.incident.key()))
@@ -359,6 +360,7 @@ impl Step<'_> {
                 answering: None,
                 answered_at: None,
                 entry_authors: said.entry_authors.clone(),
+                led_from: None,
                 others: said.others.clone(),
                 source: Source { no_receipt: said.source.no_receipt, ..Source::default() },
             };

@@ -53,6 +53,7 @@ pub(super) enum Kind {
     Decision,
     Later,
     Template,
+    DuplicateOf,
     Unavailable,
 }
 
@@ -68,6 +69,7 @@ impl Kind {
                 | Self::Object
                 | Self::Decision
                 | Self::Later
+                | Self::DuplicateOf
                 | Self::Unavailable
         )
     }
@@ -223,7 +225,7 @@ pub(super) static FIELDS: &[Field] = &[
     ),
     field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
     later("Part of", &["part of"]),
-    later("Duplicate of", &["duplicate of"]),
+    field("Duplicate of", &["duplicate of"], Kind::DuplicateOf, "Duplicate of: INC-41"),
     later("Action", &["action"]),
     later("Fund", &["fund"]),
     later("Drop", &["drop"]),
