@@ -113,6 +113,7 @@ impl Batch {
 fn names_another(line: &Line) -> Option<i64> {
     match &line.meaning {
         Ok(Command::DuplicateOf(number)) => Some(*number),
+        Ok(Command::PartOf(number)) => *number,
         _ => None,
     }
 }

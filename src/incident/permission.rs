@@ -52,6 +52,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Reopen(_)
         | Command::Cancel(_)
         | Command::DuplicateOf(_)
+        | Command::PartOf(_)
         | Command::PostmortemOwner(_)
         | Command::Approve(_)
         | Command::WaivePostmortem(_) => Right::Commander,

@@ -152,6 +152,8 @@ pub enum Command {
     Later(String),
     /// `Duplicate of: INC-41`.
     DuplicateOf(i64),
+    /// `Part of: INC-40`; `Part of: none`.
+    PartOf(Option<i64>),
     /// `Template: database`: what was prepared for such an incident.
     Template(String),
     /// A field of the design that this version cannot act on; its canonical name. Its line stays

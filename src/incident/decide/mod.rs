@@ -13,6 +13,7 @@ mod lines;
 mod lists;
 mod offer;
 mod page;
+mod parts;
 mod passed;
 mod proposals;
 mod prose;
@@ -174,6 +175,7 @@ impl<'a> Step<'a> {
 
     fn into_decision(mut self) -> Decision {
         self.tell_restricted();
+        self.tell_whole();
         // A mail may offer command in one line and settle that in the next.
         let commanded = matches!(self.incident.command, InCommand::Held { offered_on: None, .. });
         if commanded || !self.incident.phase.is_active() {

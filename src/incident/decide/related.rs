@@ -1,7 +1,7 @@
 //! Incidents that belong together: which of them a line may name, what one tells the other, and who of one
 //! may work on the other.
 //!
-//! Duplicates are in `duplicates`. Start with [`Step::hear_related`].
+//! Duplicates are in `duplicates`, parts in `parts`. Start with [`Step::hear_related`].
 
 use super::Step;
 use crate::incident::decision::{Recipient, Says};
@@ -20,7 +20,8 @@ impl Step<'_> {
         match related {
             Related::Duplicate(told) => self.hear_duplicate(told),
             Related::DuplicateNoMore { outline, why } => self.hear_duplicate_no_more(outline, why),
-            Related::Part(_) | Related::PartLeft(_) => {}
+            Related::Part(part) => self.hear_part(part),
+            Related::PartLeft(outline) => self.hear_part_left(outline),
         }
     }
 

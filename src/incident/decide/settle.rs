@@ -40,6 +40,7 @@ impl Step<'_> {
         self.overtake_tasks();
         self.overtake_proposals();
         self.facts.push("Resolved.".to_owned());
+        self.hint_at_open_parts();
         if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
             *offered_on = None;
         }
@@ -177,6 +178,7 @@ impl Step<'_> {
         self.incident.closed_at = Some(self.now);
         self.incident.outcome = Some(kept(why));
         self.facts.push(format!("Cancelled: {why}"));
+        self.hint_at_open_parts();
         self.changes.push(Change::Cancelled { why: why.to_owned() });
         self.follow_up = true;
         Ok(format!("{} is cancelled", self.incident.key()))

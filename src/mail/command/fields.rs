@@ -53,6 +53,7 @@ pub(super) enum Kind {
     Decision,
     Later,
     Template,
+    PartOf,
     DuplicateOf,
     Unavailable,
 }
@@ -69,6 +70,7 @@ impl Kind {
                 | Self::Object
                 | Self::Decision
                 | Self::Later
+                | Self::PartOf
                 | Self::DuplicateOf
                 | Self::Unavailable
         )
@@ -224,7 +226,7 @@ pub(super) static FIELDS: &[Field] = &[
         "Next statement: 30m",
     ),
     field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
-    later("Part of", &["part of"]),
+    field("Part of", &["part of"], Kind::PartOf, "Part of: INC-40"),
     field("Duplicate of", &["duplicate of"], Kind::DuplicateOf, "Duplicate of: INC-41"),
     later("Action", &["action"]),
     later("Fund", &["fund"]),

@@ -209,6 +209,10 @@ fn what_customers_are_told_holds_no_command() {
 fn an_incident_is_named_by_its_key_or_its_number() {
     for key in ["INC-41", "inc-41.", "[INC-41]", "INC 41", "#41", "41"] {
         assert_eq!(commands(&format!("Duplicate of: {key}")), [Command::DuplicateOf(41)], "{key}");
+        assert_eq!(commands(&format!("Part of: {key}")), [Command::PartOf(Some(41))], "{key}");
+    }
+    for none in ["none", "no", "None."] {
+        assert_eq!(commands(&format!("Part of: {none}")), [Command::PartOf(None)], "{none}");
     }
     for key in ["none", "INC-", "INC-4x", "-4", "0", "that one"] {
         let written = read(&format!("Duplicate of: {key}"));

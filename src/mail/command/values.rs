@@ -159,7 +159,9 @@ pub(super) fn read_value(
         Kind::Decline => Ok(Command::Decline { seq: number, why: text.to_owned() }),
         Kind::Later => Ok(Command::Later(text.to_owned())),
         Kind::Template => Ok(Command::Template(word)),
-        Kind::DuplicateOf => match read_key(&word) {
+        Kind::PartOf if read_yes(&word) == Some(false) => Ok(Command::PartOf(None)),
+        Kind::PartOf | Kind::DuplicateOf => match read_key(&word) {
+            Some(number) if field.kind == Kind::PartOf => Ok(Command::PartOf(Some(number))),
             Some(number) => Ok(Command::DuplicateOf(number)),
             None => {
                 misread(format!("`{word}` is no key of an incident, such as INC-41."), field.example)
