@@ -19,6 +19,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Filed, Said, Source, Speaker, Trust, Waits};
 use crate::incident::permission::states_fact;
 use crate::incident::policy::DeclareFrom;
+use crate::incident::related::{Others, key_of};
 use crate::incident::state::Person;
 use crate::incident::{Incident, Policy};
 use crate::mail::amid::written_amid;
@@ -52,6 +53,8 @@ const TITLE_CHARS_MAX: usize = 500;
 pub struct Pointed<'a> {
     /// The incident that it belongs to by address or thread, or by subject.
     pub incident: Option<&'a Incident>,
+    /// A duplicate of it, to which the message came: its tokens prove the same persons.
+    pub led_from: Option<&'a Incident>,
     /// Nothing but its subject names that incident, and its sender takes no part there.
     pub merely_named: bool,
     /// It answers a mail that we sent: what that was for.
@@ -214,6 +217,9 @@ pub fn interpret(
                     format!("It stands in an answer to a mail about {other} and counts there alone.");
                 written = without_effect(written, mail, &why, speaker.trust);
             }
+            if let Some(duplicate) = pointed.led_from {
+                written = without_answers(written, duplicate);
+            }
             if let Some(letter) = pointed.answered_letter {
                 add_words_amid(&mut written, &written_amid(&mail.elided, letter));
             }
@@ -229,6 +235,8 @@ pub fn interpret(
                 answering: pointed.answering,
                 answered_at: pointed.answered_at,
                 entry_authors: pointed.entry_authors.clone(),
+                led_from: None,
+                others: Others::new(),
                 source: Source { written_from, ..said },
             }))
         }
@@ -298,6 +306,24 @@ fn without_effect(written: Written, mail: &InboundMail, why: &str, trust: Trust)
         prose: mail.new_text.trim().to_owned(),
         gave_up: false,
     }
+}
+
+/// What a mail to a duplicate says: what refers to the mail that is answered, or to a number of that
+/// incident, would mean something else in the other one.
+fn without_answers(written: Written, duplicate: &Incident) -> Written {
+    let led = |line: Line| match &line.meaning {
+        Ok(command) if command.refers_to_an_incident() => {
+            let (own, other) =
+                (duplicate.key(), duplicate.duplicate_of.map_or_else(String::new, key_of));
+            let why = format!(
+                "It answers {own}, which is a duplicate of {other}: what was asked there is asked no more. \
+                 Answer a mail of {other} instead"
+            );
+            Line { typed: line.typed, meaning: Err(Misread { why, instead: None, field: None }) }
+        }
+        _ => line,
+    };
+    Written { lines: written.lines.into_iter().map(led).collect(), ..written }
 }
 
 /// A report on our reverse-path is believed when its MAC is ours, and about the one recipient whom
@@ -383,6 +409,7 @@ pub fn declaration(
         private: *tag == Tag::Private,
         drill: *tag == Tag::Drill,
         written,
+        others: Others::new(),
         source: source(mail),
         alert: None,
     }

@@ -33,6 +33,8 @@
 //!
 //! - Nothing is accepted before it is stored: no `250`, no exit code 0 without a commit.
 //! - Nothing but [`engine`] changes an incident, and nothing but [`incident::decide`] says how.
+//! - No incident looks into another: what one shows in another is kept there, and told by an event in the
+//!   same transaction ([`incident::related`]).
 //! - No deadline is set or cancelled by hand: rows are replaced by what
 //!   [`incident::deadlines::deadlines`] computes, at every commit.
 //! - No outgoing mail changes after it is stored: a retry is the same octets under the same

@@ -253,8 +253,9 @@ fn a_mail_from_the_pipe_becomes_an_incident_that_every_command_shows() {
     assert_eq!(shown["timeline"][0]["author"], "bob@example.org");
     assert_eq!(
         keys(&shown),
-        "actions declared_at drill key missing next_update_due obligations phase postmortem private \
-         proposals resolved_at roles severity severity_assumed statements tasks timeline title"
+        "actions declared_at drill duplicate_of key missing next_update_due obligations part_of parts phase \
+         postmortem private proposals resolved_at roles severity severity_assumed statements tasks timeline \
+         title"
     );
     assert_eq!(
         keys(&shown["timeline"][0]),

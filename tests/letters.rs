@@ -7,6 +7,8 @@
 mod afterwards;
 #[path = "sample/hostile.rs"]
 mod hostile;
+#[path = "sample/related.rs"]
+mod related;
 mod sample;
 
 use std::collections::BTreeSet;
@@ -24,6 +26,7 @@ use firebell::incident::decision::{
 };
 use firebell::incident::event::{Fate, LineResult, Outcome, Waits};
 use firebell::incident::page::{Page, Standing, Wanted};
+use firebell::incident::related::{Outline, Part};
 use firebell::incident::state::Climb;
 use firebell::incident::statement::{PublicState, Published, Statement, Statements};
 use firebell::incident::task::{Ended, Ending};
@@ -40,6 +43,7 @@ use firebell::render::{
     render_held, render_mailing, render_on_call, render_reminders, render_review, render_stuck,
     render_unread, render_unread_mailbox, render_unreadable, render_waits_no_more,
 };
+use related::{outline, parts};
 use sample::{address, at, commanded, declared, person, policy, resolved, task, timeline};
 
 fn said(says: Says, incident: &Incident, now: DateTime<Utc>) -> Letter {
@@ -111,6 +115,22 @@ fn news() -> Vec<(&'static str, Letter)> {
         (
             "follow-up-cancelled",
             said(follow_up(vec![Change::Cancelled { why }], "", false), &cancelled, at(13, 40)),
+        ),
+        (
+            "follow-up-duplicate",
+            said(
+                follow_up(vec![Change::DuplicateOf(outline(41, Phase::Identified))], "", false),
+                &Incident { phase: Phase::Merged, duplicate_of: Some(41), ..commanded() },
+                at(13, 40),
+            ),
+        ),
+        (
+            "follow-up-parts",
+            said(
+                follow_up(Vec::new(), "Row 3 has power again.", false),
+                &Incident { parts: parts(), part_of: Some(40), ..commanded() },
+                at(13, 40),
+            ),
         ),
         (
             "resolution",

@@ -4,7 +4,7 @@
 #[path = "support/lines.rs"]
 mod lines;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use firebell::alerts::{Alert, Signal};
@@ -18,8 +18,9 @@ use firebell::incident::decide::decide;
 use firebell::incident::decision::{Decision, Purpose, Says};
 use firebell::incident::event::{Declared, Event, Fate, Filed, Said, Source, Speaker, Trust};
 use firebell::incident::page::{Page, Standing};
+use firebell::incident::related::{Others, Part};
 use firebell::incident::state::{Command, Incident, Person};
-use firebell::incident::{Policy, Severity};
+use firebell::incident::{Phase, Policy, Severity};
 use firebell::mail::Address;
 use firebell::mail::command::{Grammar, Written, read_commands};
 use firebell::mail::ids::Secret;
@@ -110,7 +111,7 @@ enum Act {
     Wait(i64),
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+fn act() -> impl Strategy<Value = Act> {
     let say = (
         0..PEOPLE.len(),
         prop::collection::vec(0..LINES.len(), 0..4),
@@ -125,7 +126,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             trust,
             answering,
         });
-    let act = prop_oneof![
+    prop_oneof![
         6 => say,
         1 => Just(Act::File),
         2 => (0..3_u8, prop::sample::select(SIGNALS.to_vec()))
@@ -133,8 +134,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         6 => (0..KINDS).prop_map(Act::Pass),
         1 => (0..PEOPLE.len()).prop_map(|who| Act::Undeliverable { who }),
         6 => prop_oneof![0..90_i64, 0..100_000_i64].prop_map(Act::Wait),
-    ];
-    prop::collection::vec(act, 1..60)
+    ]
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec(act(), 1..60)
 }
 
 fn person(who: usize) -> Person {
@@ -169,6 +173,8 @@ fn event(act: &Act, policy: &Policy, now: DateTime<Utc>) -> Option<Event> {
             answering: PURPOSES[*answering],
             answered_at: None,
             entry_authors: BTreeMap::new(),
+            led_from: None,
+            others: Default::default(),
             source: Source::default(),
         }),
         Act::File => Event::Filed(Filed {
@@ -206,15 +212,20 @@ fn alerted(thing: u8, signal: Signal) -> Alerted {
 }
 
 fn declared(lines: &[usize], trust: u8, policy: &Policy) -> Event {
+    declared_as(1, lines, trust, policy)
+}
+
+fn declared_as(number: i64, lines: &[usize], trust: u8, policy: &Policy) -> Event {
     Event::Declared(Declared {
         by: speaker(3, trust),
         accepted_by: None,
-        number: 1,
+        number,
         title: "checkout is down".to_owned(),
         severity: Some(Severity::Sev1),
         private: false,
         drill: false,
         written: written(lines, true, policy, start()),
+        others: Default::default(),
         source: Source::default(),
         alert: None,
     })
@@ -279,6 +290,52 @@ fn check_decision(decision: &Decision, before: i64, policy: &Policy) {
     let rung: Vec<String> = pages.flat_map(|mailing| &mailing.to).map(|to| to.address().key()).collect();
     let once: BTreeSet<&String> = rung.iter().collect();
     assert_eq!(once.len(), rung.len(), "nobody's pager rings twice at one time: {rung:?}");
+}
+
+/// An event happens to an incident, and then to others what they are told of it.
+fn step(incidents: &mut Others, number: i64, event: Event, policy: &Policy, now: DateTime<Utc>) {
+    let mut told = VecDeque::from([(number, event)]);
+    let mut steps = 0;
+    while let Some((number, event)) = told.pop_front() {
+        let before = incidents.get(&number).expect("what is told is there");
+        let decision = decide(Some(before), &event, policy, now);
+        check_decision(&decision, before.next_seq, policy);
+        told.extend(decision.to_others);
+        if let Some(after) = decision.incident {
+            incidents.insert(number, after);
+        }
+        steps += 1;
+        assert!(steps < 10, "incidents tell each other without end");
+    }
+}
+
+/// What incidents keep of each other is what the others are.
+fn check_related(incidents: &Others) {
+    for incident in incidents.values() {
+        assert_eq!(incident.duplicate_of.is_some(), incident.phase == Phase::Merged);
+        let mut led = incident;
+        for _ in 0..incidents.len() {
+            let Some(next) = led.duplicate_of else { break };
+            led = &incidents[&next];
+        }
+        assert_eq!(led.duplicate_of, None, "no duplicate is one of itself");
+        if let Some(one) = incident.duplicate_of {
+            let known = &incidents[&one].duplicates;
+            assert!(known.iter().any(|duplicate| duplicate.number == incident.number));
+        }
+        for duplicate in &incident.duplicates {
+            assert_eq!(incidents[&duplicate.number].duplicate_of, Some(incident.number));
+        }
+        let own: Vec<Part> = incidents
+            .values()
+            .filter(|part| part.part_of == Some(incident.number))
+            .map(Part::of)
+            .collect();
+        let mut kept = incident.parts.clone();
+        kept.sort_by_key(|part| part.outline.number);
+        assert_eq!(kept, own, "the whole knows its parts as they are");
+        assert!(incident.part_of.is_none() || incident.parts.is_empty(), "parts have no parts");
+    }
 }
 
 proptest! {
@@ -372,6 +429,32 @@ proptest! {
                 deadline.kind == deadline_kind(kind) && deadline.wake_at <= now
             });
             prop_assert_eq!(again_due, twice.incident.is_some());
+        }
+    }
+
+    /// Whatever people write in three incidents, what they keep of each other is true.
+    #[test]
+    fn incidents_that_belong_together_know_each_other(
+        acts in prop::collection::vec((1..4_i64, act()), 1..90),
+    ) {
+        let policy = policy();
+        let mut now = start();
+        let mut incidents = Others::new();
+        for number in 1..4 {
+            let declared = decide(None, &declared_as(number, &[], 2, &policy), &policy, now);
+            incidents.insert(number, declared.incident.expect("an incident"));
+        }
+        for (number, act) in &acts {
+            if let Act::Wait(minutes) = act {
+                now += TimeDelta::minutes(*minutes);
+            }
+            let Some(mut event) = event(act, &policy, now) else { continue };
+            if let Event::Said(said) = &mut event {
+                said.others = incidents.clone();
+            }
+            step(&mut incidents, *number, event, &policy, now);
+            incidents.values().for_each(|incident| check(incident, &policy));
+            check_related(&incidents);
         }
     }
 }

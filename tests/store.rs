@@ -143,6 +143,10 @@ fn incident(number: i64) -> Incident {
         handover_climb: Default::default(),
         told_to_rest: Default::default(),
         told_to_split: false,
+        duplicate_of: None,
+        duplicates: Vec::new(),
+        part_of: None,
+        parts: Vec::new(),
         last_entry_at: at(0),
         next_seq: 1,
     }

@@ -12,6 +12,7 @@ use crate::alerts::group::{Group, Next, Standing, State, next};
 use crate::alerts::{Alert, Seen, Threshold};
 use crate::incident::alerts::{Alerted, Counted};
 use crate::incident::event::{Declared, Event, Source, Speaker, Trust, Waits};
+use crate::incident::related::Others;
 use crate::incident::state::Person;
 use crate::interpret::{Wanted, alert_of, clues};
 use crate::mail::command::Written;
@@ -116,9 +117,7 @@ impl Batch {
 
     async fn standing(&mut self, stored: Option<&StoredGroup>) -> Result<Option<Standing>, StoreError> {
         let Some(number) = stored.and_then(|stored| stored.incident) else { return Ok(None) };
-        if !self.load(number).await? {
-            return Ok(None);
-        }
+        let number = self.led_to(number).await?;
         Ok(self.incident(number).map(|incident| {
             let ended_at = incident.resolved_at.or(incident.closed_at);
             let ended_at = ended_at.or(Some(incident.last_entry_at));
@@ -162,6 +161,7 @@ impl Batch {
             private: false,
             drill: false,
             written: Written { prose: alert.text.clone(), ..Written::default() },
+            others: Others::new(),
             source: Source { no_receipt: true, ..source.clone() },
             alert: Some(Box::new(Alerted {
                 alert,

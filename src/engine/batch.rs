@@ -20,6 +20,10 @@ use crate::incident::state::Incident;
 use crate::store::rows::{InboundState, StoredIncident};
 use crate::store::{StoreError, Write};
 
+/// What incidents tell each other because of one event: a part tells its whole, a duplicate the other, and
+/// that one its own whole.
+const TOLD_AT_MOST: usize = 20;
+
 /// A transaction.
 pub(super) struct Batch {
     pub(super) engine: Engine,
@@ -219,7 +223,7 @@ impl Batch {
         if !exists && !matches!(event, Event::Declared(_)) {
             return Ok(());
         }
-        let decision = decide(self.incident(number), event, &self.policy, self.now);
+        let decision = self.decide(number, event).await?;
         if decision.incident.is_none()
             && matches!(event, Event::Passed(_))
             && let Some(loaded) = self.loaded.get_mut(&number)
@@ -232,14 +236,43 @@ impl Batch {
         self.apply(number, decision).await
     }
 
-    /// Keeps what was decided of an incident, and sends what follows.
+    /// What follows from an event, with the incidents loaded that it names.
+    pub(super) async fn decide(&mut self, number: i64, event: &Event) -> Result<Decision, StoreError> {
+        let event = self.with_others(number, event).await?;
+        Ok(decide(self.incident(number), &event, &self.policy, self.now))
+    }
+
+    /// Keeps what was decided of an incident, and what follows from it in others, which are loaded, stepped
+    /// and stored as any: whoever changed one meanwhile has this transaction run again.
     pub(super) async fn apply(&mut self, number: i64, decision: Decision) -> Result<(), StoreError> {
+        let mut told = VecDeque::new();
+        let others = self.keep_decision(number, decision).await?;
+        told.extend(others.into_iter().map(|(other, event)| (number, other, event)));
+        for _ in 0..TOLD_AT_MOST {
+            let Some((number, other, event)) = told.pop_front() else { break };
+            if !self.load(other).await? {
+                continue;
+            }
+            let event = self.with_timeline(number, event).await?;
+            let decision = decide(self.incident(other), &event, &self.policy, self.now);
+            let others = self.keep_decision(other, decision).await?;
+            told.extend(others.into_iter().map(|(next, event)| (other, next, event)));
+        }
+        Ok(())
+    }
+
+    /// Keeps what was decided of an incident, and sends what follows; returns what others are told.
+    async fn keep_decision(
+        &mut self,
+        number: i64,
+        decision: Decision,
+    ) -> Result<Vec<(i64, Event)>, StoreError> {
         let settled = match (self.incident(number), &decision.incident) {
             (Some(before), Some(after)) => settled(before, after, &self.policy),
             _ => Vec::new(),
         };
         let waited = self.incident(number).map(Incident::waited_for).unwrap_or_default();
-        let Some(incident) = decision.incident else { return Ok(()) };
+        let Some(incident) = decision.incident else { return Ok(Vec::new()) };
         self.note_outcome(&decision.entries, &decision.mailings);
         self.settle(number, &settled).await?;
         self.settle_pages(number, &waited, &incident).await?;
@@ -259,6 +292,6 @@ impl Batch {
                 self.send(number, mailing).await?;
             }
         }
-        Ok(())
+        Ok(decision.to_others)
     }
 }

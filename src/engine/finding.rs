@@ -62,8 +62,9 @@ impl Batch {
         {
             let Some(number) = number else { continue };
             if self.load(number).await? {
-                found.number = Some(number);
                 found.merely_named = by_subject && !self.takes_part(number, mail).await?;
+                let led = self.lead(number, mail).await?;
+                (found.number, found.led_from) = (Some(led), (led != number).then_some(number));
                 break;
             }
         }
@@ -75,6 +76,8 @@ impl Batch {
             // It answers a mail of ours, whatever became of its thread, and declares nothing.
             found.answers_ours = found.number.is_some() || written.prose.is_empty();
         }
+        // Of two that are one, an answer to the other is no answer to another.
+        found.answers_another = found.answers_another.filter(|other| found.number != Some(*other));
         if by_thread != found.number {
             // It answers a mail about another incident: what that asked for is not asked here.
             (found.answering, found.answered_at) = (None, None);
@@ -158,6 +161,8 @@ impl Batch {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) number: Option<i64>,
+    /// A duplicate of that one, to which the message came.
+    pub(super) led_from: Option<i64>,
     pub(super) merely_named: bool,
     pub(super) answering: Option<Purpose>,
     pub(super) answers_ours: bool,

@@ -20,6 +20,7 @@ mod held;
 mod lists;
 mod outgoing;
 mod reading;
+mod related;
 mod reminders;
 mod reports;
 mod shifts;

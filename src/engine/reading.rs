@@ -3,7 +3,7 @@
 //! Who is believed and what belongs where is said by `interpret`, what follows by `decide`. Start
 //! with [`Batch::read_all`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::info;
 
@@ -11,9 +11,9 @@ use super::alerts::seen;
 use super::attachments::{settle_attachments, without_tokens};
 use super::batch::Batch;
 use super::caps::is_changed;
-use crate::incident::decide::decide;
 use crate::incident::decision::Purpose;
 use crate::incident::event::{Declared, Event, Filed, Said, Source, Speaker, Trust, Waits};
+use crate::incident::related::Others;
 use crate::incident::state::WideMail;
 use crate::interpret::{Clues, Meaning, Pointed, Proof, clues, filed, interpret, speaker};
 use crate::mail::authentication::{Authentication, is_signed};
@@ -103,8 +103,17 @@ impl Batch {
             also.extend(clues.number());
             also.retain(|number| of != Some(*number));
         }
+        let done_first = match done {
+            Done::Copy { of } => of,
+            Done::So(..) => clues.number(),
+        };
+        let mut done_in = BTreeSet::new();
+        if let Some(number) = done_first {
+            done_in.insert(self.led_to(number).await?);
+        }
         for number in also {
-            if self.load(number).await? {
+            // Of an incident and its duplicates one has it.
+            if self.load(number).await? && done_in.insert(self.led_to(number).await?) {
                 let key = key_for(&mail.content_key, number);
                 let claim = self.write.claim_content_key(&key, message.id).await?;
                 let clues = clues.of_incident(number);
@@ -166,6 +175,7 @@ impl Batch {
         let pointed = Pointed {
             seen: seen.as_ref(),
             incident: found.number.and_then(|number| self.incident(number)),
+            led_from: found.led_from.and_then(|number| self.incident(number)),
             merely_named: found.merely_named,
             answering: found.answering,
             answers_ours: found.answers_ours,
@@ -192,14 +202,14 @@ impl Batch {
             self.audit_mail(message, mail, by.as_ref(), of).await?;
             return Ok(Done::Copy { of });
         }
-        let meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
+        let mut meaning = interpret(mail, clues, &pointed, proof, &policy, self.now);
         // A rule has its own proof, and its mails are a machine's.
         let is_alert = matches!(meaning, Meaning::Alert { .. });
         let proven = proven || is_alert;
         if let (Some(from), Origin::Person) = (&mail.from, mail.origin) {
             self.revive(&from.address, proven).await?;
         }
-        let number = found.number;
+        let (number, led_from) = (found.number, found.led_from);
         if let Claim::Unproven { first } = claim {
             let fate = self.write.load_fate(first).await?;
             if !proven || (mail.origin.is_automatic() && !is_alert) {
@@ -217,6 +227,9 @@ impl Batch {
                 self.audit_mail(message, mail, Some(by), Some(declared)).await?;
                 return Ok(Done::So(InboundState::Read, Some(declared)));
             }
+        }
+        if let (Meaning::Say(said), Some(from)) = (&mut meaning, led_from) {
+            said.led_from = self.tells_led(from, said).await?.then_some(from);
         }
         let declares = matches!(meaning, Meaning::Declare(_));
         let (state, incident) = self.act(message, mail, meaning, number).await?;
@@ -278,6 +291,8 @@ impl Batch {
             answering: Some(Purpose::Confirmation),
             answered_at: Some(declared_at),
             entry_authors: BTreeMap::new(),
+            led_from: None,
+            others: Others::new(),
             source: Source { no_receipt: true, ..Source::default() },
         };
         self.step(number, &Event::Said(said)).await
@@ -382,7 +397,7 @@ impl Batch {
     ) -> Result<InboundState, StoreError> {
         let verified = said.by.trust == Trust::Verified;
         let event = Event::Said(said);
-        let decision = decide(self.incident(number), &event, &self.policy, self.now);
+        let decision = self.decide(number, &event).await?;
         let changes = match (self.incident(number), &decision.incident) {
             (Some(before), Some(after)) => is_changed(before, after),
             _ => false,

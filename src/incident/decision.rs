@@ -4,9 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::event::{Fate, LineResult, Source};
+use super::event::{Event, Fate, LineResult, Source};
 use super::numbered::kinds;
 use super::page::{Page, Wanted};
+use super::related::Outline;
 use super::state::{Incident, Person};
 use super::statement::Published;
 use super::{Phase, Role, Severity};
@@ -20,6 +21,8 @@ pub struct Decision {
     /// In the order of their numbers, which they have already.
     pub entries: Vec<NewEntry>,
     pub mailings: Vec<Mailing>,
+    /// What other incidents are told, by their numbers: it happens to them in the same transaction.
+    pub to_others: Vec<(i64, Event)>,
 }
 
 /// A line of the timeline to be.
@@ -488,6 +491,10 @@ pub enum Change {
     Cancelled {
         why: String,
     },
+    /// It turned out to be another one.
+    DuplicateOf(Outline),
+    /// Another one turned out to be this.
+    HasDuplicate(i64),
 }
 
 /// A reminder to one or several people of one thing owed.

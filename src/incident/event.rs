@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::alerts::Alerted;
 use super::deadlines::DeadlineKind;
 use super::decision::Purpose;
+use super::related::{Others, Related};
 use super::state::Person;
 use crate::mail::command::{Line, Written};
 use crate::mail::{Address, Attachment};
@@ -23,6 +24,8 @@ pub enum Event {
     Filed(Filed),
     /// Monitoring says something of it.
     Alerted(Alerted),
+    /// Another incident tells something that concerns this one.
+    Related(Related),
     /// A deadline's instant passed. It may ring late or twice.
     Passed(DeadlineKind),
     /// The operator makes all tokens void that somebody was given.
@@ -86,6 +89,8 @@ pub struct Declared {
     pub private: bool,
     pub drill: bool,
     pub written: Written,
+    /// The incidents that its lines name.
+    pub others: Others,
     pub source: Source,
     /// The alert that declares it; `by` then is who answers for it, and whose words it are not.
     pub alert: Option<Box<Alerted>>,
@@ -102,6 +107,10 @@ pub struct Said {
     pub answered_at: Option<DateTime<Utc>>,
     /// Who wrote the entries that the lines mean to correct.
     pub entry_authors: BTreeMap<i64, Address>,
+    /// A duplicate of the incident, to which they wrote; where they are to be told that it is one.
+    pub led_from: Option<i64>,
+    /// The incidents that the lines name, those that wait for a confirmation included.
+    pub others: Others,
     pub source: Source,
 }
 

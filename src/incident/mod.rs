@@ -16,6 +16,7 @@ pub mod permission;
 pub mod phase;
 pub mod policy;
 pub mod proposal;
+pub mod related;
 pub mod role;
 pub mod severity;
 pub mod state;

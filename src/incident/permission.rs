@@ -51,6 +51,8 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Resolved(_)
         | Command::Reopen(_)
         | Command::Cancel(_)
+        | Command::DuplicateOf(_)
+        | Command::PartOf(_)
         | Command::PostmortemOwner(_)
         | Command::Approve(_)
         | Command::WaivePostmortem(_) => Right::Commander,

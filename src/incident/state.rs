@@ -12,6 +12,7 @@ use super::alerts::Alerts;
 use super::decision::Change;
 use super::page::Page;
 use super::proposal::Proposal;
+use super::related::{Duplicate, Part};
 use super::statement::Statements;
 use super::task::{Parked, Task};
 use super::{Phase, Role, Severity};
@@ -115,6 +116,18 @@ pub struct Incident {
     /// The commander heard that too many report to them.
     #[serde(default)]
     pub told_to_split: bool,
+    /// The incident of which this one is a duplicate, while its phase is `merged`.
+    #[serde(default)]
+    pub duplicate_of: Option<i64>,
+    /// Those that are duplicates of this one.
+    #[serde(default)]
+    pub duplicates: Vec<Duplicate>,
+    /// The incident of which this one is a part.
+    #[serde(default)]
+    pub part_of: Option<i64>,
+    /// The parts of this one, in the order in which they came.
+    #[serde(default)]
+    pub parts: Vec<Part>,
     /// When anybody last wrote.
     pub last_entry_at: DateTime<Utc>,
     /// The `#n` that the next timeline entry, task or proposal gets.
@@ -307,6 +320,7 @@ impl Incident {
             || self.names(address)
             || self.pages.iter().any(|page| page.asked.iter().any(is))
             || is(&self.reporter)
+            || self.duplicates.iter().any(|duplicate| duplicate.reporter.as_ref().is_some_and(is))
             || self.tasks.iter().any(|task| is(&task.owner))
             || self.postmortem.as_ref().is_some_and(|postmortem| is(&postmortem.owner))
     }

@@ -111,7 +111,8 @@ fn token_owner(
 
 /// The incident whose address a message was sent to.
 fn addressed<'a>(clues: &Clues, pointed: &Pointed<'a>) -> Option<&'a Incident> {
-    pointed.incident.filter(|incident| clues.number() == Some(incident.number))
+    let all = [pointed.incident, pointed.led_from].into_iter().flatten();
+    all.into_iter().find(|incident| clues.number() == Some(incident.number))
 }
 
 /// Whether one of the tokens that a message carries is what we gave to this address.

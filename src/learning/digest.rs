@@ -89,7 +89,8 @@ impl Figures {
     }
 }
 
-/// The figures of the period from `from` until `until`, as of its end, drills left out.
+/// The figures of the period from `from` until `until`, as of its end. Drills are left out; and so are
+/// duplicates, each of which counts in the incident that it is one with.
 ///
 /// `update_due` is when an incident's next update is due, where one is.
 pub fn figures(
@@ -98,8 +99,10 @@ pub fn figures(
     until: DateTime<Utc>,
     update_due: impl Fn(&Incident) -> Option<DateTime<Utc>>,
 ) -> Figures {
-    let real: Vec<&Incident> =
-        incidents.iter().filter(|incident| !incident.drill && incident.declared_at < until).collect();
+    let counts = |incident: &&Incident| {
+        !incident.drill && incident.phase != Phase::Merged && incident.declared_at < until
+    };
+    let real: Vec<&Incident> = incidents.iter().filter(counts).collect();
     let mut open: Vec<OpenIncident> = real
         .iter()
         .filter(|incident| incident.phase.is_open())
@@ -267,6 +270,10 @@ mod tests {
             handover_climb: Default::default(),
             told_to_rest: Default::default(),
             told_to_split: false,
+            duplicate_of: None,
+            duplicates: Vec::new(),
+            part_of: None,
+            parts: Vec::new(),
             last_entry_at: at(declared),
             next_seq: 1,
         }
@@ -305,6 +312,14 @@ mod tests {
         assert_eq!(found.open[1].since_update, TimeDelta::hours(26));
         assert_eq!(found.open[1].overdue, None);
         assert!(!found.is_quiet());
+    }
+
+    #[test]
+    fn a_duplicate_is_no_incident_of_its_own() {
+        let mut duplicate = incident(1, "20T10:00", Severity::Sev1, Phase::Merged);
+        duplicate.first_commanded_at = Some(at("20T11:00"));
+        duplicate.updates = Updates { first_at: Some(at("20T12:00")), late: 3, ..Updates::default() };
+        assert!(figures(&[duplicate], at("14T00:00"), at("21T00:00"), |_| None).is_quiet());
     }
 
     #[test]

@@ -150,11 +150,36 @@ pub enum Command {
     },
     /// `Later: …`: what is asked again when the incident is over.
     Later(String),
+    /// `Duplicate of: INC-41`.
+    DuplicateOf(i64),
+    /// `Part of: INC-40`; `Part of: none`.
+    PartOf(Option<i64>),
     /// `Template: database`: what was prepared for such an incident.
     Template(String),
     /// A field of the design that this version cannot act on; its canonical name. Its line stays
     /// in the timeline, and its writer is told.
     Unavailable(String),
+}
+
+impl Command {
+    /// Whether it means something of one incident alone: what the answered mail asks for, or a number of its
+    /// timeline.
+    pub fn refers_to_an_incident(&self) -> bool {
+        match self {
+            Self::Ack
+            | Self::Confirm
+            | Self::TakeOn(_)
+            | Self::Approve(_)
+            | Self::Correct { .. }
+            | Self::Reassign { .. }
+            | Self::Done { .. }
+            | Self::MoreTime { .. }
+            | Self::Decline { .. }
+            | Self::Object { .. } => true,
+            Self::Decision { seq, .. } => seq.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// When somebody promised something.

@@ -226,6 +226,8 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Correct #12", "a correction beside entry 12"),
         fact("Resolved", "what fixed it"),
         fact("Reopen, Cancel", "why"),
+        fact("Duplicate of", "the incident that goes on with all of this one, such as INC-41"),
+        fact("Part of", "the larger incident whose commander this one's reports to, or none"),
     ]
 }
 

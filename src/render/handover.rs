@@ -8,6 +8,7 @@ use super::context::{Context, first_name, listed, shown};
 use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
 use super::quick::Action;
+use super::related::parts;
 use super::task::open_tasks;
 use super::when;
 use crate::incident::decision::{Purpose, Urge};
@@ -24,6 +25,7 @@ const ENTRIES: usize = 5;
 pub fn brief(paper: &mut Paper, context: &Context<'_>, timeline: &[Entry]) {
     paper.heading("What you take over");
     let mut rows = vec![facts("Promises", promises(context))];
+    rows.extend(parts(context));
     rows.extend(open_tasks(context));
     rows.extend(open_proposals(context));
     rows.push(facts("Who is on", who_is_on(context)));

@@ -20,6 +20,7 @@ mod page;
 mod paper;
 mod proposal;
 mod quick;
+pub mod related;
 mod reminder;
 mod shifts;
 pub mod show;

@@ -6,11 +6,13 @@
 use super::context::{Context, NOT_STATED, listed, shown};
 use super::paper::{Paper, fact, facts};
 use super::proposal::open_proposals;
+use super::related::{add_goes_on, goes_on, parts};
 use super::statement::customers_told;
 use super::task::open_tasks;
 use super::when;
 use super::wrap::{clipped, one_line, own_sentence};
 use crate::incident::decision::{Change, Entry, EntryKind, Purpose};
+use crate::incident::related::key_of;
 use crate::incident::state::Person;
 use crate::incident::{Phase, Severity};
 use crate::mail::compose::Letter;
@@ -56,6 +58,7 @@ pub fn render_declaration(context: &Context<'_>) -> Letter {
         facts("6 Involved", context.involved_lines()),
     ]);
     let mut more = vec![facts("Customer impact", context.impact_lines())];
+    more.extend(parts(context));
     more.extend(context.times());
     more.push(fact("Next update", context.next_update_line()));
     if !incident.links.is_empty() {
@@ -77,6 +80,7 @@ pub fn render_restricted(context: &Context<'_>) -> Letter {
     let lead = match incident.phase {
         phase if phase.is_active() => format!("{drill}Restricted incident {key}, {severity}"),
         Phase::Cancelled => format!("{drill}Restricted incident {key}, {severity}, is cancelled"),
+        Phase::Merged => format!("{drill}Restricted incident {key}, {severity}, goes on as another"),
         _ => format!("{drill}Restricted incident {key}, {severity}, is resolved"),
     };
     let mut paper = Paper::new(lead, one_line(&context.policy.name));
@@ -117,7 +121,9 @@ pub fn render_follow_up(
 ) -> Letter {
     let (incident, text) = (context.incident, words.text);
     let mut paper = Paper::new(follow_up_lead(context, changes, update_overdue), context.about());
-    if update_overdue {
+    if let Some(outline) = goes_on(changes) {
+        add_goes_on(&mut paper, context, outline);
+    } else if update_overdue {
         paper.prose(&overdue_words(context));
     } else {
         paper.prose("For your information; nothing is asked of you.");
@@ -136,7 +142,8 @@ pub fn render_follow_up(
         fact("Next update", context.next_update_line()),
         facts("Coordination", context.coordination_lines()),
     ]);
-    let mut more: Vec<_> = customers_told(context).into_iter().collect();
+    let mut more: Vec<_> = parts(context);
+    more.extend(customers_told(context));
     more.extend(open_tasks(context).into_iter().chain(open_proposals(context)));
     if !more.is_empty() {
         paper.facts(more);
@@ -144,14 +151,17 @@ pub fn render_follow_up(
     add_untold(&mut paper, context, words);
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
     let mut letter = context.in_thread(Purpose::FollowUp, &paper);
-    if incident.phase == Phase::Cancelled {
-        letter.display_name = format!("{} cancelled", context.key());
+    if let Phase::Cancelled | Phase::Merged = incident.phase {
+        letter.display_name = format!("{} {}", context.key(), incident.phase);
     }
     letter
 }
 
 fn follow_up_lead(context: &Context<'_>, changes: &[Change], update_overdue: bool) -> String {
     let incident = context.incident;
+    if let Some(outline) = goes_on(changes) {
+        return format!("{} is a duplicate of {}; answer there", context.key(), outline.key());
+    }
     let cancelled = changes.iter().find_map(|change| match change {
         Change::Cancelled { why } => Some(format!("Cancelled: {}", clipped(why, 50))),
         _ => None,
@@ -250,6 +260,8 @@ fn change_line(context: &Context<'_>, change: &Change) -> String {
         Change::Drill(true) => "it is a drill; whoever gets no drills hears no more of it".to_owned(),
         Change::Drill(false) => "it is real, and no drill any more".to_owned(),
         Change::Cancelled { why } => format!("cancelled: {}", clipped(why, 300)),
+        Change::DuplicateOf(outline) => format!("it is a duplicate of {}", outline.key()),
+        Change::HasDuplicate(number) => format!("{} is a duplicate of it", key_of(*number)),
     }
 }
 
@@ -276,6 +288,7 @@ pub fn render_resolution(context: &Context<'_>, by: &Person, words: Words<'_>) -
     rows.push(fact("Resolved", format!("{} by {}", context.full(ended), shown(by))));
     rows.push(fact("Duration", when::span(ended - began)));
     rows.push(fact("Commander", context.commander_line()));
+    rows.extend(parts(context));
     rows.push(facts("Afterwards", afterwards_lines(context)));
     paper.facts(rows);
     let outcome = incident.outcome.as_deref().unwrap_or_default().trim();
@@ -397,6 +410,7 @@ pub fn render_status(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     let mut rows = context.summary_facts();
     rows.push(facts("Involved", context.involved_lines()));
     rows.push(facts("Customer impact", context.impact_lines()));
+    rows.extend(parts(context));
     rows.extend(context.times());
     rows.push(fact("Next update", context.next_update_line()));
     rows.extend(customers_told(context));

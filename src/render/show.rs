@@ -7,11 +7,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::alert::alert_lines;
+use super::related::outline_line;
 use super::size;
 use crate::incident::alerts::Alerts;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
 use crate::incident::proposal::Proposal;
+use crate::incident::related::{Part, key_of};
 use crate::incident::state::Person;
 use crate::incident::statement::Statements;
 use crate::incident::task::Task;
@@ -32,6 +34,10 @@ pub struct IncidentHead {
     pub roles: Roles,
     pub missing: Vec<&'static str>,
     pub next_update_due: Option<String>,
+    /// The key of the incident of which it is a duplicate.
+    pub duplicate_of: Option<String>,
+    /// The key of the incident of which it is a part.
+    pub part_of: Option<String>,
 }
 
 /// Who has which role: addresses.
@@ -48,6 +54,8 @@ pub struct Roles {
 pub struct IncidentShown {
     #[serde(flatten)]
     pub head: IncidentHead,
+    /// As they last told of themselves.
+    pub parts: Vec<PartShown>,
     /// Left out where monitoring said nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<AlertsShown>,
@@ -72,6 +80,29 @@ pub struct Facts {
     pub bridge: Option<String>,
     pub chat: Option<String>,
     pub doc: Option<String>,
+}
+
+/// A part of an incident.
+#[derive(Debug, Serialize)]
+pub struct PartShown {
+    pub key: String,
+    /// With no value where it is private.
+    pub title: Option<String>,
+    pub severity: String,
+    pub phase: String,
+    /// An address; with no value while nobody commands it, and where it is private.
+    pub commander: Option<String>,
+}
+
+fn part_shown(part: &Part) -> PartShown {
+    let outline = &part.outline;
+    PartShown {
+        key: outline.key(),
+        title: outline.title.clone(),
+        severity: outline.severity.to_string(),
+        phase: outline.phase.to_string(),
+        commander: outline.commander.as_ref().map(|commander| commander.address.to_string()),
+    }
 }
 
 /// The alerts of one group.
@@ -248,6 +279,8 @@ pub fn incident_head(incident: &Incident, policy: &Policy) -> IncidentHead {
         },
         missing: missing_fields(incident, policy),
         next_update_due: update_due(incident, policy).map(rfc3339),
+        duplicate_of: incident.duplicate_of.map(key_of),
+        part_of: incident.part_of.map(key_of),
     }
 }
 
@@ -266,6 +299,7 @@ fn alerts_shown(alerts: &Alerts) -> AlertsShown {
 pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) -> IncidentShown {
     IncidentShown {
         head: incident_head(incident, policy),
+        parts: incident.parts.iter().map(part_shown).collect(),
         alerts: incident.alerts.iter().map(alerts_shown).collect(),
         timeline: timeline.iter().map(entry_shown).collect(),
         obligations: obligations(incident, policy)
@@ -365,6 +399,14 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
     for held in &incident.roles {
         let asked = if held.accepted_at.is_none() { "  (asked)" } else { "" };
         fact(held.role.name(), format!("{}{asked}", held.person.shown()));
+    }
+    fact("Duplicate of", incident.duplicate_of.map(key_of).unwrap_or_default());
+    for duplicate in &incident.duplicates {
+        fact("Duplicate", key_of(duplicate.number));
+    }
+    fact("Part of", incident.part_of.map(key_of).unwrap_or_default());
+    for part in &incident.parts {
+        fact("Part", outline_line(&part.outline));
     }
     fact("Services", incident.services.join(", "));
     let place = &incident.coordination;

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 
 use crate::incident::deadlines::{DeadlineKind, Obligation, missing_fields, obligations, update_due};
 use crate::incident::decision::EntryKind;
+use crate::incident::related::key_of;
 use crate::incident::state::{Command, Person, Postmortem, WideMail};
 use crate::incident::{Entry, Incident, Policy};
+use crate::render::related::outline_line;
 use crate::render::{size, when};
 
 /// What nobody said yet.
@@ -187,6 +189,19 @@ fn facts(incident: &Incident, policy: &Policy, now: DateTime<Utc>) -> Vec<Fact> 
     add("Commander", vec![commander(incident, policy, now)]);
     add("Coordination", coordination(incident, policy));
     add("Involved", involved(incident));
+    if let Some(number) = incident.duplicate_of {
+        add("Duplicate of", vec![key_of(number)]);
+    }
+    if !incident.duplicates.is_empty() {
+        let keys = incident.duplicates.iter().map(|duplicate| key_of(duplicate.number));
+        add("Duplicates", keys.collect());
+    }
+    if let Some(number) = incident.part_of {
+        add("Part of", vec![key_of(number)]);
+    }
+    if !incident.parts.is_empty() {
+        add("Parts", incident.parts.iter().map(|part| outline_line(&part.outline)).collect());
+    }
     add("Customer impact", vec![incident.impact.clone().unwrap_or_else(|| NOT_STATED.to_owned())]);
     if let Some(affected) = incident.customers_affected {
         add("Customers affected", vec![if affected { "yes" } else { "no" }.to_owned()]);

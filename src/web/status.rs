@@ -24,7 +24,7 @@ use tracing::{error, info};
 use super::asked::{Answer, Asked, unavailable};
 use crate::engine::Engine;
 use crate::incident::statement::{PublicState, Published};
-use crate::incident::{Incident, Policy};
+use crate::incident::{Incident, Phase, Policy};
 use crate::render::statement::{Paragraph, paragraphs, public_text, public_title, state_shown};
 use crate::render::when;
 use crate::store::StoreError;
@@ -181,7 +181,8 @@ impl Disruption {
         let last = incident.statements.last()?;
         let is_over = last.state == PublicState::Resolved;
         let is_old = is_over && last.at + policy.customers.shown_for <= now;
-        if incident.private || incident.drill || is_old {
+        // The incident of which it is a duplicate tells what was told of this one.
+        if incident.private || incident.drill || is_old || incident.phase == Phase::Merged {
             return None;
         }
         let statements = incident.statements.published.iter().rev();

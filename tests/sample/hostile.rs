@@ -20,6 +20,14 @@ fn hostile_words_in_every_field_stay_words() {
         alerts: vec![Alerts { title: evil.clone(), ..alerted(None).alerts[0].clone() }],
         tasks: vec![task(7, mallory.clone(), &evil)],
         proposals: vec![proposal(8, mallory.clone(), &evil)],
+        parts: vec![Part {
+            outline: Outline {
+                title: Some(evil.clone()),
+                commander: Some(mallory.clone()),
+                ..outline(43, Phase::Triage)
+            },
+            people: Default::default(),
+        }],
         ..resolved()
     };
     incident.statements.waiting = Some(Statement {
@@ -70,7 +78,11 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Declaration,
         Says::FollowUp {
             by: Some(by()),
-            changes: vec![Change::Cancelled { why: text() }, Change::Reopened { why: text() }],
+            changes: vec![
+                Change::Cancelled { why: text() },
+                Change::Reopened { why: text() },
+                Change::DuplicateOf(Outline { title: Some(text()), ..outline(41, Phase::Triage) }),
+            ],
             text: text(),
             update_overdue: false,
         },

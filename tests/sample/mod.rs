@@ -264,6 +264,10 @@ pub fn declared() -> Incident {
         handover_climb: Default::default(),
         told_to_rest: Default::default(),
         told_to_split: false,
+        duplicate_of: None,
+        duplicates: Vec::new(),
+        part_of: None,
+        parts: Vec::new(),
         last_entry_at: at(13, 5),
         next_seq: 2,
     }

@@ -19,6 +19,10 @@ use super::relay::Taken;
 const WAITING: [&str; 3] = ["queued", "deferred", "uncertain"];
 const NEVER_MICROS: i64 = 8_000_000_000_000_000;
 
+/// What an incident says that is a duplicate, and the other one of what was written of it.
+const DUPLICATE: &str = "Duplicate of";
+const ACCOUNT: &str = "What was written of it:";
+
 /// An outbox row, and what its letter is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -207,8 +211,10 @@ impl Seen {
                 "the timeline of INC-{number} is only appended to"
             );
             let steps = now.version - kept.version;
+            // A part that turns out to be another one tells its whole of both.
+            let tell = if now.incident.parts.is_empty() { 1 } else { 2 };
             assert!(
-                (0..=inputs as i64).contains(&steps),
+                (0..=tell * inputs as i64).contains(&steps),
                 "INC-{number} made {steps} steps over {inputs} inputs"
             );
         }
@@ -257,11 +263,22 @@ impl Seen {
         }
     }
 
-    /// How often a mark stands in the entries of an incident.
+    /// How often a mark stands in the entries of an incident; where that was a duplicate at some time, in
+    /// those of all, because mail to it is led to another.
     pub fn count(&self, number: i64, mark: &str) -> usize {
+        let was_duplicate = self.incidents.get(&number).is_some_and(|kept| {
+            kept.timeline.iter().any(|entry| entry.text.contains(&format!("{DUPLICATE} INC-")))
+        });
+        let all = self.incidents.keys().filter(|other| was_duplicate || **other == number);
+        all.map(|number| self.count_in(*number, mark)).sum()
+    }
+
+    fn count_in(&self, number: i64, mark: &str) -> usize {
         let timeline = self.incidents.get(&number).map(|kept| kept.timeline.as_slice());
         // A mail of ours that comes back has the words of the people whom it passed on.
-        let is_ours = |entry: &Entry| entry.text.starts_with("Our own mail, without effect");
+        let is_ours = |entry: &Entry| {
+            entry.text.starts_with("Our own mail, without effect") || entry.text.contains(ACCOUNT)
+        };
         let said = timeline.unwrap_or_default().iter().filter(|entry| entry.text.contains(mark));
         said.filter(|entry| !is_ours(entry)).count()
     }

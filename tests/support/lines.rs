@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 63] = [
+pub const LINES: [&str; 69] = [
     "I have command",
     "ack",
     "join",
@@ -64,5 +64,11 @@ pub const LINES: [&str; 63] = [
     "Object: it is not tested",
     "Decision: we wait",
     "Decision #3: we do it",
+    "Duplicate of: INC-1",
+    "Duplicate of: INC-2",
+    "Part of: INC-1",
+    "Part of: INC-2",
+    "Part of: INC-3",
+    "Part of: none",
     "What happened: a\nContributing factors: b\nActions: Add an alert. Owner: bob.",
 ];

@@ -40,6 +40,7 @@ impl Step<'_> {
         if incident.wide_mail != WideMail::HeldForConfirmation {
             people.push(&incident.reporter);
         }
+        people.extend(incident.duplicates.iter().filter_map(|duplicate| duplicate.reporter.as_ref()));
         match &incident.command {
             Command::Offered { to, .. } => people.extend(to),
             Command::Held { by, offered_on, .. } => {

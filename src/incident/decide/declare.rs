@@ -31,6 +31,8 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
         answering: None,
         answered_at: None,
         entry_authors: std::collections::BTreeMap::new(),
+        led_from: None,
+        others: declared.others.clone(),
         source: declared.source.clone(),
     };
     step.record_declaration(declared, &said);
@@ -107,6 +109,10 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         handover_climb: Default::default(),
         told_to_rest: Default::default(),
         told_to_split: false,
+        duplicate_of: None,
+        duplicates: Vec::new(),
+        part_of: None,
+        parts: Vec::new(),
         last_entry_at: now,
         next_seq: 1,
     }

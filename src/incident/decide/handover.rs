@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Step;
+use super::parts::reports_to_a_part;
 use crate::incident::Policy;
 use crate::incident::deadlines::{Reached, handover_climbing, unrested, urge};
 use crate::incident::decision::{EntryKind, Owed, Recipient, Reminder, Says, Urge};
@@ -81,6 +82,7 @@ impl Step<'_> {
             .accepted()
             .map(|held| &held.person.address)
             .filter(|address| **address != by.address)
+            .filter(|address| !reports_to_a_part(&self.incident, address))
             .collect();
         reporting.sort_unstable_by_key(|address| address.key());
         reporting.dedup();
@@ -91,9 +93,10 @@ impl Step<'_> {
         self.incident.told_to_split = true;
         let what = format!("{count} people report to you");
         let more = format!(
-            "More than {REPORTING_AT_MOST} are hard to lead alone. Make groups, and name who leads each, in a \
-             line such as `Expert: name (leads the database group)`: the others report to them, and they to \
-             you. Whoever is not needed may go, with `Release: name`. You are told this once."
+            "More than {REPORTING_AT_MOST} are hard to lead alone. Make groups: whoever leads one declares it \
+             with the line `Part of: {}`, commands that, and reports to you; the others of it join there and \
+             report to them. Whoever is not needed may go, with `Release: name`. You are told this once.",
+            self.incident.key()
         );
         self.mail_person(&by, Says::Notice { what, more });
     }

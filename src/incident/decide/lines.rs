@@ -7,6 +7,7 @@ use crate::incident::deadlines;
 use crate::incident::decision::Change;
 use crate::incident::event::{LineResult, Outcome, Said};
 use crate::incident::permission::{self, Right, right_for};
+use crate::incident::related::key_of;
 use crate::incident::state::{Climb, WideMail};
 use crate::incident::{Phase, Severity};
 use crate::mail::command::{Command, Line, Promise};
@@ -186,6 +187,8 @@ impl Step<'_> {
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
             Command::Template(name) => self.use_template(name, said),
+            Command::DuplicateOf(number) => self.become_duplicate(*number, said),
+            Command::PartOf(whole) => self.become_part(*whole, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
                 None,
@@ -379,6 +382,15 @@ impl Step<'_> {
 
     /// A drill has lists of its own: whoever believed in it, or did not, is told.
     fn set_drill(&mut self, yes: bool) -> Applied {
+        let whole = self.incident.part_of.map(key_of);
+        let part = self.incident.open_parts().next().map(|part| part.outline.key());
+        if let Some(other) = whole.or(part).filter(|_| self.incident.drill != yes) {
+            let why = format!(
+                "{} and {other} belong together, and are both a drill or none",
+                self.incident.key()
+            );
+            return Err((why, self.incident.part_of.map(|_| "Part of: none".to_owned())));
+        }
         if self.incident.drill != yes {
             let before = self.lists();
             self.incident.drill = yes;

@@ -7,14 +7,17 @@ mod alerts;
 mod answered;
 mod audience;
 mod declare;
+mod duplicates;
 mod handover;
 mod lines;
 mod lists;
 mod offer;
 mod page;
+mod parts;
 mod passed;
 mod proposals;
 mod prose;
+mod related;
 mod restricted;
 mod roles;
 mod settle;
@@ -66,6 +69,7 @@ pub fn decide(
                 Event::Said(said) => step.hear(said),
                 Event::Filed(filed) => step.file(filed),
                 Event::Alerted(alerted) => step.hear_alert(alerted),
+                Event::Related(related) => step.hear_related(related),
                 Event::Passed(kind) => step.pass(*kind),
                 Event::Taken { to, purpose: Purpose::Proposal(seq), at, .. } => {
                     step.note_copy(*seq, to, Sent::Taken(*at));
@@ -88,7 +92,7 @@ pub fn decide(
 impl Decision {
     /// Nothing follows.
     pub fn nothing() -> Self {
-        Self { incident: None, entries: Vec::new(), mailings: Vec::new() }
+        Self { incident: None, entries: Vec::new(), mailings: Vec::new(), to_others: Vec::new() }
     }
 }
 
@@ -100,6 +104,7 @@ struct Step<'a> {
     now: DateTime<Utc>,
     entries: Vec<NewEntry>,
     mailings: Vec<Mailing>,
+    to_others: Vec<(i64, Event)>,
     /// What changed that stakeholders should hear of.
     changes: Vec<Change>,
     /// What the timeline records of changes, in the order they were made.
@@ -146,6 +151,7 @@ impl<'a> Step<'a> {
             now,
             entries: Vec::new(),
             mailings: Vec::new(),
+            to_others: Vec::new(),
             changes: Vec::new(),
             facts: Vec::new(),
             results: Vec::new(),
@@ -169,6 +175,7 @@ impl<'a> Step<'a> {
 
     fn into_decision(mut self) -> Decision {
         self.tell_restricted();
+        self.tell_whole();
         // A mail may offer command in one line and settle that in the next.
         let commanded = matches!(self.incident.command, InCommand::Held { offered_on: None, .. });
         if commanded || !self.incident.phase.is_active() {
@@ -179,7 +186,12 @@ impl<'a> Step<'a> {
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
             return Decision::nothing();
         }
-        Decision { incident: Some(self.incident), entries: self.entries, mailings: self.mailings }
+        Decision {
+            incident: Some(self.incident),
+            entries: self.entries,
+            mailings: self.mailings,
+            to_others: self.to_others,
+        }
     }
 
     /// Writes a line of the timeline and returns its number.
@@ -299,6 +311,7 @@ impl<'a> Step<'a> {
         self.page_services();
         self.hint_to_split();
         self.ask_for_statement();
+        self.hint_where_it_went(said);
         self.answer(said);
     }
 

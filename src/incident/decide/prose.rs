@@ -87,7 +87,7 @@ impl Step<'_> {
         let by = Some(said.by.person.clone());
         let mut wide = self.wide();
         wide.append(&mut self.leaving);
-        if self.incident.phase == Phase::Cancelled {
+        if matches!(self.incident.phase, Phase::Cancelled | Phase::Merged) {
             wide.extend(self.former_members());
         }
         self.outgoing_follow_up = Some(Says::FollowUp { by, changes, text, update_overdue: false });

@@ -40,6 +40,7 @@ impl Step<'_> {
         self.overtake_tasks();
         self.overtake_proposals();
         self.facts.push("Resolved.".to_owned());
+        self.hint_at_open_parts();
         if let InCommand::Held { offered_on, .. } = &mut self.incident.command {
             *offered_on = None;
         }
@@ -153,6 +154,7 @@ impl Step<'_> {
         self.incident.updates.promised_at = None;
         self.incident.updates.climb = Climb::default();
         self.facts.push(format!("Reopened: {why}"));
+        self.stand_alone(why);
         self.changes.push(Change::Reopened { why: why.to_owned() });
         self.follow_up = true;
         Ok(format!("{} is open again", self.incident.key()))
@@ -176,6 +178,7 @@ impl Step<'_> {
         self.incident.closed_at = Some(self.now);
         self.incident.outcome = Some(kept(why));
         self.facts.push(format!("Cancelled: {why}"));
+        self.hint_at_open_parts();
         self.changes.push(Change::Cancelled { why: why.to_owned() });
         self.follow_up = true;
         Ok(format!("{} is cancelled", self.incident.key()))
@@ -359,6 +362,8 @@ impl Step<'_> {
                 answering: None,
                 answered_at: None,
                 entry_authors: said.entry_authors.clone(),
+                led_from: None,
+                others: said.others.clone(),
                 source: Source { no_receipt: said.source.no_receipt, ..Source::default() },
             };
             let before = self.incident.clone();

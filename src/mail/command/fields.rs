@@ -53,6 +53,8 @@ pub(super) enum Kind {
     Decision,
     Later,
     Template,
+    PartOf,
+    DuplicateOf,
     Unavailable,
 }
 
@@ -68,6 +70,8 @@ impl Kind {
                 | Self::Object
                 | Self::Decision
                 | Self::Later
+                | Self::PartOf
+                | Self::DuplicateOf
                 | Self::Unavailable
         )
     }
@@ -222,8 +226,8 @@ pub(super) static FIELDS: &[Field] = &[
         "Next statement: 30m",
     ),
     field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
-    later("Part of", &["part of"]),
-    later("Duplicate of", &["duplicate of"]),
+    field("Part of", &["part of"], Kind::PartOf, "Part of: INC-40"),
+    field("Duplicate of", &["duplicate of"], Kind::DuplicateOf, "Duplicate of: INC-41"),
     later("Action", &["action"]),
     later("Fund", &["fund"]),
     later("Drop", &["drop"]),

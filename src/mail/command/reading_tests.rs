@@ -206,10 +206,27 @@ fn what_customers_are_told_holds_no_command() {
 }
 
 #[test]
+fn an_incident_is_named_by_its_key_or_its_number() {
+    for key in ["INC-41", "inc-41.", "[INC-41]", "INC 41", "#41", "41"] {
+        assert_eq!(commands(&format!("Duplicate of: {key}")), [Command::DuplicateOf(41)], "{key}");
+        assert_eq!(commands(&format!("Part of: {key}")), [Command::PartOf(Some(41))], "{key}");
+    }
+    for none in ["none", "no", "None."] {
+        assert_eq!(commands(&format!("Part of: {none}")), [Command::PartOf(None)], "{none}");
+    }
+    for key in ["none", "INC-", "INC-4x", "-4", "0", "that one"] {
+        let written = read(&format!("Duplicate of: {key}"));
+        let meaning = written.lines.into_iter().next().map(|line| line.meaning);
+        assert!(
+            matches!(&meaning, Some(Err(misread)) if misread.instead.is_some()),
+            "{key} {meaning:?}"
+        );
+    }
+}
+
+#[test]
 fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
-    for (text, name) in
-        [("Action (later): rewrite it", "Action"), ("Fund 3", "Fund"), ("Part of: INC-4", "Part of")]
-    {
+    for (text, name) in [("Action (later): rewrite it", "Action"), ("Fund 3", "Fund")] {
         let written = read(text);
         assert_eq!(commands(text), [Command::Unavailable(name.into())], "{text}");
         assert_eq!(written.prose, text);

@@ -159,6 +159,14 @@ pub(super) fn read_value(
         Kind::Decline => Ok(Command::Decline { seq: number, why: text.to_owned() }),
         Kind::Later => Ok(Command::Later(text.to_owned())),
         Kind::Template => Ok(Command::Template(word)),
+        Kind::PartOf if read_yes(&word) == Some(false) => Ok(Command::PartOf(None)),
+        Kind::PartOf | Kind::DuplicateOf => match read_key(&word) {
+            Some(number) if field.kind == Kind::PartOf => Ok(Command::PartOf(Some(number))),
+            Some(number) => Ok(Command::DuplicateOf(number)),
+            None => {
+                misread(format!("`{word}` is no key of an incident, such as INC-41."), field.example)
+            }
+        },
         Kind::Unavailable => Ok(Command::Unavailable(field.name.to_owned())),
     }
 }
@@ -195,6 +203,17 @@ fn read_yes(word: &str) -> Option<bool> {
         "no" | "n" | "false" | "off" | "none" => Some(false),
         _ => None,
     }
+}
+
+/// Reads `INC-41`, `[INC-41]`, `inc 41`, `#41` or `41`.
+fn read_key(word: &str) -> Option<i64> {
+    let word = word.trim_matches(['[', ']', ' ', '#']).to_ascii_lowercase();
+    let number = match word.strip_prefix("inc") {
+        Some(number) => number.trim_start_matches(['-', ' ', '#']),
+        None => &word,
+    };
+    let is_number = !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit());
+    number.parse().ok().filter(|number| is_number && *number > 0)
 }
 
 fn read_phase(word: &str, field: &Field) -> Result<Command, Misread> {
