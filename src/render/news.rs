@@ -73,7 +73,7 @@ pub fn render_declaration(context: &Context<'_>) -> Letter {
 pub fn render_restricted(context: &Context<'_>) -> Letter {
     let incident = context.incident;
     let (key, severity) = (context.key(), incident.severity);
-    let drill = if incident.drill { "DRILL " } else { "" };
+    let drill = context.mark();
     let lead = match incident.phase {
         phase if phase.is_active() => format!("{drill}Restricted incident {key}, {severity}"),
         Phase::Cancelled => format!("{drill}Restricted incident {key}, {severity}, is cancelled"),
@@ -145,7 +145,7 @@ pub fn render_follow_up(
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
     let mut letter = context.in_thread(Purpose::FollowUp, &paper);
     if incident.phase == Phase::Cancelled {
-        letter.display_name = format!("{} cancelled", context.key());
+        letter.display_name = format!("{}{} cancelled", context.mark(), context.key());
     }
     letter
 }
