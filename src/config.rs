@@ -16,6 +16,7 @@ use crate::mail::Address;
 mod alerts;
 mod customers;
 mod defaults;
+mod drill;
 mod duty;
 mod files;
 mod mailbox;

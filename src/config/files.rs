@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::drill::read_script;
 use super::{Config, ConfigError};
 use crate::alerts::Word;
 use crate::incident::Policy;
@@ -22,6 +23,14 @@ impl Config {
             match rule.token_file.as_deref().map(load_word).transpose() {
                 Ok(word) => rule.secret = word,
                 Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        for script in &mut policy.drill_scripts {
+            let name = script.file.display().to_string();
+            let read = load_text(&script.file).map_err(|mistake| vec![mistake]);
+            match read.and_then(|text| read_script(&text, &name, &policy.drill_notify)) {
+                Ok(injects) => script.injects = injects,
+                Err(several) => mistakes.extend(several),
             }
         }
         if mistakes.is_empty() { Ok(policy) } else { Err(mistakes) }

@@ -323,6 +323,7 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
         DeadlineKind::Postmortem => "write the postmortem",
         DeadlineKind::Recovery => "whether it is over",
+        DeadlineKind::Inject => "see how the drill goes on",
         DeadlineKind::Close => "close",
     }
 }
@@ -342,6 +343,7 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",
         DeadlineKind::Postmortem => "the postmortem is owed",
         DeadlineKind::Recovery => "somebody is asked whether it is over",
+        DeadlineKind::Inject => "the drill goes on",
         DeadlineKind::Close => "it closes",
     }
 }

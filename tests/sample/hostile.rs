@@ -20,6 +20,7 @@ fn hostile_words_in_every_field_stay_words() {
         alerts: vec![Alerts { title: evil.clone(), ..alerted(None).alerts[0].clone() }],
         tasks: vec![task(7, mallory.clone(), &evil)],
         proposals: vec![proposal(8, mallory.clone(), &evil)],
+        script: Some(playing(&evil, &evil)),
         ..resolved()
     };
     incident.statements.waiting = Some(Statement {
@@ -132,6 +133,8 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
             wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
         },
         Says::PostmortemPublished,
+        Says::Inject { seq: 10 },
+        Says::Debrief,
         Says::Recovered { recovered_at: at(15, 0) },
         Says::FiresAgain { title: text() },
         Says::Undeliverable {

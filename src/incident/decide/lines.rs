@@ -142,7 +142,11 @@ impl Step<'_> {
             Command::Reopen(why) => self.reopen(why, said),
             Command::Cancel(why) => self.cancel(why, said),
             Command::Private(yes) => self.set_private(*yes),
-            Command::Drill(yes) => self.set_drill(*yes),
+            Command::Drill(yes) => {
+                self.set_drill(*yes);
+                self.fact("Drill", if *yes { "yes" } else { "no" })
+            }
+            Command::DrillScript(name) => self.start_script(name),
             Command::Correct { seq, text } => self.correct(*seq, text),
             Command::PostmortemOwner(name) => self.name_owner(name, said),
             Command::WaivePostmortem(why) => self.waive(why, said),
@@ -268,7 +272,7 @@ impl Step<'_> {
 
     /// A list that joins later gets the declaration first, in its present state; one that leaves
     /// would believe the old severity for ever if nobody told it.
-    fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
+    pub(super) fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
         if self.incident.wide_mail != WideMail::Sent || self.incident.private {
             return;
         }
@@ -367,18 +371,6 @@ impl Step<'_> {
             (self.joining, self.leaving) = (Vec::new(), Vec::new());
         }
         self.fact("Private", if yes { "yes" } else { "no" })
-    }
-
-    /// A drill has lists of its own: whoever believed in it, or did not, is told.
-    fn set_drill(&mut self, yes: bool) -> Applied {
-        if self.incident.drill != yes {
-            let before = self.lists();
-            self.incident.drill = yes;
-            self.changes.push(Change::Drill(yes));
-            self.follow_up = true;
-            self.tell_changed_lists(&before);
-        }
-        self.fact("Drill", if yes { "yes" } else { "no" })
     }
 
     /// When the next update is due, for those who promise one.

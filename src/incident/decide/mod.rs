@@ -7,6 +7,7 @@ mod alerts;
 mod answered;
 mod audience;
 mod declare;
+mod drill;
 mod handover;
 mod lines;
 mod lists;
@@ -291,6 +292,7 @@ impl<'a> Step<'a> {
         });
         let before = self.incident.clone();
         self.hear_of(&said.by.person);
+        self.note_inject_answered(said);
         self.apply_lines(said);
         if !said.written.prose.trim().is_empty() {
             self.hear_of(&said.by.person);
@@ -299,6 +301,7 @@ impl<'a> Step<'a> {
         self.page_services();
         self.hint_to_split();
         self.ask_for_statement();
+        self.debrief(&before);
         self.answer(said);
     }
 

@@ -36,6 +36,7 @@ impl Step<'_> {
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
             DeadlineKind::Recovery => self.ask_whether_over(),
+            DeadlineKind::Inject => self.play_injects(),
             DeadlineKind::Close => self.close_quietly(),
         }
     }

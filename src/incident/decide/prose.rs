@@ -125,7 +125,8 @@ impl Step<'_> {
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
             let official = speaks_officially(&self.incident, &said.by.person.address);
-            if official && self.incident.phase.is_active() && said.answering != Some(Purpose::Note) {
+            let is_talk = matches!(said.answering, Some(Purpose::Note | Purpose::Inject(_)));
+            if official && self.incident.phase.is_active() && !is_talk {
                 self.hints.push(format!(
                     "Your mail is note #{seq} in the timeline of {}. To send it to everybody, reply with a \
                      line that begins  Update:  and goes on with your words.",
