@@ -17,6 +17,8 @@ use sqlx::Connection;
 mod check;
 #[path = "cli/inbox.rs"]
 mod inbox;
+#[path = "cli/list.rs"]
+mod list;
 #[path = "cli/operations.rs"]
 mod operations;
 #[path = "cli/retention.rs"]
