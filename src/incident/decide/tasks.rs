@@ -119,8 +119,12 @@ impl Step<'_> {
             let (why, _) = self.find_person(&name, "Task").err().unwrap_or_default();
             return Err((format!("{why}; write the address"), with_name(behind)));
         }
-        let is_group =
-            GROUPS.contains(&first.to_lowercase().as_str()) || self.policy.roster.list(&first).is_some();
+        let roster = &self.policy.roster;
+        let is_group = GROUPS.contains(&first.to_lowercase().as_str())
+            || roster.list(&first).is_some()
+            || roster.team(&first).is_some()
+            || roster.rotation(&first).is_some()
+            || roster.service(&first).is_some();
         if is_group {
             return Err((
                 format!("`{first}` is a group, and what everybody owns nobody does: name one person"),
@@ -175,7 +179,10 @@ impl Step<'_> {
         let mine: Vec<i64> =
             self.incident.open_tasks_of(&said.by.person.address).map(|task| task.seq).collect();
         match mine.as_slice() {
-            [] => Err(("You have no task here".to_owned(), None)),
+            [] => Err((
+                "You have no task here, and the line names none; write its number".to_owned(),
+                None,
+            )),
             [only] => Ok(*only),
             several => {
                 let numbers: Vec<String> = several.iter().map(|seq| format!("#{seq}")).collect();
@@ -184,6 +191,21 @@ impl Step<'_> {
                     several.first().map(|seq| format!("Done #{seq}")),
                 ))
             }
+        }
+    }
+
+    /// Without a number, whoever commands gives away the one task that nobody has.
+    fn task_without_owner(&self, seq: Option<i64>, said: &Said) -> Option<i64> {
+        let by = &said.by.person.address;
+        let names_one = seq.is_some()
+            || matches!(said.answering, Some(Purpose::Task(_) | Purpose::ReminderTask(_)))
+            || self.incident.open_tasks_of(by).next().is_some();
+        let is_declined =
+            |task: &&Task| task.ended.as_ref().is_some_and(|ended| ended.how == Ending::Declined);
+        let mut declined = self.incident.tasks.iter().filter(is_declined);
+        match (declined.next(), declined.next()) {
+            (Some(only), None) if !names_one => Some(only.seq),
+            _ => None,
         }
     }
 
@@ -261,7 +283,7 @@ impl Step<'_> {
     /// `Reassign #3: carol`: with the time that its owner before was given.
     pub(super) fn reassign_task(&mut self, seq: Option<i64>, name: &str, said: &Said) -> Applied {
         self.check_active()?;
-        let seq = self.meant_task(seq, said)?;
+        let seq = self.task_without_owner(seq, said).map_or_else(|| self.meant_task(seq, said), Ok)?;
         let words: Vec<&str> = name.split_whitespace().collect();
         let (owner, used) = self.named_first(&words)?;
         if used < words.len() {
