@@ -205,6 +205,10 @@ impl Step<'_> {
         };
         permission::check(right, &said.by.person.address, said.by.known, wrote, &self.incident).map_err(
             |who| {
+                if matches!(command, Command::Approve(_)) {
+                    // Two people read what customers read: there is nothing to take over.
+                    return (format!("Nobody approves their own words, and {who} approve these"), None);
+                }
                 let why = format!("Not yours to decide now; {who}");
                 let take_over = matches!(right, Right::Commander | Right::Speaker);
                 let instead = (take_over && said.by.known)
