@@ -89,7 +89,10 @@ impl Step<'_> {
             InCommand::Offered { to, .. } => to.clone(),
             InCommand::Held { .. } => return,
         };
-        let then = "everybody asked is reminded every hour".to_owned();
+        let then = match asked.as_slice() {
+            [only] => format!("{} is reminded every hour", only.shown()),
+            _ => "everybody asked is reminded every hour".to_owned(),
+        };
         self.record_own(EntryKind::Reminder, "Leadership was told that nobody commands.");
         self.mail(
             leadership,
