@@ -23,6 +23,8 @@ mod list;
 mod operations;
 #[path = "cli/retention.rs"]
 mod retention;
+#[path = "cli/search.rs"]
+mod search;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
 /// How long a mail may take to become a state on a busy machine.

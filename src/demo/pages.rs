@@ -6,6 +6,7 @@
 
 mod declare;
 mod outbox;
+mod search;
 
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
         .route("/clock", post(move_clock))
         .route("/incident/{key}", get(show_incident))
         .route("/incident/{key}/entry/{seq}/attachment/{position}", get(hand_out_file))
+        .route("/search", get(search::show_search))
         .route("/outbox", get(outbox::show_outbox))
         .route("/outbox/{id}", get(outbox::show_mail))
         .route("/outbox/{id}/{action}", post(outbox::operate))

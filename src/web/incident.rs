@@ -24,6 +24,7 @@ pub struct IncidentLine {
     pub severity_number: usize,
     pub phase: String,
     pub open: bool,
+    pub drill: bool,
     pub commander: String,
     /// What is owed next, when, and whether that has passed.
     pub next: Option<OwedView>,
@@ -95,6 +96,7 @@ impl IncidentLine {
             severity_number: incident.severity.index() + 1,
             phase: incident.phase.to_string(),
             open: incident.phase.is_open(),
+            drill: incident.drill,
             commander: commander(incident, policy, now),
             next: next.map(|owed| OwedView::new(owed, policy, now)),
         }

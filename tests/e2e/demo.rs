@@ -237,7 +237,7 @@ fn nothing_is_left_when_the_demo_is_stopped() {
 }
 
 #[test]
-fn a_template_that_is_chosen_on_the_page_states_what_the_report_left_open() {
+fn a_template_that_is_chosen_on_the_page_states_what_the_report_left_open_and_is_found() {
     let demo = Demo::start();
     let host = demo.page.trim_start_matches("http://").to_owned();
     let get = |path: &str| demo.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n"), "");
@@ -252,6 +252,9 @@ fn a_template_that_is_chosen_on_the_page_states_what_the_report_left_open() {
     for stated in ["The database is slow", "SEV-3", "look at what changed today", "payments"] {
         assert!(incident.contains(stated), "{stated}");
     }
+    let found = get("/search?words=what+CHANGED");
+    assert!(found.contains("/incident/INC-1"), "{found}");
+    assert!(!get("/search?words=unheard+of").contains("/incident/INC-1"));
     let answer = declare("nothing", "subject=x&text=");
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
 }
