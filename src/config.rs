@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, read once, with all its mistakes told at once.
 //!
-//! Never opens a file, a socket or a database; what the values point at is looked at elsewhere.
+//! Never opens a socket or a database, and the files that the rules name in [`files`] alone; what the
+//! other values point at is looked at elsewhere.
 //! Start with [`read_config`]; the rules that an incident follows come out of [`Config::policy`].
 
 use std::fmt;
@@ -15,7 +16,9 @@ use crate::mail::Address;
 mod alerts;
 mod customers;
 mod defaults;
+mod drill;
 mod duty;
+mod files;
 mod mailbox;
 mod places;
 mod reading;
@@ -27,6 +30,7 @@ mod source;
 mod templates;
 mod values;
 
+pub use files::load_word;
 pub use mailbox::{Credential, Mailbox};
 pub use reading::read_config;
 pub use receive::Tls;

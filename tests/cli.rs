@@ -17,10 +17,14 @@ use sqlx::Connection;
 mod check;
 #[path = "cli/inbox.rs"]
 mod inbox;
+#[path = "cli/list.rs"]
+mod list;
 #[path = "cli/operations.rs"]
 mod operations;
 #[path = "cli/retention.rs"]
 mod retention;
+#[path = "cli/search.rs"]
+mod search;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firebell");
 /// How long a mail may take to become a state on a busy machine.

@@ -5,6 +5,8 @@
 
 #[path = "sample/afterwards.rs"]
 mod afterwards;
+#[path = "sample/drill.rs"]
+mod drill;
 #[path = "sample/hostile.rs"]
 mod hostile;
 #[path = "sample/related.rs"]
@@ -18,6 +20,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use afterwards::{afterwards, alerted, for_operator, group, looked_after};
+use drill::{drills, playing};
 use firebell::alerts::group::{Group, State, Things};
 use firebell::alerts::{Alert, Signal};
 use firebell::incident::alerts::Alerts;
@@ -444,7 +447,7 @@ fn answers() -> Vec<(&'static str, Letter)> {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards()]
+    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards(), drills()]
         .into_iter()
         .flatten()
         .collect()

@@ -83,7 +83,7 @@ fn deadline_kind(index: usize) -> DeadlineKind {
     }
 }
 
-const PURPOSES: [Option<Purpose>; 13] = [
+const PURPOSES: [Option<Purpose>; 14] = [
     None,
     Some(Purpose::TakeCommand),
     Some(Purpose::ReminderUpdate),
@@ -97,6 +97,7 @@ const PURPOSES: [Option<Purpose>; 13] = [
     Some(Purpose::ReminderTask(3)),
     Some(Purpose::Approval(3)),
     Some(Purpose::StatementDraft),
+    Some(Purpose::Inject(3)),
 ];
 
 const SIGNALS: [Signal; 3] = [Signal::Firing, Signal::Recovered, Signal::Remark];

@@ -102,6 +102,7 @@ fn incident(number: i64) -> Incident {
         phase_assumed: true,
         private: false,
         drill: false,
+        script: None,
         wide_mail: WideMail::Sent,
         reporter: dana(),
         declared_at: at(0),

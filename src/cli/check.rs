@@ -17,7 +17,7 @@ use super::failure::{UNAVAILABLE, print};
 use super::surroundings::{check_clock, check_disk, check_dns};
 use super::{Failure, account, open};
 use crate::authentication;
-use crate::config::{Config, Database, Listen, Mailbox, Relay};
+use crate::config::{Config, Database, Listen, Mailbox, Relay, load_word};
 use crate::delivery::relay::{Connection, Limits};
 use crate::intake::{Listener, Protocol, imap};
 use crate::web::alerts::read_token;
@@ -174,7 +174,7 @@ fn check_secrets(config: &Config) -> Vec<Finding> {
     for rule in &config.policy().alerts {
         if let Some(path) = &rule.token_file {
             let what = format!("token {} of the alert rule {}", path.display(), rule.name);
-            findings.push((what, open::secret_word(path).map(|_| ()).map_err(why)));
+            findings.push((what, load_word(path).map(|_| ()).map_err(|mistake| mistake.what)));
         }
     }
     findings

@@ -7,16 +7,21 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use chrono::SecondsFormat;
+use serde::Serialize;
+
 use super::Failure;
-use super::failure::{CANTCREAT, NOINPUT, print, print_json, print_octets};
+use super::failure::{CANTCREAT, NOINPUT, USAGE, print, print_json, print_octets};
 use super::open::{Found, open_store};
 use crate::incident::Policy;
 use crate::incident::state::Incident;
+use crate::learning::search::Words;
 use crate::render::show::{
-    incident_exported, incident_head, incident_shown, put_back_elided, render_incident,
+    IncidentHead, incident_exported, incident_head, incident_shown, put_back_elided, render_incident,
 };
 use crate::store::Store;
 use crate::store::rows::NewInbound;
+use crate::store::search::FoundEntry;
 
 /// More are on the page of no screen; the newest come first.
 const INCIDENTS_MAX: i64 = 1_000;
@@ -28,6 +33,21 @@ pub enum Command {
         /// Leave out those that are closed
         #[arg(long)]
         open: bool,
+        /// An array for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Incidents with an entry that has all these words, the newest first
+    Search {
+        /// In any order and any case; parts of words count, too
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Also private ones, of which only those may know who work on them
+        #[arg(long)]
+        private: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        limit: u16,
         /// An array for programs
         #[arg(long)]
         json: bool,
@@ -77,6 +97,9 @@ pub async fn incident(found: Found, command: Command) -> Result<(), Failure> {
     let policy = found.config.policy();
     match command {
         Command::List { open, json } => list(&store, &policy, open, json).await,
+        Command::Search { words, private, limit, json } => {
+            search(&store, &policy, &words.join(" "), private, usize::from(limit), json).await
+        }
         Command::Show { key, json, full } => {
             let incident = load(&store, &key).await?;
             let mut timeline = store.load_timeline(incident.number).await?;
@@ -120,6 +143,75 @@ async fn list(store: &Store, policy: &Policy, only_open: bool, json: bool) -> Re
         text.push_str("There are no incidents.\n");
     }
     print(&text)
+}
+
+/// An incident that was found, as programs read it.
+#[derive(Debug, Serialize)]
+struct FoundShown {
+    #[serde(flatten)]
+    head: IncidentHead,
+    entries: Vec<EntryFound>,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryFound {
+    seq: i64,
+    at: String,
+    /// `firebell` for its own.
+    author: String,
+    kind: &'static str,
+    excerpt: String,
+}
+
+async fn search(
+    store: &Store,
+    policy: &Policy,
+    typed: &str,
+    with_private: bool,
+    limit: usize,
+    json: bool,
+) -> Result<(), Failure> {
+    let Some(words) = Words::read(typed) else {
+        return Err(Failure::new(USAGE, "write the words to look for"));
+    };
+    let mut shown = Vec::new();
+    for found in store.search_incidents(&words, with_private, limit).await? {
+        let Some(stored) = store.load_incident(found.number).await? else { continue };
+        let head = incident_head(&stored.incident, policy);
+        let entries = found.entries.into_iter().map(|entry| entry_found(entry, &words));
+        shown.push(FoundShown { head, entries: entries.collect() });
+    }
+    if json {
+        return print_json(&shown);
+    }
+    let mut text = String::new();
+    for FoundShown { head, entries } in &shown {
+        let (key, severity, phase, title) = (&head.key, &head.severity, &head.phase, &head.title);
+        let drill = if head.drill { "DRILL " } else { "" };
+        let private = if head.private { "  (private)" } else { "" };
+        let _ = writeln!(text, "{key:<9} {severity:<6} {phase:<13} {drill}{title}{private}");
+        for entry in entries {
+            let _ = writeln!(text, "    #{} {}: {}", entry.seq, entry.author, entry.excerpt);
+        }
+    }
+    if shown.is_empty() {
+        text.push_str("No incident has an entry with all these words.\n");
+    }
+    if !with_private {
+        text.push_str("Private incidents are left out; --private looks into them, too.\n");
+    }
+    print(&text)
+}
+
+fn entry_found(entry: FoundEntry, words: &Words) -> EntryFound {
+    let author = if entry.author_name.is_empty() { "firebell".to_owned() } else { entry.author_name };
+    EntryFound {
+        seq: entry.seq,
+        at: entry.at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        author,
+        kind: entry.kind.name(),
+        excerpt: words.excerpt(&entry.text),
+    }
 }
 
 /// The incident that people call `key`.

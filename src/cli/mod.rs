@@ -15,6 +15,7 @@ mod inbox;
 mod incident;
 mod ingest;
 mod init;
+mod list;
 mod logs;
 pub mod new_text;
 mod notify;
@@ -85,6 +86,9 @@ enum Command {
     /// Look at outgoing mail, send it again or hold it back
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Say who is on the lists, and put somebody on one or take them off
+    #[command(subcommand)]
+    List(list::Command),
     /// Copy the SQLite database into a new file, while the server runs
     Backup {
         /// Must not exist yet
@@ -156,6 +160,7 @@ fn run_command(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit(given) => in_runtime(audit::audit(open::read(named)?, given)),
         Command::NewToken(given) => in_runtime(tokens::new_token(open::read(named)?, given)),
         Command::Outbox(command) => in_runtime(outbox::outbox(open::read(named)?, command)),
+        Command::List(command) => in_runtime(list::list(open::read(named)?, command)),
         Command::Backup { path } => in_runtime(backup::backup(open::read(named)?, path)),
         Command::Restore { path } => in_runtime(backup::restore(open::read(named)?, path)),
         Command::Password { address } => password::password(&address),

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::Failure;
 use super::account;
 use super::failure::{CANTCREAT, CONFIG, UNAVAILABLE, chain};
-use crate::alerts::Word;
 use crate::authentication::Authenticator;
 use crate::clock::Clock;
 use crate::config::{Config, Credential, Database, Listen, Mailbox, Relay, read_config};
@@ -165,22 +164,11 @@ pub async fn open_engine(found: &Found, store: Store) -> Result<Engine, Failure>
     Ok(Engine::new(store, clock, ids()?, secret, policy))
 }
 
-/// The rules in force, with the secrets of the addresses of alerts.
+/// The rules in force, with what is in the files that they name.
 pub fn policy(config: &Config) -> Result<Policy, Failure> {
-    let mut policy = config.policy();
-    for rule in &mut policy.alerts {
-        rule.secret = rule.token_file.as_deref().map(secret_word).transpose()?;
-    }
-    Ok(policy)
-}
-
-/// The secret of an address of alerts.
-pub fn secret_word(path: &Path) -> Result<Word, Failure> {
-    let wrong =
-        |why: String| Failure::new(CONFIG, format!("[[alert]] token_file {}: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    Word::read(&text).ok_or_else(|| {
-        wrong("it must hold 12 to 24 lower-case letters and digits, in one line".to_owned())
+    config.load_policy().map_err(|mistakes| Failure {
+        code: CONFIG,
+        lines: mistakes.iter().map(ToString::to_string).collect(),
     })
 }
 

@@ -177,11 +177,15 @@ fn table(rows: &[OutboxRow], zone: &Zone) -> String {
         let (id, state, to) = (row.id, row.state.name(), &row.recipient);
         let due = row.due_at.map_or("never".to_owned(), |at| zone.format_full(at));
         let _ = writeln!(text, "{id}  {state}  {to}  {}", row.subject);
-        let tries = row.attempts;
+        let tries = tries(row.attempts);
         let answer = if row.last_answer.is_empty() { "" } else { ": " };
-        let _ = writeln!(text, "    due {due}, tried {tries} times{answer}{}", row.last_answer);
+        let _ = writeln!(text, "    due {due}, tried {tries}{answer}{}", row.last_answer);
     }
     text
+}
+
+fn tries(attempts: i64) -> String {
+    if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") }
 }
 
 fn described(row: &OutboxRow, dialogue: &str, zone: &Zone) -> String {
@@ -197,7 +201,7 @@ fn described(row: &OutboxRow, dialogue: &str, zone: &Zone) -> String {
         ("Incident", incident),
         ("Message-ID", row.message_id.clone()),
         ("Written", zone.format_full(row.created_at)),
-        ("Tried", format!("{} times", row.attempts)),
+        ("Tried", tries(row.attempts)),
         ("Accepted", accepted),
         ("Last answer", row.last_answer.clone()),
     ] {

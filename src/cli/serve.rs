@@ -177,9 +177,12 @@ async fn read_again(
     in_force: &Config,
 ) -> Option<Config> {
     // Keys are read again also where only their files changed.
-    let read = read_file(found.path.clone())
-        .and_then(|read| open::signers(&read.config).map(|signing| (read, signing)));
-    let (read, signing) = match read {
+    let read = read_file(found.path.clone()).and_then(|read| {
+        let signing = open::signers(&read.config)?;
+        let policy = open::policy(&read.config)?;
+        Ok((read, signing, policy))
+    });
+    let (read, signing, policy) = match read {
         Ok(read) => read,
         Err(failure) => {
             for line in &failure.lines {
@@ -187,15 +190,6 @@ async fn read_again(
             }
             if let Err(error) = engine.tell_mistakes(failure.lines).await {
                 error!(error = &error as &dyn std::error::Error, "the operator is not told of it");
-            }
-            return None;
-        }
-    };
-    let policy = match open::policy(&read.config) {
-        Ok(policy) => policy,
-        Err(failure) => {
-            for line in failure.lines {
-                error!("the configuration stays as it was: {line}");
             }
             return None;
         }

@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Timelike, Weekday};
 
 use super::customers::read_customers;
 use super::defaults;
+use super::drill::read_drill;
 use super::reading::Own;
 use super::source::{Source, Table, nearest};
 use super::templates::read_templates;
@@ -32,6 +33,7 @@ pub(super) fn read_policy<'t>(
     let name = source.string(top, "name").map(|name| name.value.into_owned());
     let means = source.string(top, "incident_means").map(|means| means.value.into_owned());
     let calendar = read_calendar(source, top);
+    let drill = read_drill(source, top, &roster.lists);
     let templates = read_templates(source, top, &roster, &calendar.zone);
     let severities = read_severities(source, top, &roster.lists);
     let ladders = source.table(top, "ladder");
@@ -71,7 +73,8 @@ pub(super) fn read_policy<'t>(
         authserv_ids: Vec::new(),
         name,
         templates,
-        drill_notify: read_drill(source, top, &roster.lists),
+        drill_notify: drill.notify,
+        drill_scripts: drill.scripts,
         incident_means: means.unwrap_or_else(|| defaults::INCIDENT_MEANS.to_owned()),
         calendar,
         default_severity: unsaid.severity,
@@ -254,14 +257,6 @@ pub(super) fn read_list_names<'t>(
         source.mistake(text.line, format!("'{key}': there is no list '{}'; {advice}", text.value));
     }
     Some(texts.into_iter().map(|text| text.value.into_owned()).collect())
-}
-
-fn read_drill<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> Vec<String> {
-    let names = source.table(top, "drill").and_then(|table| {
-        source.check_keys(table, "[drill]", &["notify"]);
-        read_list_names(source, table, "notify", lists)
-    });
-    names.unwrap_or_else(|| vec![defaults::DRILL_LIST.to_owned()])
 }
 
 fn read_ladder<'t>(source: &mut Source<'t>, table: Table<'t>, key: &str, usual: Ladder) -> Ladder {

@@ -161,6 +161,18 @@ name = "payments"
 experts = ["carol"]
 on_call = "commanders"
 
+[[template]]
+name = "database"
+title = "The database is slow"
+severity = "SEV-2"
+services = ["payments"]
+tasks = ["carol check the lag of the replica by 10m", "bob look at what changed today by 15m"]
+[[template]]
+name = "certificate"
+title = "A certificate has expired"
+severity = "SEV-1"
+tasks = ["carol renew the certificate by 20m"]
+
 [[digest]]
 name = "leadership-weekly"
 to = ["leadership"]

@@ -4,7 +4,9 @@
 //! all that follows has happened, and leads back to a page. Works without scripts. Start with
 //! [`router`].
 
+mod declare;
 mod outbox;
+mod search;
 
 use std::sync::Arc;
 
@@ -62,10 +64,11 @@ pub(super) fn router(engine: Engine, mailboxes: Mailboxes, ports: Ports) -> Rout
     let house = House { engine, mailboxes, moving, ports };
     Router::new()
         .route("/", get(show_home))
-        .route("/declare", post(declare))
+        .route("/declare", post(declare::declare))
         .route("/clock", post(move_clock))
         .route("/incident/{key}", get(show_incident))
         .route("/incident/{key}/entry/{seq}/attachment/{position}", get(hand_out_file))
+        .route("/search", get(search::show_search))
         .route("/outbox", get(outbox::show_outbox))
         .route("/outbox/{id}", get(outbox::show_mail))
         .route("/outbox/{id}/{action}", post(outbox::operate))
@@ -197,6 +200,7 @@ async fn show_home(State(house): State<House>, Query(told): Query<Told>) -> Resu
         frame,
         incidents: lines.collect(),
         people: people.into_iter().flatten().collect(),
+        templates: declare::template_lines(&policy),
         address: ADDRESS,
         // On several lines, which a shell reads as one.
         declare_line: declare_line(house.ports.smtp, swaks_is_installed()).replace(" --", " \\\n  --"),
@@ -326,33 +330,6 @@ async fn show_writing(
 }
 
 // ---- what is done ----
-
-#[derive(Debug, Deserialize)]
-struct Declared {
-    from: String,
-    subject: String,
-    text: String,
-}
-
-async fn declare(State(house): State<House>, Form(form): Form<Declared>) -> Result<Redirect, Problem> {
-    let from = Player::named(&form.from).ok_or(Problem::NotHere)?;
-    let before = house.newest_incident().await?;
-    let sent = house
-        .send(Letter {
-            from,
-            from_address: from.address,
-            to: ADDRESS.to_owned(),
-            subject: form.subject,
-            text: form.text,
-            references: Vec::new(),
-        })
-        .await?;
-    let after = house.newest_incident().await?;
-    Ok(match after.filter(|_| after != before) {
-        Some(number) => Redirect::to(&format!("/incident/INC-{number}?sent={sent}")),
-        None => Redirect::to(&format!("/?sent={sent}")),
-    })
-}
 
 #[derive(Debug, Deserialize)]
 struct Moved {

@@ -40,9 +40,17 @@ pub(super) struct HomePage {
     pub frame: Frame,
     pub incidents: Vec<IncidentLine>,
     pub people: Vec<PersonLine>,
+    pub templates: Vec<TemplateLine>,
     pub address: &'static str,
     pub declare_line: String,
     pub smtp_port: u16,
+}
+
+/// A declaration that was prepared.
+#[derive(Debug)]
+pub(super) struct TemplateLine {
+    pub name: String,
+    pub brings: String,
 }
 
 /// Somebody in the list of who is who.

@@ -9,6 +9,7 @@ use crate::incident::event::{Event, Outcome, Speaker};
 use crate::interpret::without_judgement;
 use crate::mail::authentication::{Authentication, read_results};
 use crate::mail::{Address, InboundMail};
+use crate::roster::membership::ChangedBy;
 use crate::store::StoreError;
 use crate::store::rows::{AuditRow, Inbound, NewInbound};
 
@@ -72,6 +73,16 @@ impl Batch {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Keeps who changed who is on a list, where no message asked for it.
+    pub(super) async fn audit_list(&mut self, who: &Address, by: ChangedBy) -> Result<(), StoreError> {
+        let proof = match by {
+            ChangedBy::Mail => "token",
+            ChangedBy::Page => "the unsubscribe link",
+            ChangedBy::Operator => "the command line",
+        };
+        self.audit(None, Some(who), proof.to_owned(), None).await
     }
 
     async fn audit(

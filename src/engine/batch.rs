@@ -7,7 +7,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::bundles::sent_to;
-use super::lists::LeftBy;
 use super::reminders::{Reminding, settled};
 use super::reports::NotSent;
 use super::{Engine, Work};
@@ -147,7 +146,7 @@ impl Batch {
             Work::Taken(taken) => self.hear_taken(taken).await.map(|()| true),
             Work::Digest { name, period_at } => self.digest(name, *period_at).await,
             Work::ShiftNotice { rotation, starts_at } => self.shift_notice(rotation, *starts_at).await,
-            Work::LeaveList { list, who } => self.leave_list(list, who, LeftBy::Page).await,
+            Work::ChangeList { list, who, wish, by } => self.change_list(list, who, *wish, *by).await,
             Work::CheckRotations => self.check_rotations().await.map(|()| true),
             Work::Misconfigured(mistakes) => self.tell_mistakes(mistakes).await.map(|()| true),
             Work::Damaged(what) => self.tell_damaged(*what).await.map(|()| true),

@@ -38,7 +38,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         | Purpose::ReminderStatement
         | Purpose::Reminders
         | Purpose::Recovery
-        | Purpose::Alert => ASKED,
+        | Purpose::Alert
+        | Purpose::Inject(_) => ASKED,
         // By then whoever was asked has decided without.
         Purpose::Proposal(_) => TimeDelta::minutes(30),
         Purpose::Objection(_) | Purpose::ProposalOutcome(_) => ASKED,
@@ -52,6 +53,7 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         Purpose::ReminderPostmortemOwner | Purpose::ReminderPostmortem => STAYS,
         Purpose::Receipt | Purpose::Confirmation | Purpose::Held | Purpose::Guide => STAYS,
         Purpose::PostmortemSkeleton | Purpose::PostmortemGaps | Purpose::PostmortemPublished => STAYS,
+        Purpose::Debrief => STAYS,
         // A notice ends with its shift, which its sender knows better.
         Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
         Purpose::ListRequest | Purpose::ListNews => STAYS,
@@ -66,8 +68,15 @@ mod tests {
 
     /// One of each kind.
     fn all() -> impl Iterator<Item = Purpose> {
-        let numbered =
-            [Task(1), ReminderTask(1), Proposal(1), Objection(1), ProposalOutcome(1), Approval(1)];
+        let numbered = [
+            Task(1),
+            ReminderTask(1),
+            Proposal(1),
+            Objection(1),
+            ProposalOutcome(1),
+            Approval(1),
+            Inject(1),
+        ];
         Purpose::SINGLE.iter().copied().chain(numbered)
     }
 
@@ -131,6 +140,7 @@ mod tests {
             Reminders,
             Recovery,
             Alert,
+            Inject(1),
             Stuck,
         ] {
             assert!(useful_within(purpose) <= TimeDelta::days(1), "{purpose:?}");
@@ -149,6 +159,7 @@ mod tests {
             PostmortemSkeleton,
             PostmortemGaps,
             PostmortemPublished,
+            Debrief,
             Undeliverable,
             Shift,
             ShiftRequest,

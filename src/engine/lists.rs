@@ -18,7 +18,7 @@ use crate::mail::ids::{Secret, list_day, same};
 use crate::mail::{Address, ListWish};
 use crate::render::{self, ListRefusal, Loose};
 use crate::roster::List;
-use crate::roster::membership::{Membership, Open, Standing};
+use crate::roster::membership::{ChangedBy, Membership, Open, Standing};
 use crate::store::StoreError;
 use crate::store::rows::InboundState;
 
@@ -32,15 +32,6 @@ const QUESTIONS_A_DAY: i64 = 3;
 /// Open incidents that are looked through when somebody leaves, the newest.
 const INCIDENTS_MAX: i64 = 200;
 
-/// Whoever wants to leave, and how they said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeftBy {
-    /// A mail.
-    Mail,
-    /// The page of the one-click field, or its button.
-    Page,
-}
-
 impl Batch {
     /// Does what a mail to a list's own addresses asks for, or asks whether it is meant.
     pub(super) async fn about_list(&mut self, asked: &AboutList) -> Result<InboundState, StoreError> {
@@ -50,7 +41,7 @@ impl Batch {
         if let (Some(list), ListWish::Leave, Some(token)) = (list, asked.wish, &asked.token)
             && let Some(member) = member_with(list, token, &self.engine.secret)
         {
-            self.leave_list(&list.name, &member, LeftBy::Mail).await?;
+            self.leave_list(&list.name, &member, ChangedBy::Mail).await?;
             return Ok(InboundState::Read);
         }
         let is_proven = by.trust == Trust::Verified;
@@ -80,10 +71,15 @@ impl Batch {
             return Ok(InboundState::Filed);
         }
         match (asked.wish, asked.answer) {
-            (ListWish::Join, Some(ListAnswer::Confirms)) => self.join_list(list, person).await,
+            (ListWish::Join, Some(ListAnswer::Confirms)) => {
+                if self.join_list(&list.name, person, ChangedBy::Mail).await? {
+                    return Ok(InboundState::Read);
+                }
+                self.refuse_list(ListRefusal::Full(&list.name), person).await
+            }
             // Whoever proves to be the member need not be asked whether they are.
             (ListWish::Leave, None | Some(ListAnswer::Confirms)) if is_proven => {
-                self.leave_list(&list.name, person, LeftBy::Mail).await?;
+                self.leave_list(&list.name, person, ChangedBy::Mail).await?;
                 Ok(InboundState::Read)
             }
             (_, Some(ListAnswer::Otherwise)) => {
@@ -142,24 +138,49 @@ impl Batch {
         Ok(InboundState::Read)
     }
 
-    async fn join_list(&mut self, list: &List, who: &Address) -> Result<InboundState, StoreError> {
+    /// Puts somebody on a list, and tells them. Nothing for whoever is on it, or where it is full.
+    async fn join_list(&mut self, list: &str, who: &Address, by: ChangedBy) -> Result<bool, StoreError> {
+        let policy = self.policy.clone();
+        let list = policy.roster.list(list).filter(|list| list.is_open());
+        let Some(list) = list.filter(|list| !list.membership_of(who).is_member()) else {
+            return Ok(false);
+        };
         if list.members().len() >= MEMBERS_MAX {
-            return self.refuse_list(ListRefusal::Full(&list.name), who).await;
+            return Ok(false);
         }
         self.became.push(format!("joined the list {}", list.name));
         self.change_member(&list.name, who, true).await?;
-        let letter = render::render_list_joined(&self.policy, &list.name);
+        let letter = render::render_list_joined(&self.policy, &list.name, by);
         self.send_about_list(&letter, who, &list.name, ListWish::Leave).await?;
-        Ok(InboundState::Read)
+        Ok(true)
+    }
+
+    /// Changes who is on a list, for somebody who wrote no mail.
+    pub(super) async fn change_list(
+        &mut self,
+        list: &str,
+        who: &Address,
+        wish: ListWish,
+        by: ChangedBy,
+    ) -> Result<bool, StoreError> {
+        self.became.clear();
+        let changed = match wish {
+            ListWish::Join => self.join_list(list, who, by).await?,
+            ListWish::Leave => self.leave_list(list, who, by).await?,
+        };
+        if changed {
+            self.audit_list(who, by).await?;
+        }
+        Ok(changed)
     }
 
     /// Takes a member off a list, and tells them and whomever they leave with a role. Nothing for somebody
     /// who is none.
-    pub(super) async fn leave_list(
+    async fn leave_list(
         &mut self,
         list: &str,
         who: &Address,
-        by: LeftBy,
+        by: ChangedBy,
     ) -> Result<bool, StoreError> {
         let policy = self.policy.clone();
         let Some(list) = policy.roster.list(list).filter(|list| list.is_open()) else {
@@ -175,7 +196,7 @@ impl Batch {
             let person = policy.roster.person(who, "");
             self.step(end.number, &Event::LeftList { who: person, list: list.name.clone() }).await?;
         }
-        let letter = render::render_list_left(&self.policy, &list.name, &loose, by == LeftBy::Page);
+        let letter = render::render_list_left(&self.policy, &list.name, &loose, by);
         self.send_about_list(&letter, who, &list.name, ListWish::Join).await?;
         Ok(true)
     }
@@ -257,7 +278,23 @@ impl super::Engine {
             return Ok(Leaving::WasGone);
         }
         let name = list.name.clone();
-        let left = self.perform(super::Work::LeaveList { list: name, who }).await?;
+        let (wish, by) = (ListWish::Leave, ChangedBy::Page);
+        let left = self.perform(super::Work::ChangeList { list: name, who, wish, by }).await?;
         Ok(if left { Leaving::Left } else { Leaving::WasGone })
+    }
+
+    /// The operator puts somebody on a list, or takes them off; whether that changed anything.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn change_member(
+        &self,
+        list: &str,
+        who: &Address,
+        wish: ListWish,
+    ) -> Result<bool, StoreError> {
+        let (list, who, by) = (list.to_owned(), who.clone(), ChangedBy::Operator);
+        self.perform(super::Work::ChangeList { list, who, wish, by }).await
     }
 }

@@ -36,11 +36,11 @@ use crate::ids::Ids;
 use crate::incident::Policy;
 use crate::incident::event::{Event, Said};
 use crate::incident::state::Incident;
-use crate::mail::Address;
 use crate::mail::ids::Secret;
+use crate::mail::{Address, ListWish};
 use crate::meters::Meters;
 use crate::render::Damaged;
-use crate::roster::membership::Memberships;
+use crate::roster::membership::{ChangedBy, Memberships};
 use crate::roster::rotation::Shift;
 use crate::store::rows::{Taken, Undelivered};
 use crate::store::{Overrides, Store, StoreError};
@@ -512,10 +512,12 @@ enum Work {
         rotation: String,
         starts_at: DateTime<Utc>,
     },
-    /// Somebody leaves a list by its page.
-    LeaveList {
+    /// Somebody leaves a list by its page, or the operator changes who is on it.
+    ChangeList {
         list: String,
         who: Address,
+        wish: ListWish,
+        by: ChangedBy,
     },
     /// The rotations are others, perhaps.
     CheckRotations,

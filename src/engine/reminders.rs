@@ -218,6 +218,9 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
             purposes.push(Purpose::Proposal(proposal.seq));
         }
     }
+    if !active && let Some(playing) = &before.script {
+        purposes.extend(playing.played().map(|(_, sent)| Purpose::Inject(sent.seq)));
+    }
     let owed = |incident: &Incident| incident.postmortem.as_ref().is_some_and(Postmortem::is_owed);
     if owed(before) && !owed(after) {
         purposes.extend([Purpose::ReminderPostmortem, Purpose::ReminderPostmortemOwner]);

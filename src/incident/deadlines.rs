@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Policy;
 use super::alerts::ask_whether_over_at;
 use super::decision::Urge;
+use super::drill::next_inject_at;
 use super::numbered::kinds;
 use super::page::{Page, Standing};
 use super::policy::{Ladder, Party, PostmortemDuty, Repeat, Rung, RungAt, Span};
@@ -45,6 +46,8 @@ kinds! {
         Statement = "statement",
         /// Nobody owes it: somebody is asked whether it is over, because every alert has recovered.
         Recovery = "recovery",
+        /// Nobody owes it: the script of a drill goes on.
+        Inject = "inject",
         /// Nobody owes it: the incident closes by itself.
         Close = "close",
         ;
@@ -86,6 +89,7 @@ pub fn deadlines(incident: &Incident, policy: &Policy) -> Vec<Deadline> {
         (DeadlineKind::Handover, handover_at(incident, policy)),
         (DeadlineKind::Rest, rest_at(incident, policy)),
         (DeadlineKind::Recovery, ask_whether_over_at(incident)),
+        (DeadlineKind::Inject, next_inject_at(incident)),
         (DeadlineKind::Close, close_at(incident, policy)),
     ];
     all.extend(unowed.into_iter().filter_map(|(kind, at)| at.map(|wake_at| Deadline { kind, wake_at })));

@@ -176,6 +176,8 @@ kinds! {
         ReminderStatement = "reminder-statement",
         PostmortemGaps = "postmortem-gaps",
         PostmortemPublished = "postmortem-published",
+        /// What a drill showed.
+        Debrief = "debrief",
         Undeliverable = "undeliverable",
         Digest = "digest",
         /// A shift begins, or changed hands.
@@ -206,6 +208,8 @@ kinds! {
         ReminderTask = "reminder-task",
         /// "May customers be told this?"
         Approval = "approval",
+        /// A part of a drill's script.
+        Inject = "inject",
     }
 }
 
@@ -374,6 +378,12 @@ pub enum Says {
         wording: Vec<Wording>,
     },
     PostmortemPublished,
+    /// A part of the drill's script.
+    Inject {
+        seq: i64,
+    },
+    /// What the drill showed, for those who took part.
+    Debrief,
     /// Every alert has recovered: is it over?
     Recovered {
         recovered_at: DateTime<Utc>,
@@ -423,6 +433,8 @@ impl Says {
             Self::PostmortemSkeleton => Purpose::PostmortemSkeleton,
             Self::PostmortemGaps { .. } => Purpose::PostmortemGaps,
             Self::PostmortemPublished => Purpose::PostmortemPublished,
+            Self::Inject { seq } => Purpose::Inject(*seq),
+            Self::Debrief => Purpose::Debrief,
             Self::Recovered { .. } | Self::FiresAgain { .. } => Purpose::Recovery,
             Self::Undeliverable { .. } => Purpose::Undeliverable,
         }

@@ -9,6 +9,7 @@ pub mod customers;
 pub mod deadlines;
 pub mod decide;
 pub mod decision;
+pub mod drill;
 pub mod event;
 pub mod numbered;
 pub mod page;

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Policy;
 use super::state::{Climb, Command, Incident, Person};
+use super::{Policy, Severity};
 use crate::mail::Address;
 
 /// A page rings so often before those who can act otherwise are told: whoever is on call, who stands
@@ -77,6 +77,8 @@ impl Page {
     /// When somebody must be paged, or told that nobody answers; `None` where nothing is left to do.
     fn wake_at(&self, incident: &Incident, policy: &Policy) -> Option<DateTime<Utc>> {
         match &self.stands {
+            // Nobody is woken for a SEV-4, but by somebody who asked for them.
+            Standing::Ringing if self.by.is_none() && incident.severity > Severity::Sev3 => None,
             Standing::Ringing => self.climb.last_at.map(|at| at + policy.paging.level_within),
             Standing::Acknowledged { at, .. } if incident.severity.is_major() => {
                 policy.paging.ack_lapses_after.map(|after| *at + after)

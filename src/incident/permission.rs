@@ -56,7 +56,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::PostmortemOwner(_)
         | Command::Approve(_)
         | Command::WaivePostmortem(_) => Right::Commander,
-        Command::Private(_) | Command::Drill(_) => Right::CommanderOrReporter,
+        Command::Private(_) | Command::Drill(_) | Command::DrillScript(_) => Right::CommanderOrReporter,
         Command::Title(_)
         | Command::Summary(_)
         | Command::Impact(_)

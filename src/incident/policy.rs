@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::customers::CustomersPolicy;
+use super::drill::Script;
 use super::template::Template;
 use super::{Incident, Severity};
 use crate::alerts::Rule;
@@ -53,6 +54,8 @@ pub struct Policy {
     pub customers: CustomersPolicy,
     /// Names of the lists that get the mail of drills.
     pub drill_notify: Vec<String>,
+    /// What may be played in drills.
+    pub drill_scripts: Vec<Script>,
     /// Declarations that were prepared.
     pub templates: Vec<Template>,
     pub digests: Vec<DigestPolicy>,
@@ -206,6 +209,11 @@ impl Policy {
     /// The template of this name, in any case.
     pub fn template(&self, name: &str) -> Option<&Template> {
         self.templates.iter().find(|template| template.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The script of drills of this name, in any case.
+    pub fn drill_script(&self, name: &str) -> Option<&Script> {
+        self.drill_scripts.iter().find(|script| script.name.eq_ignore_ascii_case(name))
     }
 
     /// Names of the lists that an incident is told to at a severity: a drill has its own.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alerts::Alerts;
 use super::decision::Change;
+use super::drill::Playing;
 use super::page::Page;
 use super::proposal::Proposal;
 use super::related::{Duplicate, Part};
@@ -40,6 +41,9 @@ pub struct Incident {
     pub phase_assumed: bool,
     pub private: bool,
     pub drill: bool,
+    /// What is played to those who take part in the drill.
+    #[serde(default)]
+    pub script: Option<Playing>,
     /// Why the wide lists do not get this incident's mail yet.
     pub wide_mail: WideMail,
     pub reporter: Person,

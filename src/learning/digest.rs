@@ -234,6 +234,7 @@ mod tests {
             phase_assumed: false,
             private: false,
             drill: false,
+            script: None,
             wide_mail: WideMail::Sent,
             reporter: person(),
             declared_at: at(declared),

@@ -22,6 +22,7 @@ mod values;
 pub use cover::Cover;
 pub use reading::read_commands;
 pub use subject::{TITLE_CHARS_MAX, is_forwarded, read_subject, read_tag};
+pub use values::is_script_name;
 
 /// One thing a person may ask for, as typed. Persons are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,8 @@ pub enum Command {
     Cancel(String),
     Private(bool),
     Drill(bool),
+    /// `Drill: database`: a drill that goes by this script.
+    DrillScript(String),
     /// `Correct #12: …`.
     Correct {
         seq: i64,

@@ -141,7 +141,7 @@ impl Rehearsal {
         script: &Script,
         database: &str,
     ) -> Result<Self, RehearsalError> {
-        let policy = config.policy();
+        let policy = config.load_policy().map_err(RehearsalError::Config)?;
         let first = script.parts.iter().find_map(|part| match part {
             Part::Step(step) => Some(step.at),
             _ => None,
@@ -387,10 +387,10 @@ impl Rehearsal {
         let mut keys = self.keys.clone();
         lay_over(&mut keys, text.parse().map_err(|error: toml::de::Error| error.to_string())?);
         let read = read_config(&toml::to_string(&keys).unwrap_or_default(), "firebell.toml");
-        let done = match read {
-            Ok(config) => {
+        let done = match read.and_then(|config| config.load_policy()) {
+            Ok(policy) => {
                 self.keys = keys;
-                match self.engine.enforce(config.policy()).await {
+                match self.engine.enforce(policy).await {
                     Ok(()) => self.engine.check_rotations().await,
                     failed => failed,
                 }

@@ -39,7 +39,10 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
         first_name(owner),
     ));
     let otherwise = match due {
-        Some(_) => "Without it you are reminded until it is late, then leadership is told.",
+        Some(_) if context.tells_leadership() => {
+            "Without it you are reminded until it is late, then leadership is told."
+        }
+        Some(_) => "Without it you are reminded until it is late.",
         None => "You are not reminded of it.",
     };
     paper.prose(&format!(

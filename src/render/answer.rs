@@ -189,7 +189,10 @@ fn guide_paper(policy: &Policy) -> Paper {
         "Times such as 14:30, tomorrow 09:00 or 2026-12-04 10:00 UTC, and spans such as 20m or 1h30 \
          are understood; without a zone, the organisation's.",
     );
-    paper.foot(&format!("Who is on call? Mail {}", policy.address.tagged("oncall")));
+    let on_call = policy.address.tagged("oncall");
+    paper.heading("Who is on call");
+    paper.prose(&format!("Ask {on_call}. To take a shift or to give one away, send it this line."));
+    paper.facts(vec![fact("Override", "who takes it, and when: alice 2026-11-22 to 2026-11-24")]);
     paper
 }
 
@@ -208,6 +211,7 @@ fn field_rows() -> Vec<super::paper::Fact> {
         fact("Liaison, Responder", "the same"),
         fact("Expert", "the same, and of what in brackets, such as carol (database)"),
         fact("Release", "who need not stay"),
+        fact("Private, Drill", "yes or no"),
         fact("Page", "a service, for whoever is on call for it, or a person"),
         fact("Update", "an official update to everybody"),
         fact("Note", "for the timeline and responders only"),

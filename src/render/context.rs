@@ -38,9 +38,14 @@ impl Context<'_> {
         self.incident.key()
     }
 
+    /// What every mail of a drill begins with, where it is shown unopened.
+    pub fn mark(&self) -> &'static str {
+        if self.incident.drill { "DRILL " } else { "" }
+    }
+
     /// The one subject of the incident's thread. Mail clients split a thread whose subject changes.
     pub fn thread_subject(&self) -> String {
-        let drill = if self.incident.drill { "DRILL " } else { "" };
+        let drill = self.mark();
         if self.incident.private {
             format!("[{}] {drill}Restricted incident", self.key())
         } else {
@@ -50,19 +55,19 @@ impl Context<'_> {
 
     /// The subject of mail that asks somebody for something.
     pub fn duty_subject(&self, words: &str) -> String {
-        let drill = if self.incident.drill { "DRILL " } else { "" };
+        let drill = self.mark();
         format!("[{}] {drill}{words}", self.key())
     }
 
     /// `INC-42 Checkout is failing`, for the second line.
     pub fn about(&self) -> String {
-        let drill = if self.incident.drill { "DRILL " } else { "" };
+        let drill = self.mark();
         format!("{drill}{} {}", self.key(), clipped(&self.incident.title, TITLE_CHARS_MAX))
     }
 
     /// `INC-42 SEV-1 investigating`, as the sender.
     pub fn display_name(&self) -> String {
-        let drill = if self.incident.drill { "DRILL " } else { "" };
+        let drill = self.mark();
         format!("{drill}{} {} {}", self.key(), self.incident.severity, self.incident.phase)
     }
 
@@ -175,6 +180,12 @@ impl Context<'_> {
                 None => format!("nobody yet; {} asked at {}", were(to), self.brief(*offered_at)),
             },
         }
+    }
+
+    /// Whether there is a leadership that hears when something is late.
+    pub fn tells_leadership(&self) -> bool {
+        let incident = self.incident;
+        !incident.drill && !incident.private && self.policy.roster.list("leadership").is_some()
     }
 
     /// Where the team coordinates.

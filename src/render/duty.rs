@@ -300,6 +300,8 @@ fn purpose_words(purpose: Purpose) -> &'static str {
         Purpose::PostmortemSkeleton => "the skeleton of the postmortem",
         Purpose::PostmortemGaps => "the gaps of the postmortem",
         Purpose::PostmortemPublished => "the postmortem",
+        Purpose::Inject(_) => "a part of the drill's script",
+        Purpose::Debrief => "the debrief of the drill",
         Purpose::Undeliverable => "the news that a mail does not arrive",
         Purpose::Digest => "a digest",
         Purpose::Recovery => "the question whether it is over",

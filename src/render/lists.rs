@@ -14,7 +14,7 @@ use crate::incident::decision::Purpose;
 use crate::mail::compose::{Letter, TOKEN_MARK};
 use crate::mail::ids::LIST_ANSWER_DAYS;
 use crate::mail::{Address, ListWish};
-use crate::roster::membership::Open;
+use crate::roster::membership::{ChangedBy, Open};
 
 /// Lists that are named to somebody who asked for another.
 const NAMED_MAX: usize = 30;
@@ -99,25 +99,39 @@ pub fn render_list_asked(
 }
 
 /// Somebody joined. The reply goes to `incidents+leave.LIST.TOKEN@`, with the general mark for the token.
-pub fn render_list_joined(policy: &Policy, list: &str) -> Letter {
+pub fn render_list_joined(policy: &Policy, list: &str, by: ChangedBy) -> Letter {
     let lead = format!("You are on the list {list}");
     let mut paper = Paper::new(lead.clone(), one_line(&policy.name));
-    paper.prose(
-        "Nothing more is wanted of you. You get that an incident is declared, its updates, and its end. To \
-         those you can reply in plain words: it goes into the timeline.",
-    );
+    let wanted = match by {
+        ChangedBy::Operator => {
+            "Whoever looks after this server put you on it; if you do not want that, leave it."
+        }
+        ChangedBy::Mail | ChangedBy::Page => "Nothing more is wanted of you.",
+    };
+    paper.prose(&format!(
+        "{wanted} You get that an incident is declared, its updates, and its end. To those you can reply in \
+         plain words: it goes into the timeline.",
+    ));
     let to = marked_for(policy, ListWish::Leave, list);
     paper.actions(vec![action("To leave", "leave", &to, &lead)]);
     paper.foot(&format!("Or mail {} at any time.", address_for(policy, ListWish::Leave, list)));
     letter(Purpose::ListNews, "Lists", &lead, &paper)
 }
 
-/// Somebody left; `by_page` where a click did it. The reply goes to `incidents+subscribe.LIST.TOKEN@`,
+/// Somebody left, or was taken off. The reply goes to `incidents+subscribe.LIST.TOKEN@`,
 /// with the general mark for the token.
-pub fn render_list_left(policy: &Policy, list: &str, loose: &[Loose], by_page: bool) -> Letter {
-    let lead = format!("You left the list {list}");
+pub fn render_list_left(policy: &Policy, list: &str, loose: &[Loose], by: ChangedBy) -> Letter {
+    let (lead, how) = match by {
+        ChangedBy::Mail => (format!("You left the list {list}"), ""),
+        ChangedBy::Page => {
+            (format!("You left the list {list}"), "The unsubscribe button of a mail to you did it. ")
+        }
+        ChangedBy::Operator => (
+            format!("You are not on the list {list} any more"),
+            "Whoever looks after this server took you off it. ",
+        ),
+    };
     let mut paper = Paper::new(lead.clone(), one_line(&policy.name));
-    let how = if by_page { "The unsubscribe button of a mail to you did it. " } else { "" };
     paper.prose(&format!(
         "{how}You get no declarations and no updates by it any more. If it was not you, or was not meant, join \
          it again; otherwise nothing is wanted of you."

@@ -9,6 +9,7 @@ mod answer;
 pub mod calendar;
 mod context;
 mod digest;
+mod drill;
 mod duty;
 mod handover;
 pub mod inbox;
@@ -156,6 +157,11 @@ fn render_in(context: &Context<'_>, mailing: &Mailing, timeline: &[Entry]) -> Le
         Says::PostmortemSkeleton => aftermath::render_skeleton(context, timeline),
         Says::PostmortemGaps { missing, wording } => aftermath::render_gaps(context, missing, wording),
         Says::PostmortemPublished => aftermath::render_published(context, timeline),
+        Says::Inject { seq } => match incident.script.as_ref().and_then(|played| played.inject(*seq)) {
+            Some((inject, sent)) => drill::render_inject(context, inject, sent),
+            None => news::render_status(context, timeline),
+        },
+        Says::Debrief => drill::render_debrief(context),
         Says::Recovered { recovered_at } => {
             let reader = only_reader(context, mailing);
             alert::render_recovered(context, reader.as_ref(), *recovered_at)

@@ -76,7 +76,7 @@ pub fn render_declaration(context: &Context<'_>) -> Letter {
 pub fn render_restricted(context: &Context<'_>) -> Letter {
     let incident = context.incident;
     let (key, severity) = (context.key(), incident.severity);
-    let drill = if incident.drill { "DRILL " } else { "" };
+    let drill = context.mark();
     let lead = match incident.phase {
         phase if phase.is_active() => format!("{drill}Restricted incident {key}, {severity}"),
         Phase::Cancelled => format!("{drill}Restricted incident {key}, {severity}, is cancelled"),
@@ -152,7 +152,7 @@ pub fn render_follow_up(
     paper.foot("Something to add or to ask? Reply in plain words; it goes into the timeline.");
     let mut letter = context.in_thread(Purpose::FollowUp, &paper);
     if let Phase::Cancelled | Phase::Merged = incident.phase {
-        letter.display_name = format!("{} {}", context.key(), incident.phase);
+        letter.display_name = format!("{}{} {}", context.mark(), context.key(), incident.phase);
     }
     letter
 }

@@ -36,7 +36,7 @@ fn asks_for_command(context: &Context<'_>, to: &[Recipient]) -> bool {
 /// The line: what it is, where to go, what not to do, what to reply.
 fn one_line_page(context: &Context<'_>, purpose: Purpose, wanted: &str, reply: &str) -> Letter {
     let incident = context.incident;
-    let drill = if incident.drill { "DRILL " } else { "" };
+    let drill = context.mark();
     let head = format!("{drill}{} {} ", context.key(), incident.severity);
     let bridge = incident.coordination.bridge.as_ref().or(context.policy.bridge.as_ref());
     let join = match bridge {

@@ -298,10 +298,7 @@ fn party_words(context: &Context<'_>, party: Party) -> Option<String> {
     match party {
         Party::Deputy => context.incident.holder(Role::Deputy).map(shown),
         Party::Liaison => context.incident.holder(Role::Liaison).map(shown),
-        Party::Leadership => {
-            let exists = context.policy.roster.list("leadership").is_some();
-            exists.then(|| "leadership".to_owned())
-        }
+        Party::Leadership => context.tells_leadership().then(|| "leadership".to_owned()),
         Party::Commander => context.incident.commander().map(shown),
         Party::Owner | Party::Reporter => None,
     }
@@ -471,7 +468,10 @@ fn add_postmortem(
     }
     let next = match due_at {
         Some(_) if reminder.escalated => "",
-        Some(_) => "Without it you are reminded again, and leadership is told when it is late. ",
+        Some(_) if context.tells_leadership() => {
+            "Without it you are reminded again, and leadership is told when it is late. "
+        }
+        Some(_) => "Without it you are reminded again. ",
         None => "Without it, the incident stays open. ",
     };
     if !(reminder.escalated && context.incident.commander().is_some()) {

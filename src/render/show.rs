@@ -12,6 +12,7 @@ use super::size;
 use crate::incident::alerts::Alerts;
 use crate::incident::deadlines::{missing_fields, obligations, update_due};
 use crate::incident::decision::Attached;
+use crate::incident::drill::Playing;
 use crate::incident::proposal::Proposal;
 use crate::incident::related::{Part, key_of};
 use crate::incident::state::Person;
@@ -379,6 +380,13 @@ fn rfc3339(at: DateTime<Utc>) -> String {
 /// What proves most of the mail; nothing for our own.
 const USUAL_PROOFS: [&str; 4] = ["", "token", "login", "trusted network"];
 
+/// `checkout, 3 of 4 parts sent`.
+fn script_line(playing: &Playing) -> String {
+    let (sent, all) = (playing.played().count(), playing.injects.len());
+    let stopped = if playing.stopped && sent < all { ", stopped" } else { "" };
+    format!("script {}, {sent} of {all} parts sent{stopped}", playing.name)
+}
+
 /// An incident for a terminal.
 pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy) -> String {
     let zone = &policy.calendar.zone;
@@ -389,6 +397,9 @@ pub fn render_incident(incident: &Incident, timeline: &[Entry], policy: &Policy)
             let _ = writeln!(text, "{}", format!("{name:<14}{line}").trim_end());
         }
     };
+    if incident.drill {
+        fact("Drill", incident.script.as_ref().map_or("yes".to_owned(), script_line));
+    }
     let assumed = if incident.severity_assumed { "  (assumed)" } else { "" };
     fact("Severity", format!("{}{assumed}", incident.severity));
     fact("Phase", incident.phase.to_string());

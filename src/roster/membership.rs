@@ -32,6 +32,17 @@ pub struct Membership {
     pub since: DateTime<Utc>,
 }
 
+/// Who put somebody on a list, or took them off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// Themselves, by mail.
+    Mail,
+    /// Themselves, by the page of the one-click field or its button.
+    Page,
+    /// Whoever looks after the server, on the command line.
+    Operator,
+}
+
 /// All who joined or left, as of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memberships {

@@ -30,6 +30,7 @@ mod outbox;
 mod pending;
 mod reminders;
 pub mod rows;
+pub mod search;
 mod shifts;
 
 pub use forgetting::KNOWN_WITHIN;
@@ -83,7 +84,7 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 18] = [
+const ALL: [&[engines::Statement]; 19] = [
     alerts::ALL,
     attachments::ALL,
     dead::ALL,
@@ -102,6 +103,7 @@ const ALL: [&[engines::Statement]; 18] = [
     lists::ALL,
     ledgers::ALL,
     pending::ALL,
+    search::ALL,
 ];
 
 impl Store {

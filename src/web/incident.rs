@@ -26,6 +26,7 @@ pub struct IncidentLine {
     pub severity_number: usize,
     pub phase: String,
     pub open: bool,
+    pub drill: bool,
     pub commander: String,
     /// What is owed next, when, and whether that has passed.
     pub next: Option<OwedView>,
@@ -97,6 +98,7 @@ impl IncidentLine {
             severity_number: incident.severity.index() + 1,
             phase: incident.phase.to_string(),
             open: incident.phase.is_open(),
+            drill: incident.drill,
             commander: commander(incident, policy, now),
             next: next.map(|owed| OwedView::new(owed, policy, now)),
         }
@@ -338,6 +340,7 @@ fn owed_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::PostmortemOwner => "name the postmortem's owner",
         DeadlineKind::Postmortem => "write the postmortem",
         DeadlineKind::Recovery => "whether it is over",
+        DeadlineKind::Inject => "see how the drill goes on",
         DeadlineKind::Close => "close",
     }
 }
@@ -357,6 +360,7 @@ pub fn deadline_words(kind: DeadlineKind) -> &'static str {
         DeadlineKind::PostmortemOwner => "the postmortem has no owner",
         DeadlineKind::Postmortem => "the postmortem is owed",
         DeadlineKind::Recovery => "somebody is asked whether it is over",
+        DeadlineKind::Inject => "the drill goes on",
         DeadlineKind::Close => "it closes",
     }
 }

@@ -235,3 +235,26 @@ fn nothing_is_left_when_the_demo_is_stopped() {
     demo.interrupt();
     assert!(!folder.exists(), "{} is still there", folder.display());
 }
+
+#[test]
+fn a_template_that_is_chosen_on_the_page_states_what_the_report_left_open_and_is_found() {
+    let demo = Demo::start();
+    let host = demo.page.trim_start_matches("http://").to_owned();
+    let get = |path: &str| demo.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n"), "");
+    assert!(get("/").contains("<option value=\"database\">"), "it can be chosen");
+    let declare = |template: &str, fields: &str| {
+        let head = format!("POST /declare HTTP/1.1\r\nHost: {host}\r\nOrigin: {}\r\n", demo.page);
+        demo.ask(&head, &format!("from=carol&template={template}&{fields}"))
+    };
+    let answer = declare("database", "subject=&text=Severity:+SEV-3");
+    assert!(answer.contains("/incident/INC-1?"), "{answer}");
+    let incident = get("/incident/INC-1");
+    for stated in ["The database is slow", "SEV-3", "look at what changed today", "payments"] {
+        assert!(incident.contains(stated), "{stated}");
+    }
+    let found = get("/search?words=what+CHANGED");
+    assert!(found.contains("/incident/INC-1"), "{found}");
+    assert!(!get("/search?words=unheard+of").contains("/incident/INC-1"));
+    let answer = declare("nothing", "subject=x&text=");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+}

@@ -1,5 +1,8 @@
 //! Several processes on one PostgreSQL database, and what it cannot keep.
 
+use firebell::incident::Policy;
+use firebell::incident::drill::{Inject, InjectTo, Script};
+
 use super::*;
 
 #[tokio::test]
@@ -70,6 +73,36 @@ async fn two_processes_on_one_database_lose_and_double_nothing() {
         mail.to == ALICE && matches!(mail.purpose, Purpose::ReminderUpdate | Purpose::Reminders)
     });
     assert_eq!(reminders.count(), 1, "each deadline once");
+}
+
+#[tokio::test]
+async fn each_part_of_a_drills_script_is_played_once_also_by_a_server_that_knows_no_script() {
+    let [mut one, other] = two_on_postgres().await;
+    let inject = |minutes| Inject {
+        after: TimeDelta::minutes(minutes),
+        from: "Support".to_owned(),
+        to: InjectTo::Commander,
+        text: "They call.".to_owned(),
+        sent: None,
+    };
+    let injects = vec![inject(2), inject(4)];
+    let script = Script { name: "calls".to_owned(), file: "/x".into(), injects };
+    let policy = Policy::clone(&one.engine.policy());
+    one.engine.enforce(Policy { drill_scripts: vec![script], ..policy }).await.unwrap();
+    one.hear(ALICE, PLAIN, "Subject: SEV-2 a drill", "Drill: calls\r\nI have command").await;
+    let played =
+        |sent: &[Sent]| sent.iter().filter(|mail| matches!(mail.purpose, Purpose::Inject(_))).count();
+    assert_eq!(played(&one.sent().await), 0);
+    one.engine.clock.advance(TimeDelta::minutes(2));
+    other.engine.pass_deadlines().await.unwrap();
+    assert_eq!(played(&one.sent().await), 1);
+    one.engine.clock.advance(TimeDelta::minutes(2));
+    let (first, second) = tokio::join!(one.engine.pass_deadlines(), other.engine.pass_deadlines());
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(played(&one.sent().await), 1);
+    one.engine.clock.advance(TimeDelta::minutes(2));
+    other.engine.pass_deadlines().await.unwrap();
+    assert_eq!(played(&one.sent().await), 0);
 }
 
 #[tokio::test]

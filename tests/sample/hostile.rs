@@ -28,6 +28,7 @@ fn hostile_words_in_every_field_stay_words() {
             },
             people: Default::default(),
         }],
+        script: Some(playing(&evil, &evil)),
         ..resolved()
     };
     incident.statements.waiting = Some(Statement {
@@ -150,6 +151,8 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
             wording: vec![Wording { heading: text(), passage: text(), suggestion: text() }],
         },
         Says::PostmortemPublished,
+        Says::Inject { seq: 10 },
+        Says::Debrief,
         Says::Recovered { recovered_at: at(15, 0) },
         Says::FiresAgain { title: text() },
         Says::Undeliverable {

@@ -11,7 +11,7 @@ use crate::incident::permission::states_fact;
 use crate::incident::policy::Policy;
 use crate::incident::state::{Climb, Command as InCommand, Coordination, Incident, Updates, WideMail};
 use crate::incident::{Phase, Severity};
-use crate::mail::command::{Line, Written};
+use crate::mail::command::{Command, Line, Written};
 
 /// Makes the incident, asks for a commander, and tells everybody who must know.
 pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Decision {
@@ -48,6 +48,12 @@ pub(super) fn declare(declared: &Declared, policy: &Policy, now: DateTime<Utc>) 
     step.into_decision()
 }
 
+/// What asks for a script is a drill from the start, also where the script waits for a proof, or there is
+/// none of that name: the wide mail cannot be called back.
+fn plays_script(lines: &[Line]) -> bool {
+    lines.iter().any(|line| matches!(line.meaning, Ok(Command::DrillScript(_))))
+}
+
 fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Incident {
     let severity = declared.severity.unwrap_or(policy.default_severity);
     let wide_mail = if declared.by.trust == Trust::Verified || declared.accepted_by.is_some() {
@@ -67,7 +73,8 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         phase: Phase::Triage,
         phase_assumed: true,
         private: declared.private,
-        drill: declared.drill,
+        drill: declared.drill || plays_script(&declared.written.lines),
+        script: None,
         wide_mail,
         reporter: declared.by.person.clone(),
         declared_at: now,

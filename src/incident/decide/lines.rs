@@ -7,7 +7,6 @@ use crate::incident::deadlines;
 use crate::incident::decision::Change;
 use crate::incident::event::{LineResult, Outcome, Said};
 use crate::incident::permission::{self, Right, right_for};
-use crate::incident::related::key_of;
 use crate::incident::state::{Climb, WideMail};
 use crate::incident::{Phase, Severity};
 use crate::mail::command::{Command, Line, Promise};
@@ -151,7 +150,11 @@ impl Step<'_> {
             Command::Reopen(why) => self.reopen(why, said),
             Command::Cancel(why) => self.cancel(why, said),
             Command::Private(yes) => self.set_private(*yes),
-            Command::Drill(yes) => self.set_drill(*yes),
+            Command::Drill(yes) => {
+                self.set_drill(*yes)?;
+                self.fact("Drill", if *yes { "yes" } else { "no" })
+            }
+            Command::DrillScript(name) => self.start_script(name),
             Command::Correct { seq, text } => self.correct(*seq, text),
             Command::PostmortemOwner(name) => self.name_owner(name, said),
             Command::WaivePostmortem(why) => self.waive(why, said),
@@ -212,6 +215,10 @@ impl Step<'_> {
         };
         permission::check(right, &said.by.person.address, said.by.known, wrote, &self.incident).map_err(
             |who| {
+                if matches!(command, Command::Approve(_)) {
+                    // Two people read what customers read: there is nothing to take over.
+                    return (format!("Nobody approves their own words, and {who} approve these"), None);
+                }
                 let why = format!("Not yours to decide now; {who}");
                 let take_over = matches!(right, Right::Commander | Right::Speaker);
                 let instead = (take_over && said.by.known)
@@ -279,7 +286,7 @@ impl Step<'_> {
 
     /// A list that joins later gets the declaration first, in its present state; one that leaves
     /// would believe the old severity for ever if nobody told it.
-    fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
+    pub(super) fn tell_changed_lists(&mut self, before: &[crate::incident::decision::Recipient]) {
         if self.incident.wide_mail != WideMail::Sent || self.incident.private {
             return;
         }
@@ -378,27 +385,6 @@ impl Step<'_> {
             (self.joining, self.leaving) = (Vec::new(), Vec::new());
         }
         self.fact("Private", if yes { "yes" } else { "no" })
-    }
-
-    /// A drill has lists of its own: whoever believed in it, or did not, is told.
-    fn set_drill(&mut self, yes: bool) -> Applied {
-        let whole = self.incident.part_of.map(key_of);
-        let part = self.incident.open_parts().next().map(|part| part.outline.key());
-        if let Some(other) = whole.or(part).filter(|_| self.incident.drill != yes) {
-            let why = format!(
-                "{} and {other} belong together, and are both a drill or none",
-                self.incident.key()
-            );
-            return Err((why, self.incident.part_of.map(|_| "Part of: none".to_owned())));
-        }
-        if self.incident.drill != yes {
-            let before = self.lists();
-            self.incident.drill = yes;
-            self.changes.push(Change::Drill(yes));
-            self.follow_up = true;
-            self.tell_changed_lists(&before);
-        }
-        self.fact("Drill", if yes { "yes" } else { "no" })
     }
 
     /// When the next update is due, for those who promise one.

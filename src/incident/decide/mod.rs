@@ -7,6 +7,7 @@ mod alerts;
 mod answered;
 mod audience;
 mod declare;
+mod drill;
 mod duplicates;
 mod handover;
 mod lines;
@@ -303,6 +304,7 @@ impl<'a> Step<'a> {
         });
         let before = self.incident.clone();
         self.hear_of(&said.by.person);
+        self.note_inject_answered(said);
         self.apply_lines(said);
         if !said.written.prose.trim().is_empty() {
             self.hear_of(&said.by.person);
@@ -312,6 +314,7 @@ impl<'a> Step<'a> {
         self.hint_to_split();
         self.ask_for_statement();
         self.hint_where_it_went(said);
+        self.debrief(&before);
         self.answer(said);
     }
 

@@ -57,7 +57,12 @@ impl Step<'_> {
             None if self.is_last_offer() => {
                 "nobody is reminded again, and the incident stays without a commander".to_owned()
             }
-            None => "everybody asked is reminded every hour".to_owned(),
+            None => match &self.incident.command {
+                InCommand::Offered { to, .. } if to.len() == 1 => {
+                    "you are reminded every hour".to_owned()
+                }
+                _ => "everybody asked is reminded every hour".to_owned(),
+            },
         }
     }
 

@@ -36,6 +36,7 @@ impl Step<'_> {
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),
             DeadlineKind::Postmortem => self.pass_postmortem(),
             DeadlineKind::Recovery => self.ask_whether_over(),
+            DeadlineKind::Inject => self.play_injects(),
             DeadlineKind::Close => self.close_quietly(),
         }
     }
@@ -88,7 +89,10 @@ impl Step<'_> {
             InCommand::Offered { to, .. } => to.clone(),
             InCommand::Held { .. } => return,
         };
-        let then = "everybody asked is reminded every hour".to_owned();
+        let then = match asked.as_slice() {
+            [only] => format!("{} is reminded every hour", only.shown()),
+            _ => "everybody asked is reminded every hour".to_owned(),
+        };
         self.record_own(EntryKind::Reminder, "Leadership was told that nobody commands.");
         self.mail(
             leadership,

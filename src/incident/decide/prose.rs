@@ -131,7 +131,7 @@ impl Step<'_> {
             // Those who were asked for words wrote them to whoever asked.
             let is_asked_for = matches!(
                 said.answering,
-                Some(Purpose::Note | Purpose::Approval(_) | Purpose::Proposal(_))
+                Some(Purpose::Note | Purpose::Approval(_) | Purpose::Proposal(_) | Purpose::Inject(_))
             );
             if official && self.incident.phase.is_active() && !is_asked_for {
                 self.hints.push(format!(

@@ -22,10 +22,7 @@ impl Step<'_> {
                     format!("There is no template `{name}`; those here are: {}", names.join(", "))
                 }
             };
-            let slips =
-                |known: &&&str| strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
-            let near = names.iter().min_by_key(slips).filter(|known| slips(known) <= SLIPS_MAX);
-            return Err((why, near.map(|known| format!("Template: {known}"))));
+            return Err((why, meant(name, &names).map(|known| format!("Template: {known}"))));
         };
         if self.incident.templates.contains(&template.name) {
             return Err((format!("The template {} is used already", template.name), None));
@@ -55,4 +52,10 @@ impl Step<'_> {
         let tasks = if given == 1 { "task" } else { "tasks" };
         Ok(format!("the template {} is used, and {given} {tasks} given", template.name))
     }
+}
+
+/// Which of the names that there are somebody meant.
+pub(super) fn meant<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
+    let slips = |known: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
+    names.iter().copied().min_by_key(slips).filter(|known| slips(known) <= SLIPS_MAX)
 }

@@ -122,6 +122,7 @@ fn every_field_of_the_table_is_read() {
         ("Cancel: false alarm", Command::Cancel(text_of("false alarm"))),
         ("Private: yes", Command::Private(true)),
         ("Drill: yes", Command::Drill(true)),
+        ("Drill: database-2", Command::DrillScript("database-2".to_owned())),
         ("Correct #12: it was db2", Command::Correct { seq: 12, text: text_of("it was db2") }),
         ("Correct 12: it was db2", Command::Correct { seq: 12, text: text_of("it was db2") }),
         ("Postmortem owner: dana", Command::PostmortemOwner(text_of("dana"))),

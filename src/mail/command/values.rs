@@ -16,6 +16,9 @@ use crate::roster::zone::Zone;
 /// A longer promise is a mistake.
 const PROMISE_DAYS_MAX: i64 = 31;
 
+/// A name that people type from memory.
+const SCRIPT_NAME_CHARS_MAX: usize = 40;
+
 /// A longer name, link or time is a mistake, or an attack; texts have no limit of their own.
 const SHORT_CHARS_MAX: usize = 1_000;
 
@@ -120,6 +123,7 @@ pub(super) fn read_value(
         Kind::Reopen => Ok(Command::Reopen(text.to_owned())),
         Kind::Cancel => Ok(Command::Cancel(text.to_owned())),
         Kind::Private => yes_or_no(Command::Private),
+        Kind::Drill if is_script_name(&word) => Ok(Command::DrillScript(word)),
         Kind::Drill => yes_or_no(Command::Drill),
         Kind::Correct => match number {
             Some(seq) => Ok(Command::Correct { seq, text: text.to_owned() }),
@@ -195,6 +199,14 @@ fn is_text(kind: Kind) -> bool {
             | Kind::Object
             | Kind::Decision
     )
+}
+
+/// Whether `Drill: name` can name a script so: one word that is no answer to whether it is a drill.
+pub fn is_script_name(word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    (1..=SCRIPT_NAME_CHARS_MAX).contains(&word.chars().count())
+        && word.chars().all(is_part)
+        && read_yes(word).is_none()
 }
 
 fn read_yes(word: &str) -> Option<bool> {
