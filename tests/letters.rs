@@ -239,7 +239,8 @@ fn rung() -> Page {
 /// Two tasks, one of which nobody has any more.
 fn tasked() -> Incident {
     let mut declined = task(8, person("Carol Diaz"), "restart the queue of card payments");
-    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45) });
+    let (by, why) = (Some(person("Carol Diaz")), String::new());
+    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45), by, why });
     let open = task(7, person("Bob Okafor"), "check the lag of the replica");
     Incident { tasks: vec![open, declined], ..commanded() }
 }

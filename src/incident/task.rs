@@ -1,4 +1,6 @@
-//! A task: one person, one timebox. What people may do with it is decided in `decide::tasks`.
+//! What one person was asked to do by a time: a task of the incident, which takes minutes, or an action
+//! that keeps it from happening again, which takes days. What people may do with a task is decided in
+//! `decide::tasks`, what with an action in `decide::actions`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::mail::command::span_seconds;
 pub struct Task {
     /// Its number among the entries, tasks and proposals of the incident.
     pub seq: i64,
+    #[serde(default)]
+    pub kind: TaskKind,
     pub what: String,
     pub owner: Person,
     pub given_by: Person,
@@ -28,11 +32,40 @@ pub struct Task {
     pub climb: Climb,
 }
 
+/// Which clocks run for a task, and whether the end of the incident is its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// Part of the incident: minutes, and over with it.
+    #[default]
+    Task,
+    /// So that it does not happen again: days, and not over before it is done.
+    Action,
+    /// An action for which there is no time now: waits to be planned.
+    Parked,
+}
+
+impl TaskKind {
+    /// `task` or `action`, as a sentence says it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Action | Self::Parked => "action",
+        }
+    }
+}
+
 /// How a task came to its end, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     pub how: Ending,
     pub at: DateTime<Utc>,
+    /// Whose word it was; `None` where nobody said so.
+    #[serde(default)]
+    pub by: Option<Person>,
+    /// What they said of it.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// How a task came to its end.
@@ -44,6 +77,8 @@ pub enum Ending {
     Declined,
     /// The incident ended before it did.
     Overtaken,
+    /// It will not be done: somebody who may accepts the risk.
+    Dropped,
 }
 
 impl Ending {
@@ -53,6 +88,7 @@ impl Ending {
             Self::Done => "done",
             Self::Declined => "declined",
             Self::Overtaken => "overtaken",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -70,14 +106,24 @@ impl Task {
 }
 
 impl Incident {
-    /// The task with this number, ended or not.
+    /// The task or the action with this number, ended or not.
     pub fn task(&self, seq: i64) -> Option<&Task> {
         self.tasks.iter().find(|task| task.seq == seq)
     }
 
     /// The tasks that are still to be done.
     pub fn open_tasks(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.iter().filter(|task| task.is_open())
+        self.tasks.iter().filter(|task| task.kind == TaskKind::Task && task.is_open())
+    }
+
+    /// Every action, in the order in which they were written down; ended and parked ones too.
+    pub fn actions(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.kind != TaskKind::Task)
+    }
+
+    /// The actions that somebody is asked to do, and has not done yet.
+    pub fn open_actions(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.kind == TaskKind::Action && task.is_open())
     }
 
     /// Those of one person.

@@ -14,7 +14,7 @@ use crate::incident::decision::Attached;
 use crate::incident::proposal::Proposal;
 use crate::incident::state::Person;
 use crate::incident::statement::Statements;
-use crate::incident::task::Task;
+use crate::incident::task::{Task, TaskKind};
 use crate::incident::{Entry, Incident, Policy, Role};
 
 /// The head of an incident, for lists.
@@ -277,7 +277,12 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
                 stage: owed.stage,
             })
             .collect(),
-        tasks: incident.tasks.iter().map(task_shown).collect(),
+        tasks: incident
+            .tasks
+            .iter()
+            .filter(|task| task.kind == TaskKind::Task)
+            .map(task_shown)
+            .collect(),
         proposals: incident.proposals.iter().map(proposal_shown).collect(),
         statements: statements_shown(&incident.statements),
         postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {

@@ -14,7 +14,7 @@ use firebell::incident::proposal::{Asked, Proposal, Sent};
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
-use firebell::incident::task::Task;
+use firebell::incident::task::{Task, TaskKind};
 use firebell::incident::{Entry, Incident, Phase, Policy, Role, Severity};
 use firebell::learning::postmortem::Section;
 use firebell::mail::{Address, OwnAddress};
@@ -197,6 +197,7 @@ pub fn proposal(seq: i64, by: Person, what: &str) -> Proposal {
 pub fn task(seq: i64, owner: Person, what: &str) -> Task {
     Task {
         seq,
+        kind: TaskKind::Task,
         what: what.to_owned(),
         owner,
         given_by: person("Alice Ng"),

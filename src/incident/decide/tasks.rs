@@ -9,7 +9,7 @@ use crate::incident::deadlines::task_climbing;
 use crate::incident::decision::{EntryKind, Owed, Purpose, Recipient, Says};
 use crate::incident::event::Said;
 use crate::incident::state::{Climb, Person};
-use crate::incident::task::{Ended, Ending, Parked, Task};
+use crate::incident::task::{Ended, Ending, Parked, Task, TaskKind};
 use crate::mail::command::{Command, Promise};
 use crate::roster::Named;
 
@@ -51,6 +51,7 @@ impl Step<'_> {
         let seq = self.record(EntryKind::Task, Some(&said.by), text, said.source.clone());
         self.incident.tasks.push(Task {
             seq,
+            kind: TaskKind::Task,
             what,
             owner: owner.clone(),
             given_by: by,
@@ -105,9 +106,7 @@ impl Step<'_> {
             let name = bare(&words.get(..count).unwrap_or_default().join(" "));
             match self.policy.roster.named(&name) {
                 Named::One(_) => {
-                    let found = self.find_person(&name, "Task").map_err(|(why, _)| {
-                        (format!("{why}; a task has one owner"), with_name(behind))
-                    })?;
+                    let found = self.one_owner(&name, "task").map_err(|why| (why, with_name(behind)))?;
                     return Ok((found, count));
                 }
                 Named::Several(_) => ambiguous = Some(name),
@@ -116,21 +115,37 @@ impl Step<'_> {
         }
         let first = words.first().map(|word| bare(word)).unwrap_or_default();
         if let Some(name) = ambiguous {
-            let (why, _) = self.find_person(&name, "Task").err().unwrap_or_default();
-            return Err((format!("{why}; write the address"), with_name(behind)));
+            return Err((self.one_owner(&name, "task").err().unwrap_or_default(), with_name(behind)));
         }
-        let is_group =
-            GROUPS.contains(&first.to_lowercase().as_str()) || self.policy.roster.list(&first).is_some();
-        if is_group {
-            return Err((
-                format!("`{first}` is a group, and what everybody owns nobody does: name one person"),
-                with_name(behind),
-            ));
+        if self.is_group(&first) {
+            let why = self.one_owner(&first, "task").err().unwrap_or_default();
+            return Err((why, with_name(behind)));
         }
         Err((
             format!("A task begins with who does it, and nobody is known as `{first}`"),
             with_name(words),
         ))
+    }
+
+    /// The one person whom a name means, who answers for a task or an action; or why nobody would.
+    pub(super) fn one_owner(&self, name: &str, noun: &str) -> Result<Person, String> {
+        match self.policy.roster.named(name) {
+            Named::One(_) => self
+                .find_person(name, "Owner")
+                .map_err(|(why, _)| format!("{why}; {} has one owner", with_article(noun))),
+            Named::Several(_) => {
+                let (why, _) = self.find_person(name, "Owner").err().unwrap_or_default();
+                Err(format!("{why}; write the address"))
+            }
+            Named::Nobody if self.is_group(name) => {
+                Err(format!("`{name}` is a group, and what everybody owns nobody does: name one person"))
+            }
+            Named::Nobody => Err(format!("Nobody is known as `{name}`; write an address")),
+        }
+    }
+
+    fn is_group(&self, name: &str) -> bool {
+        GROUPS.contains(&name.to_lowercase().as_str()) || self.policy.roster.list(name).is_some()
     }
 
     fn task_due(&self, within: Option<Promise>, usual: TimeDelta) -> Result<DateTime<Utc>, Refusal> {
@@ -223,7 +238,7 @@ impl Step<'_> {
     /// `Done #3`, with a result or without.
     pub(super) fn finish_task(&mut self, seq: Option<i64>, result: &str, said: &Said) -> Applied {
         let seq = self.meant_task(seq, said)?;
-        let what = self.end_task(seq, Ending::Done)?;
+        let what = self.end_task(seq, Ending::Done, result, &said.by.person)?;
         self.tell_of_task(seq, "is done", result, &what, said);
         Ok(format!("task #{seq} is done"))
     }
@@ -231,15 +246,16 @@ impl Step<'_> {
     /// `Decline #3: why`: it has no owner any more, and whoever commands is told.
     pub(super) fn decline_task(&mut self, seq: Option<i64>, why: &str, said: &Said) -> Applied {
         let seq = self.meant_task(seq, said)?;
-        let what = self.end_task(seq, Ending::Declined)?;
+        let what = self.end_task(seq, Ending::Declined, why, &said.by.person)?;
         self.tell_of_task(seq, "is declined", why, &what, said);
         Ok(format!("task #{seq} is yours no longer"))
     }
 
-    fn end_task(&mut self, seq: i64, how: Ending) -> Result<String, Refusal> {
+    fn end_task(&mut self, seq: i64, how: Ending, why: &str, by: &Person) -> Result<String, Refusal> {
         let at = self.now;
+        let why = why.trim().chars().take(TEXT_CHARS_MAX).collect();
         let task = self.open_task(seq)?;
-        task.ended = Some(Ended { how, at });
+        task.ended = Some(Ended { how, at, by: Some(by.clone()), why });
         Ok(task.what.clone())
     }
 
@@ -333,7 +349,7 @@ impl Step<'_> {
             .map(|task| (task.seq, task.what.clone()))
             .collect();
         for (seq, what) in open {
-            if self.end_task(seq, Ending::Declined).is_ok() {
+            if self.end_task(seq, Ending::Declined, "", person).is_ok() {
                 let became = format!("is declined, {} left", person.shown());
                 self.tell_of_task(seq, &became, "", &what, said);
             }
@@ -343,8 +359,9 @@ impl Step<'_> {
     /// The incident is over, and with it every task of it.
     pub(super) fn overtake_tasks(&mut self) {
         let at = self.now;
-        for task in self.incident.tasks.iter_mut().filter(|task| task.is_open()) {
-            task.ended = Some(Ended { how: Ending::Overtaken, at });
+        let is_over = |task: &&mut Task| task.kind == TaskKind::Task && task.is_open();
+        for task in self.incident.tasks.iter_mut().filter(is_over) {
+            task.ended = Some(Ended { how: Ending::Overtaken, at, by: None, why: String::new() });
         }
     }
 
@@ -382,6 +399,11 @@ impl Step<'_> {
         self.mail_person(&by, Says::Notice { what, more });
         Ok(format!("parked as #{seq}"))
     }
+}
+
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with('a') { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 /// Whether a line is about a task, and is its owner's to write.
