@@ -3,6 +3,8 @@
 //! Read them as their recipients would. `FIREBELL_REWRITE=1 cargo test --test letters` writes them
 //! anew; `FIREBELL_HTML=DIR` also writes the HTML parts there, to be looked at.
 
+#[path = "sample/actions.rs"]
+mod actions;
 #[path = "sample/afterwards.rs"]
 mod afterwards;
 #[path = "sample/hostile.rs"]
@@ -15,6 +17,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use actions::about_actions;
 use afterwards::{afterwards, alerted, for_operator, group, looked_after};
 use firebell::alerts::group::{Group, State, Things};
 use firebell::alerts::{Alert, Signal};
@@ -424,7 +427,8 @@ fn answers() -> Vec<(&'static str, Letter)> {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards()]
+    let afterwards = [about_actions(), afterwards()].concat();
+    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards]
         .into_iter()
         .flatten()
         .collect()

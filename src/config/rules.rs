@@ -39,6 +39,7 @@ pub(super) fn read_policy<'t>(
             "update",
             "update_minor",
             "task",
+            "action",
             "missing",
             "handover",
             "statement",
@@ -55,6 +56,7 @@ pub(super) fn read_policy<'t>(
     let update_ladder = ladder(source, "update", defaults::update_ladder());
     let update_ladder_minor = ladder(source, "update_minor", defaults::update_ladder_minor());
     let task_ladder = ladder(source, "task", defaults::task_ladder());
+    let action_ladder = ladder(source, "action", defaults::action_ladder());
     let missing_ladder = ladder(source, "missing", defaults::missing_ladder());
     let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
@@ -82,6 +84,7 @@ pub(super) fn read_policy<'t>(
         task_within: unsaid.task_within,
         proposal_within: unsaid.proposal_within,
         task_ladder,
+        action_ladder,
         missing_ladder,
         handover_ladder,
         rest_after: source.parsed(top, "rest_after", read_positive).unwrap_or(defaults::REST_AFTER),
@@ -187,6 +190,7 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
             "leadership_within",
             "update_every",
             "postmortem_within",
+            "actions_within",
         ];
         source.check_keys(table, "[[severity]]", &keys);
         source.required(table, "[[severity]]", "name", "SEV-1");
@@ -211,6 +215,9 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
         }
         if let Some(duty) = source.parsed(table, "postmortem_within", read_duty) {
             policy.postmortem = duty;
+        }
+        if let Some(span) = source.parsed(table, "actions_within", read_positive) {
+            policy.actions_within = span;
         }
         if let Some(every) = source.table(table, "update_every") {
             let phases = ["investigating", "identified", "monitoring"];

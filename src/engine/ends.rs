@@ -55,6 +55,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         // A notice ends with its shift, which its sender knows better.
         Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
         Purpose::ListRequest | Purpose::ListNews => STAYS,
+        // Nobody is asked again sooner than in a day, over a weekend in three.
+        Purpose::Action(_) | Purpose::ReminderAction(_) | Purpose::Question(_) => STAYS,
     }
 }
 
@@ -68,7 +70,8 @@ mod tests {
     fn all() -> impl Iterator<Item = Purpose> {
         let numbered =
             [Task(1), ReminderTask(1), Proposal(1), Objection(1), ProposalOutcome(1), Approval(1)];
-        Purpose::SINGLE.iter().copied().chain(numbered)
+        let of_actions = [Action(1), ReminderAction(1), Question(1)];
+        Purpose::SINGLE.iter().copied().chain(numbered).chain(of_actions)
     }
 
     #[test]

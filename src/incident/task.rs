@@ -121,15 +121,34 @@ impl Incident {
         self.tasks.iter().filter(|task| task.kind != TaskKind::Task)
     }
 
+    /// Whether any action was written down, whatever became of it.
+    pub fn has_actions(&self) -> bool {
+        self.actions().next().is_some()
+    }
+
     /// The actions that somebody is asked to do, and has not done yet.
     pub fn open_actions(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|task| task.kind == TaskKind::Action && task.is_open())
+    }
+
+    /// Who decides about actions that nobody wants to do, and answers for what is dropped: the owner of
+    /// the postmortem, who commanded, or who reported it where there is neither.
+    pub fn action_decider(&self) -> &Person {
+        let owner = self.postmortem.as_ref().map(|postmortem| &postmortem.owner);
+        owner.or(self.commander()).unwrap_or(&self.reporter)
     }
 
     /// Those of one person.
     pub fn open_tasks_of<'a>(&'a self, owner: &'a Address) -> impl Iterator<Item = &'a Task> {
         self.open_tasks().filter(|task| task.owner.address == *owner)
     }
+}
+
+/// What somebody wants to know of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub seq: i64,
+    pub by: Person,
 }
 
 /// A question that would take people off the incident: kept until it is over.

@@ -249,6 +249,7 @@ mod tests {
             proposals: Vec::new(),
             templates: Vec::new(),
             parked: Vec::new(),
+            questions: Vec::new(),
             customers_affected: None,
             statements: Default::default(),
             updates: Updates::default(),

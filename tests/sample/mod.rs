@@ -69,6 +69,7 @@ pub fn severity(meaning: &str) -> SeverityPolicy {
         leadership_within: Some(TimeDelta::minutes(20)),
         update_every: [half, half, Span::Clock(TimeDelta::minutes(60))],
         postmortem: PostmortemDuty::Within(Span::BusinessDays(3)),
+        actions_within: TimeDelta::days(15),
     }
 }
 
@@ -140,6 +141,7 @@ pub fn policy() -> Policy {
         task_within: TimeDelta::minutes(10),
         proposal_within: TimeDelta::minutes(10),
         task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
+        action_ladder: ladder(vec![rung(0, &[owner])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         handover_ladder: ladder(vec![
             rung(60, &[commander]),
@@ -247,6 +249,7 @@ pub fn declared() -> Incident {
         proposals: Vec::new(),
         templates: Vec::new(),
         parked: Vec::new(),
+        questions: Vec::new(),
         customers_affected: None,
         statements: Default::default(),
         updates: Updates::default(),

@@ -177,6 +177,12 @@ impl Step<'_> {
             Command::Object { seq, why } => self.object(*seq, why, said),
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
+            Command::Action { what, owner, due, later } => {
+                self.write_action(what, owner.as_deref(), *due, *later, said)
+            }
+            Command::Fund(seq) => self.fund(*seq, said),
+            Command::Drop { seq, why } => self.drop_action(*seq, why, said),
+            Command::Ask { seq, question } => self.ask_owner(*seq, question, said),
             Command::Template(name) => self.use_template(name, said),
             Command::Unavailable(field) => Err((
                 format!("`{field}` is not part of this version; the line stays in the timeline"),
@@ -189,9 +195,12 @@ impl Step<'_> {
         if let Command::Correct { seq, .. } = command {
             self.check_entry(*seq)?;
         }
-        let right = match task_number(command) {
-            Some(seq) => Right::TaskOwner(self.meant_task(seq, said)?),
-            None => right_for(command, &self.incident),
+        let right = match (command, task_number(command)) {
+            (_, Some(seq)) => Right::TaskOwner(self.meant_task(seq, said)?),
+            (Command::Reassign { seq, .. }, _) if self.means_action(*seq, said) => {
+                Right::TaskOwner(self.meant_task(*seq, said)?)
+            }
+            (_, None) => right_for(command, &self.incident),
         };
         let wrote = match command {
             Command::Correct { seq, .. } => {

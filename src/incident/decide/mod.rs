@@ -3,6 +3,7 @@
 //! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
 //! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
 
+mod actions;
 mod alerts;
 mod answered;
 mod audience;

@@ -121,6 +121,7 @@ impl Step<'_> {
             if text == said.written.prose.trim() {
                 to.retain(|recipient| !self.told.contains(recipient.address()));
             }
+            to.extend(self.who_asked(said));
             let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });

@@ -135,7 +135,12 @@ impl Step<'_> {
                 .acknowledge_page(said)
                 .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
             Some(Purpose::Confirmation) => self.confirm(said),
-            Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
+            Some(
+                Purpose::Task(seq)
+                | Purpose::ReminderTask(seq)
+                | Purpose::Action(seq)
+                | Purpose::ReminderAction(seq),
+            ) => self.accept_task(seq, said),
             Some(Purpose::Approval(seq)) => Err((
                 "To say that you saw it is not to approve it".to_owned(),
                 Some(format!("Approve #{seq}")),

@@ -53,6 +53,11 @@ pub(super) enum Kind {
     Decision,
     Later,
     Template,
+    Action,
+    ActionLater,
+    Fund,
+    Drop,
+    Ask,
     Unavailable,
 }
 
@@ -68,6 +73,9 @@ impl Kind {
                 | Self::Object
                 | Self::Decision
                 | Self::Later
+                | Self::Fund
+                | Self::Drop
+                | Self::Ask
                 | Self::Unavailable
         )
     }
@@ -107,6 +115,7 @@ const fn field(
 ) -> Field {
     let reach = match kind {
         Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved | Kind::Object => Reach::Paragraph,
+        Kind::Action | Kind::ActionLater => Reach::Paragraph,
         Kind::Update | Kind::Note | Kind::Statement => Reach::End,
         _ => Reach::Line,
     };
@@ -124,6 +133,9 @@ const fn is_numbered(kind: Kind) -> bool {
             | Kind::Object
             | Kind::Decision
             | Kind::Approve
+            | Kind::Fund
+            | Kind::Drop
+            | Kind::Ask
     )
 }
 
@@ -224,10 +236,21 @@ pub(super) static FIELDS: &[Field] = &[
     field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
     later("Part of", &["part of"]),
     later("Duplicate of", &["duplicate of"]),
-    later("Action", &["action"]),
-    later("Fund", &["fund"]),
-    later("Drop", &["drop"]),
-    later("Ask", &["ask"]),
+    field(
+        "Action",
+        &["action", "action item"],
+        Kind::Action,
+        "Action: Add an alert on lag. Owner: bob. Due: 2026-12-04",
+    ),
+    field(
+        "Action (later)",
+        &["action later", "action item later"],
+        Kind::ActionLater,
+        "Action (later): Split the database. Owner: bob",
+    ),
+    field("Fund", &["fund"], Kind::Fund, "Fund 3"),
+    field("Drop", &["drop"], Kind::Drop, "Drop 7: why"),
+    field("Ask", &["ask"], Kind::Ask, "Ask 9: your question"),
     field("Template", &["template"], Kind::Template, "Template: database"),
 ];
 
