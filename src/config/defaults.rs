@@ -7,6 +7,7 @@ use chrono::{NaiveTime, TimeDelta};
 use crate::incident::policy::{
     Ladder, PagingPolicy, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
 };
+use crate::learning::digest::{DigestPolicy, Shows};
 
 /// The list that gets the mail of drills.
 pub(super) const DRILL_LIST: &str = "drills";
@@ -167,6 +168,16 @@ pub(super) fn action_ladder() -> Ladder {
             to: vec![Party::Owner],
             at_most: 52,
         }),
+    }
+}
+
+/// What was parked comes back two weeks before each quarter, while there is a list to plan it.
+pub(super) fn planning() -> DigestPolicy {
+    DigestPolicy {
+        name: "quarterly-planning".to_owned(),
+        to: vec!["leadership".to_owned()],
+        schedule: "0 9 15 3,6,9,12 *".to_owned(),
+        shows: Shows::Parked,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::incident::policy::{
     DeclareFrom, Ladder, PagingPolicy, PostmortemPolicy, Rung, RungAt, SeverityPolicy,
 };
 use crate::incident::{Policy, Severity};
-use crate::learning::digest::DigestPolicy;
+use crate::learning::digest::{DigestPolicy, Shows};
 use crate::learning::postmortem::{Section, default_sections};
 use crate::mail::OwnAddress;
 use crate::roster::calendar::Calendar;
@@ -352,7 +352,7 @@ fn read_sections<'t>(source: &mut Source<'t>, postmortem: Table<'t>) -> Vec<Sect
 fn read_digests<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> Vec<DigestPolicy> {
     let mut digests: Vec<DigestPolicy> = Vec::new();
     for table in source.tables(top, "digest") {
-        source.check_keys(table, "[[digest]]", &["name", "to", "schedule"]);
+        source.check_keys(table, "[[digest]]", &["name", "to", "schedule", "shows"]);
         let name = source.required(table, "[[digest]]", "name", "leadership-weekly");
         let to = read_list_names(source, table, "to", lists).unwrap_or_default();
         if to.is_empty() {
@@ -361,12 +361,25 @@ fn read_digests<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> 
         source.required(table, "[[digest]]", "schedule", "0 9 * * Mon");
         let schedule =
             source.parsed(table, "schedule", |text| check_cron(text).map(|()| text.to_owned()));
+        let shows = source.parsed(table, "shows", read_shows).unwrap_or(Shows::Everything);
         let (Some(name), Some(schedule)) = (name, schedule) else { continue };
         if digests.iter().any(|digest| digest.name == name.value) {
             let what = format!("there is a digest '{}' already; choose another name", name.value);
             source.mistake(name.line, what);
         }
-        digests.push(DigestPolicy { name: name.value.into_owned(), to, schedule });
+        digests.push(DigestPolicy { name: name.value.into_owned(), to, schedule, shows });
+    }
+    let is_planned = digests.iter().any(|digest| digest.shows == Shows::Parked);
+    if !is_planned && lists.iter().any(|list| list.name == "leadership") {
+        digests.push(defaults::planning());
     }
     digests
+}
+
+fn read_shows(text: &str) -> Result<Shows, String> {
+    match text {
+        "everything" => Ok(Shows::Everything),
+        "parked" => Ok(Shows::Parked),
+        _ => Err(format!("`{text}` is nothing that a digest shows; write everything or parked")),
+    }
 }

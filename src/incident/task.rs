@@ -19,6 +19,9 @@ pub struct Task {
     pub what: String,
     pub owner: Person,
     pub given_by: Person,
+    /// Of an action, when it was written down, whoever has had it since.
+    #[serde(default)]
+    pub written_at: Option<DateTime<Utc>>,
     /// The owner's time runs from here: since it was given to them, or since they asked for more.
     pub given_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,

@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 pub use answer::{
     HeldReport, render_guide, render_held, render_review, render_unread, render_waits_no_more,
 };
-pub use digest::render_digest;
+pub use digest::{render_digest, render_digest_answered};
 pub use lists::{
     ListRefusal, Loose, render_list_asked, render_list_joined, render_list_left, render_list_refused,
 };

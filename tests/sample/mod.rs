@@ -203,6 +203,7 @@ pub fn task(seq: i64, owner: Person, what: &str) -> Task {
         what: what.to_owned(),
         owner,
         given_by: person("Alice Ng"),
+        written_at: None,
         given_at: at(13, 40),
         due_at: at(13, 50),
         timebox: TimeDelta::minutes(10),

@@ -1,19 +1,21 @@
 //! Actions: what keeps it from happening again. Written down with one owner and a date and chased until
 //! it is done; parked until there is time; dropped by somebody who accepts the risk; asked about.
 //!
-//! What an action has in common with a task is in `tasks`. Start with [`Step::write_action`].
+//! What an action has in common with a task is in `tasks`. Start with [`Step::write_action`]; what is
+//! said of one in answer to a digest comes to [`plan`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Step;
 use super::lines::Applied;
 use super::tasks::{Refusal, TEXT_CHARS_MAX};
+use crate::incident::Policy;
 use crate::incident::deadlines::action_climbing;
-use crate::incident::decision::{EntryKind, Owed, Purpose, Recipient, Says};
+use crate::incident::decision::{Decision, EntryKind, Owed, Purpose, Recipient, Says};
 use crate::incident::event::Said;
-use crate::incident::state::{Climb, Person};
+use crate::incident::state::{Climb, Incident, Person};
 use crate::incident::task::{Ended, Ending, Question, Task, TaskKind};
-use crate::mail::command::Promise;
+use crate::mail::command::{Command, Promise};
 
 /// More than this nobody does; the worst of them are worth more than all of them.
 const OPEN_AT_MOST: usize = 50;
@@ -23,6 +25,30 @@ const KEPT_AT_MOST: usize = 200;
 const DAYS_MAX: i64 = 366;
 /// Questions whose answers still find whoever asked; the oldest gives way.
 const QUESTIONS_AT_MOST: usize = 100;
+
+/// What follows from an answer to a digest for one action that it listed: `command` is `Fund`, `Drop` or
+/// `Ask` with the action's own number, by somebody who was sent that digest.
+///
+/// Beside it stands what became of the line, for its writer.
+pub fn plan(
+    incident: &Incident,
+    command: &Command,
+    said: &Said,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> (Decision, Applied) {
+    let mut step = Step::new(incident.clone(), policy, now);
+    let applied = match command {
+        _ if !incident.lets_know(&said.by.person.address) || incident.drill => {
+            Err((format!("{} is not for a digest any more", incident.key()), None))
+        }
+        Command::Fund(seq) => step.fund(*seq, said),
+        Command::Drop { seq, why } => step.drop_action(*seq, why, said),
+        Command::Ask { seq, question } => step.ask_owner(*seq, question, said),
+        _ => Err(("That is no answer to a digest".to_owned(), None)),
+    };
+    (step.into_decision(), applied)
+}
 
 impl Step<'_> {
     /// `Action: Add an alert on lag. Owner: bob. Due: 2026-12-04`, `Action (later): …`.
@@ -79,6 +105,7 @@ impl Step<'_> {
             what,
             owner: owner.clone(),
             given_by: by,
+            written_at: Some(self.now),
             given_at: self.now,
             due_at,
             timebox: due_at - self.now,

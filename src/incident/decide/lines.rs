@@ -17,7 +17,7 @@ const SHORT_VALUE_CHARS_MAX: usize = 500;
 const VALUES_AT_MOST: usize = 50;
 
 /// What became of a line: what it was understood as, or why not and what to send instead.
-pub(super) type Applied = Result<String, (String, Option<String>)>;
+pub type Applied = Result<String, (String, Option<String>)>;
 
 impl Step<'_> {
     /// Applies what a mail asks for. Prose is settled afterwards, because it is the reason of some

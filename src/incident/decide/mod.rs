@@ -24,6 +24,8 @@ mod tasks;
 mod templates;
 mod tokens;
 
+pub use actions::plan;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};

@@ -55,6 +55,7 @@ impl Step<'_> {
             what,
             owner: owner.clone(),
             given_by: by,
+            written_at: None,
             given_at: self.now,
             due_at,
             timebox: due_at - self.now,
