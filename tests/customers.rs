@@ -235,7 +235,11 @@ fn no_draft_of_ours_has_words_to_look_at() {
     let incident = firebell_incident();
     for state in PublicState::ALL {
         let draft = policy.customers.draft(state);
-        assert_eq!(hints(draft, &incident, &policy), Vec::<String>::new(), "{draft}");
+        assert_eq!(
+            hints(draft, None, incident.declared_at, &incident, &policy),
+            Vec::<String>::new(),
+            "{draft}"
+        );
     }
 }
 

@@ -265,6 +265,7 @@ fn statement() -> Statement {
         by: person("Dana Reyes"),
         state: PublicState::Identified,
         next: None,
+        asked_at: "2026-11-18T09:20:00Z".parse().unwrap(),
         is_revised: false,
     }
 }

@@ -227,5 +227,8 @@ fn read_web<'t>(source: &mut Source<'t>, top: Table<'t>) -> Web {
 }
 
 #[cfg(test)]
+#[path = "manual_tests.rs"]
+mod manual_tests;
+#[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

@@ -8,6 +8,8 @@ use super::policy::{Ladder, Policy};
 use super::state::Incident;
 use super::statement::{PublicState, Statements};
 use crate::mail::Address;
+use crate::roster::period::read_clock;
+use crate::roster::zone::Zone;
 
 /// More advice than this nobody reads.
 const HINTS_MAX: usize = 10;
@@ -69,8 +71,15 @@ impl CustomersPolicy {
     }
 }
 
-/// What its author and the commander should look at before customers read it.
-pub fn hints(text: &str, incident: &Incident, policy: &Policy) -> Vec<String> {
+/// What its author and the commander should look at before customers read it. They are told to hear
+/// again by `next_at`, where that is known.
+pub fn hints(
+    text: &str,
+    next_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    incident: &Incident,
+    policy: &Policy,
+) -> Vec<String> {
     let words = words_of(text);
     let mut hints: Vec<String> = policy
         .customers
@@ -89,6 +98,17 @@ pub fn hints(text: &str, incident: &Incident, policy: &Policy) -> Vec<String> {
             shown.trim()
         ));
     }
+    let zone = &policy.calendar.zone;
+    let ahead = times_ahead(text, now, zone);
+    if let Some((named, next_at)) =
+        next_at.and_then(|next| Some((ahead.iter().find(|at| **at != next)?, next)))
+    {
+        let (named, next) = (zone.format_clock(*named), zone.format_clock(next_at));
+        hints.push(format!(
+            "It names {named}, and below it customers read that they hear again by {next}; leave the \
+             time out, or announce another in a line above the statement (`Next statement: 15m`)"
+        ));
+    }
     let people = named_people(text, &words, policy);
     if !people.is_empty() {
         hints.push(format!("Name nobody who works on it: {}", people.join(", ")));
@@ -104,6 +124,34 @@ pub fn hints(text: &str, incident: &Incident, policy: &Policy) -> Vec<String> {
     }
     hints.truncate(HINTS_MAX);
     hints
+}
+
+/// A clock time farther ahead than this speaks of what was.
+const AHEAD_MAX: TimeDelta = TimeDelta::hours(3);
+
+/// The clock times of a text that lie ahead: whoever reads them takes them for a promise.
+pub fn times_ahead(text: &str, now: DateTime<Utc>, zone: &Zone) -> Vec<DateTime<Utc>> {
+    let today = zone.local(now).date();
+    let here = zone.abbreviation(now);
+    // `14:30 UTC` is another time where the clocks say something else.
+    let is_elsewhere = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        bare.len() > 2 && bare.chars().all(|c| c.is_ascii_uppercase()) && bare != here
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut ahead: Vec<DateTime<Utc>> = words
+        .iter()
+        .zip(words.iter().skip(1).chain(&[""]))
+        .filter(|(_, behind)| !is_elsewhere(behind))
+        .filter_map(|(word, _)| read_clock(word.trim_matches(|c: char| !c.is_ascii_digit())))
+        .flat_map(|time| [Some(today), today.succ_opt()].map(|day| Some(day?.and_time(time))))
+        .flatten()
+        .map(|local| zone.instant(local))
+        .filter(|at| *at > now && *at <= now + AHEAD_MAX)
+        .collect();
+    ahead.sort_unstable();
+    ahead.dedup();
+    ahead
 }
 
 /// The words of a text in lower case, without what stands around them.
@@ -182,14 +230,9 @@ const ABOUT_US: [&str; 12] = [
 fn is_estimate(sentence: &str) -> bool {
     let words = words_of(sentence);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let clock = sentence.split_whitespace().any(|word| {
-        let bare = word.trim_matches(|c: char| !c.is_ascii_digit());
-        bare.split_once(':').is_some_and(|(hour, minute)| {
-            (1..=2).contains(&hour.len())
-                && minute.len() == 2
-                && [hour, minute].iter().all(|part| part.chars().all(|c| c.is_ascii_digit()))
-        })
-    });
+    let clock = sentence
+        .split_whitespace()
+        .any(|word| read_clock(word.trim_matches(|c: char| !c.is_ascii_digit())).is_some());
     (clock || has(&SPANS) || has(&SOONS)) && has(&REPAIRS) && !has(&ABOUT_US)
 }
 
@@ -283,6 +326,19 @@ mod tests {
         ] {
             assert!(!sentences(text).into_iter().any(is_estimate), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_ahead_is_a_promise_and_one_that_was_is_none() {
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        let now = "2026-11-18T01:20:00Z".parse().unwrap();
+        let clocks = |text: &str| -> Vec<String> {
+            times_ahead(text, now, &zone).iter().map(|at| zone.format_clock(*at)).collect()
+        };
+        assert_eq!(clocks("Payments fail since 01:40. We write again by 02:40."), ["02:40 CET"]);
+        assert_eq!(clocks("Wieder um 02:40 Uhr, spätestens (03:00)."), ["02:40 CET", "03:00 CET"]);
+        assert_eq!(clocks("Until 02:40 CET, and no later than 02:40."), ["02:40 CET"]);
+        assert!(clocks("We write again by 02:40 UTC, or 18:00, or in 20 minutes.").is_empty());
     }
 
     #[test]

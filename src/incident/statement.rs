@@ -39,6 +39,9 @@ pub struct Statement {
     pub state: PublicState,
     /// When it says that the next one comes.
     pub next: Option<Promise>,
+    /// Since when it waits for its approval.
+    #[serde(default)]
+    pub asked_at: DateTime<Utc>,
     /// It took the place of another, so that an approval must say which of them it means.
     pub is_revised: bool,
 }
@@ -164,6 +167,8 @@ pub fn statement_due(incident: &Incident, policy: &Policy) -> Option<DateTime<Ut
     });
     let since = statements.asked_at.filter(|asked_at| last.is_none_or(|last| *asked_at > last.at));
     let asked = since.map(|asked_at| asked_at + policy.customers.first_within);
+    // Who is asked to say that it is over gets the time to, also where customers had waited before.
+    let promised = promised.filter(|at| since.is_none_or(|asked_at| *at > asked_at));
     [promised, asked].into_iter().flatten().min()
 }
 

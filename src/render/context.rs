@@ -13,7 +13,7 @@ use crate::incident::decision::Purpose;
 use crate::incident::page::{Standing, Wanted};
 use crate::incident::policy::Span;
 use crate::incident::state::{Command, Person, RoleHeld};
-use crate::incident::{Incident, Policy, deadlines};
+use crate::incident::{Incident, Policy, Role, deadlines};
 use crate::mail::compose::Letter;
 
 /// What nobody said yet; the same words in every field and every mail.
@@ -204,7 +204,15 @@ impl Context<'_> {
 
     /// Everybody with a role beside the commander's.
     pub fn role_lines(&self) -> Vec<String> {
-        self.incident.roles.iter().map(role_line).collect()
+        let roles = &self.incident.roles;
+        // Whoever commands or has another role works on it, which need not be said.
+        let has_more = |person: &Person| {
+            let is_theirs = |held: &RoleHeld| held.accepted_at.is_some() && held.person == *person;
+            self.incident.commander() == Some(person)
+                || roles.iter().any(|held| held.role != Role::Responder && is_theirs(held))
+        };
+        let is_said = |held: &&RoleHeld| held.role != Role::Responder || !has_more(&held.person);
+        roles.iter().filter(is_said).map(role_line).collect()
     }
 
     /// Who is involved and in what capacity, the reporter included.
@@ -311,7 +319,7 @@ impl Context<'_> {
 fn role_line(held: &RoleHeld) -> String {
     let remark =
         held.remark.as_ref().map_or_else(String::new, |remark| format!(" ({})", one_line(remark)));
-    let asked = if held.accepted_at.is_none() { ", asked, no answer yet" } else { "" };
+    let asked = if held.accepted_at.is_none() { ", asked, not accepted yet" } else { "" };
     format!("{}  {}{remark}{asked}", held.role, shown(&held.person))
 }
 

@@ -22,8 +22,9 @@ pub fn render_page(context: &Context<'_>, to: &[Recipient]) -> Letter {
 }
 
 fn asks_for_command(context: &Context<'_>, to: &[Recipient]) -> bool {
-    let Command::Offered { to: asked, .. } = &context.incident.command else {
-        return false;
+    let asked: Vec<&Person> = match &context.incident.command {
+        Command::Offered { to, .. } => to.iter().collect(),
+        Command::Held { offered_on, .. } => offered_on.iter().map(|offer| &offer.to).collect(),
     };
     to.iter().any(|recipient| {
         let member = context.policy.roster.member(recipient.address());

@@ -14,7 +14,7 @@ use super::wrap::{clipped, one_line};
 use crate::incident::decision::{Owed, Purpose, Reminder};
 use crate::incident::policy::{Ladder, Party, RungAt};
 use crate::incident::state::Person;
-use crate::incident::{Incident, Policy, Role, Severity, deadlines};
+use crate::incident::{Incident, Phase, Policy, Role, Severity, deadlines};
 use crate::learning::postmortem::missing_sections;
 use crate::mail::compose::{Letter, token_mark_of};
 
@@ -244,10 +244,17 @@ fn add_update(
         ),
         context.action("To promise it in 30 minutes instead", "Next update: 30m", subject),
     ]);
-    paper.prose(&format!(
-        "Is the cause known, or is it over? Reply with `Phase: identified` or with `Resolved:` and \
-         what fixed it, in one line.{every}"
-    ));
+    let further = match context.incident.phase {
+        Phase::Triage | Phase::Investigating => {
+            "Is the cause known, or is it over? Reply with \
+            `Phase: identified` or with"
+        }
+        Phase::Identified => {
+            "Is it mended and watched now, or over? Reply with `Phase: monitoring` or with"
+        }
+        _ => "Is it over? Reply with",
+    };
+    paper.prose(&format!("{further} `Resolved:` and what fixed it, in one line.{every}"));
 }
 
 fn when_again(context: &Context<'_>) -> String {
@@ -279,10 +286,10 @@ pub fn consequences(
         if at <= context.now {
             continue;
         }
-        for party in fresh {
-            if let Some(who) = party_words(context, party) {
-                told.push(format!("{who} at {}", context.brief(at)));
-            }
+        let who: Vec<String> =
+            fresh.into_iter().filter_map(|party| party_words(context, party)).collect();
+        if !who.is_empty() {
+            told.push(format!("{} at {}", super::context::listed(&who), context.brief(at)));
         }
     }
     if told.is_empty() {

@@ -18,6 +18,7 @@ use crate::incident::statement::{
     PublicState, Published, Statement, Statements, Wanted, concerns_leadership, statement_due,
     statement_owner, wanted,
 };
+use crate::mail::command::Promise;
 use crate::mail::compose::Letter;
 
 /// Titles and names in a subject.
@@ -49,6 +50,17 @@ pub fn paragraphs(text: &str) -> Vec<Paragraph> {
             prose.into_iter().chain(items)
         })
         .collect()
+}
+
+/// The same as text: what whoever approves it reads is what customers will.
+fn as_read(text: &str) -> String {
+    let shown = paragraphs(text).into_iter().map(|paragraph| match paragraph {
+        Paragraph::Prose(line) => line,
+        Paragraph::Items(items) => {
+            items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n")
+        }
+    });
+    shown.collect::<Vec<_>>().join("\n\n")
 }
 
 fn item(line: &str) -> Option<&str> {
@@ -264,7 +276,7 @@ fn add_statement(
     subject: &str,
 ) {
     let seq = statement.seq;
-    paper.words(&statement.whole());
+    paper.words(&as_read(&statement.whole()));
     if !hints.is_empty() {
         paper.prose("To look at first.");
         paper.items(&hints.iter().map(|hint| one_line(hint)).collect::<Vec<_>>());
@@ -292,11 +304,15 @@ fn reach(context: &Context<'_>, statement: &Statement) -> Vec<Fact> {
         (false, false) => listed(&lists.into_iter().chain([page]).collect::<Vec<_>>()),
     };
     let title = statement.title.as_deref().or(context.incident.statements.title());
-    vec![
+    let mut rows = vec![
         fact("Goes to", to),
         fact("Title", clipped(title.unwrap_or(&customers.title), TITLE_CHARS_MAX)),
         fact("State", PublicState::of(context.incident.phase).name()),
-    ]
+    ];
+    if let Some(Promise::At(at)) = statement.next {
+        rows.push(fact("Next", format!("by {}, as it says", context.full(at))));
+    }
+    rows
 }
 
 /// A statement that is due, for whoever owes it or for the others who are told.

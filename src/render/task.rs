@@ -126,8 +126,8 @@ pub fn add_task(
         return;
     }
     paper.prose(&format!(
-        "Is it done, or how long does it take? Its time was up {due}. One line is enough; without it, \
-         whoever commands and then the deputy are told.",
+        "Is it done, or how long does it take? Its time was up {due}, and whoever commands is told now. One \
+         line is enough; without it, the deputy is told, too.",
     ));
     paper.words(what);
     paper.actions(vec![

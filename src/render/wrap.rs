@@ -50,7 +50,11 @@ pub fn clipped(text: &str, chars: usize) -> String {
         return line;
     }
     let kept: String = line.chars().take(chars.saturating_sub(3)).collect();
-    format!("{}...", kept.trim_end())
+    let is_within = line.get(kept.len()..).is_some_and(|rest| !rest.starts_with(char::is_whitespace));
+    // Half a word says nothing, but a long one says more than none.
+    let whole = kept.rfind(char::is_whitespace).filter(|at| is_within && kept.len() - at <= 16);
+    let shown = whole.and_then(|at| kept.get(..at)).unwrap_or(&kept);
+    format!("{}...", shown.trim_end_matches(|c: char| c.is_whitespace() || ",;:.".contains(c)))
 }
 
 /// Somebody's passage, line by line, at most `lines` of them and `chars` in all; says when it is cut.
@@ -243,6 +247,14 @@ mod tests {
         let kept = own_sentence("Responders can; reply  join  to become one");
         assert_eq!(kept, "Responders can; reply `join` to become one");
         assert_eq!(own_sentence("begins  Update:  and goes on."), "begins `Update:` and goes on.");
+    }
+
+    #[test]
+    fn a_line_is_cut_between_words_where_there_are_some() {
+        assert_eq!(clipped("limit the pool, and restart it", 21), "limit the pool...");
+        assert_eq!(clipped("limit the pool, and restart it", 25), "limit the pool, and...");
+        assert_eq!(clipped("limit the pool", 14), "limit the pool");
+        assert_eq!(clipped("antidisestablishmentarianism", 13), "antidisest...");
     }
 
     #[test]

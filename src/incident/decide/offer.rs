@@ -6,6 +6,7 @@ use crate::incident::decision::{Change, OfferedBy, Recipient, Says};
 use crate::incident::event::Said;
 use crate::incident::state::{Climb, Command as InCommand, Handover, Person, WideMail};
 use crate::incident::{Incident, Policy};
+use crate::mail::Address;
 use chrono::{DateTime, Utc};
 
 impl Step<'_> {
@@ -102,9 +103,9 @@ impl Step<'_> {
     }
 
     fn set_commander(&mut self, by: Person, from: Option<Person>) {
-        let asked = match &self.incident.command {
-            InCommand::Offered { to, .. } => to.clone(),
-            InCommand::Held { by, .. } => vec![by.clone()],
+        let (asked, before) = match &self.incident.command {
+            InCommand::Offered { to, .. } => (to.clone(), None),
+            InCommand::Held { by, since, .. } => (Vec::new(), Some((by.clone(), *since))),
         };
         self.facts.push(match &from {
             Some(from) => format!("{} took command from {}.", by.shown(), from.shown()),
@@ -125,20 +126,46 @@ impl Step<'_> {
         self.incident.handover_climb = Climb::default();
         self.release_wide_mail();
         self.answer_pages_by_commanding(&by);
-        self.tell_others_who_commands(&by, &asked);
+        if let Some((before, since)) = &before {
+            self.keep_at_work(before, *since);
+        }
+        self.tell_others_who_commands(&by, &asked, before.map(|(before, _)| before));
+    }
+
+    /// Whoever commanded knows more of it than anybody: they stay until they say that they go, and were
+    /// at work all the time.
+    fn keep_at_work(&mut self, before: &Person, since: DateTime<Utc>) {
+        let had_role = self.incident.accepted().any(|held| held.person.address == before.address);
+        if !self.count_in(before) || had_role {
+            return;
+        }
+        self.incident.told_to_rest.insert(before.address.clone());
+        if let Some(held) = self.incident.roles.last_mut() {
+            held.accepted_at = Some(since);
+        }
     }
 
     /// Those who were asked, and those who work on it, need not wait for the next follow-up.
-    fn tell_others_who_commands(&mut self, by: &Person, asked: &[Person]) {
+    fn tell_others_who_commands(&mut self, by: &Person, asked: &[Person], before: Option<Person>) {
+        let what = format!("{} has command", by.shown());
+        let is_before =
+            |address: &Address| before.as_ref().is_some_and(|before| before.address == *address);
         let mut to: Vec<Recipient> = asked
             .iter()
             .filter(|person| person.address != by.address)
             .map(|person| Recipient::Person(person.address.clone()))
             .collect();
         to.extend(self.responders(&by.address));
-        let what = format!("{} has command", by.shown());
+        to.retain(|recipient| !is_before(recipient.address()));
         let more = "You need not answer; report to them from now on.".to_owned();
-        self.mail(to, Says::Notice { what, more });
+        self.mail(to, Says::Notice { what: what.clone(), more });
+        if let Some(before) = &before {
+            let more =
+                "Thank you. Rest if you can: to go, reply with the one word `leave`. Until then you \
+                        get the notes and updates, as a responder."
+                    .to_owned();
+            self.mail_person(before, Says::Notice { what, more });
+        }
     }
 
     /// Somebody took command, or the reporter confirmed: the lists hear of it now.

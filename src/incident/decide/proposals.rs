@@ -171,10 +171,8 @@ impl Step<'_> {
             let due_at = self.incident.proposal(seq).and_then(Proposal::due_at);
             let ended_at = due_at.map_or(closed.at, |due_at| due_at.min(closed.at));
             let late = late_by(self.now, ended_at);
-            self.record_own(
-                EntryKind::Proposal,
-                format!("An objection to #{seq} came {late} too late: {words}"),
-            );
+            let text = format!("An objection to #{seq} came {late} too late: {words}");
+            self.record_objection(text, said);
             self.tell_commander_of(seq, &by, &words, Some(late.clone()));
             return Err((
                 format!(
@@ -186,12 +184,17 @@ impl Step<'_> {
             ));
         }
         self.close_proposal(seq, Outcome::Stopped);
-        self.record_own(EntryKind::Proposal, format!("#{seq} is stopped by an objection: {words}"));
+        self.record_objection(format!("#{seq} is stopped by an objection: {words}"), said);
         self.tell_commander_of(seq, &by, &words, None);
         let commander = self.incident.commander().map(|commander| commander.address.clone());
-        let told = [Some(by.address), commander];
-        self.tell_outcome(seq, &told.into_iter().flatten().collect::<Vec<_>>());
+        self.tell_outcome(seq, commander.as_slice());
         Ok(format!("#{seq} is stopped; only whoever commands is told by whom"))
+    }
+
+    /// What was said against it, with the files that came along, and without who said it.
+    fn record_objection(&mut self, text: String, said: &Said) {
+        let attachments = said.source.attachments.clone();
+        self.record(EntryKind::Proposal, None, text, Source { attachments, ..Source::default() });
     }
 
     fn tell_commander_of(&mut self, seq: i64, by: &Person, why: &str, late: Option<String>) {

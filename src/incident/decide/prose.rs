@@ -48,7 +48,8 @@ impl Step<'_> {
             self.send_follow_up(said, text);
         } else {
             // A file may be all that somebody sends.
-            let only_files = self.facts.is_empty() && !said.source.attachments.is_empty();
+            let only_files =
+                self.facts.is_empty() && !said.source.attachments.is_empty() && !self.kept_back;
             if !prose.is_empty() || (only_files && self.notes.is_empty()) {
                 self.notes.push(prose);
             }

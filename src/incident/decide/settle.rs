@@ -191,7 +191,8 @@ impl Step<'_> {
         };
         let before = std::mem::replace(&mut postmortem.owner, person.clone());
         postmortem.owner_named = true;
-        let has_skeleton = before.address == person.address;
+        // The mail that ends it sends the skeleton, to whoever owns it then.
+        let has_skeleton = before.address == person.address || self.resolved.is_some();
         if !has_skeleton && before.address != said.by.person.address {
             let what = format!("{} writes the postmortem now", person.shown());
             let more = "You owe it no longer; what you wrote of it is kept.".to_owned();

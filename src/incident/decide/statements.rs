@@ -7,12 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Step;
 use super::lines::Applied;
-use crate::incident::customers::hints;
+use crate::incident::customers::{hints, times_ahead};
 use crate::incident::deadlines::statement_climbing;
 use crate::incident::decision::{Change, EntryKind, Owed, Purpose, Recipient, Says};
 use crate::incident::event::Said;
 use crate::incident::policy::Party;
-use crate::incident::state::{Climb, Person};
+use crate::incident::state::{Climb, Person, RoleHeld};
 use crate::incident::statement::{
     PublicState, Published, Statement, concerns_leadership, must_ask, statement_due, statement_owner,
     wanted,
@@ -24,6 +24,8 @@ use crate::mail::command::{Command, Line, Promise};
 const TEXT_CHARS_MAX: usize = 4_000;
 /// Kept in the incident's state, the newest; the timeline has all.
 const PUBLISHED_KEPT: usize = 100;
+/// How long a statement may wait for its approval and still keep the time that it names itself.
+const APPROVAL_TAKES: TimeDelta = TimeDelta::minutes(5);
 /// A promise farther ahead than this is a mistyped one.
 const NEXT_DAYS_MAX: i64 = 31;
 
@@ -45,6 +47,9 @@ impl Step<'_> {
         }
         let Some(speaker) = self.speaks_to_customers().cloned() else { return };
         let anew = must_ask(&self.incident);
+        let asks_liaison = |held: &RoleHeld| held.role == Role::Liaison && held.accepted_at.is_none();
+        let is_liaison_asked = self.incident.roles.iter().any(asks_liaison)
+            && self.incident.holder(Role::Liaison).is_none();
         let now = self.now;
         let statements = &mut self.incident.statements;
         if anew {
@@ -52,6 +57,10 @@ impl Step<'_> {
         }
         let is_asked = statements.asked.as_ref() == Some(&speaker.address);
         if is_asked && !anew {
+            return;
+        }
+        if is_liaison_asked {
+            // They are asked when they accept; until then the reminders are for whoever commands.
             return;
         }
         statements.asked = Some(speaker.address.clone());
@@ -92,8 +101,7 @@ impl Step<'_> {
             return;
         };
         let Some(waiting) = &self.incident.statements.waiting else { return };
-        let seq = waiting.seq;
-        let hints = hints(&waiting.whole(), &self.incident, self.policy);
+        let (seq, hints) = (waiting.seq, self.hints_of(waiting));
         self.mail_person(&commander, Says::Approval { seq, hints });
     }
 
@@ -111,10 +119,14 @@ impl Step<'_> {
             text: text.to_owned(),
             by: by.clone(),
             state: PublicState::of(self.incident.phase),
-            next: said.announced().filter(|promise| self.check_next(*promise).is_ok()),
+            next: said
+                .announced()
+                .filter(|promise| self.check_next(*promise).is_ok())
+                .or_else(|| self.promised_in(text)),
+            asked_at: self.now,
             is_revised: self.incident.statements.waiting.is_some(),
         };
-        let mut hints = hints(&statement.whole(), &self.incident, self.policy);
+        let mut hints = self.hints_of(&statement);
         if said.written.lines.iter().any(is_misread) {
             hints.push("Its last lines look like commands, and customers would read them".to_owned());
         }
@@ -159,6 +171,22 @@ impl Step<'_> {
             ));
         }
         Ok(waits)
+    }
+
+    /// When its own words say that customers hear again, where that is no later than they are to: what
+    /// they read is what is chased.
+    fn promised_in(&self, text: &str) -> Option<Promise> {
+        let statements = &self.incident.statements;
+        let latest = self.now + self.policy.customers.every(statements, self.now) + APPROVAL_TAKES;
+        match times_ahead(text, self.now, &self.policy.calendar.zone).as_slice() {
+            [only] if self.incident.phase.is_active() && *only <= latest => Some(Promise::At(*only)),
+            _ => None,
+        }
+    }
+
+    fn hints_of(&self, statement: &Statement) -> Vec<String> {
+        let next_at = self.next_at(statement, statement.state);
+        hints(&statement.whole(), next_at, self.now, &self.incident, self.policy)
     }
 
     /// Whether customers may be told anything at all.
@@ -362,12 +390,21 @@ impl Step<'_> {
         statements.climb = reached.climb;
         let waits = statements.waiting.as_ref().map(|waiting| waiting.seq);
         let leadership = concerns_leadership(&self.incident);
+        // Whoever was asked to approve it a moment ago is not asked again.
+        let waiting = self.incident.statements.waiting.as_ref();
+        let is_asked_now = waiting.is_some_and(|waiting| self.now - waiting.asked_at < APPROVAL_TAKES)
+            && self.incident.commander().is_some();
+        let spared: &[Party] = if is_asked_now { &[Party::Owner, Party::Commander] } else { &[] };
         let to: Vec<Party> = reached
             .to
             .iter()
             .copied()
             .filter(|party| *party != Party::Leadership || leadership)
+            .filter(|party| !spared.contains(party))
             .collect();
+        if to.is_empty() {
+            return;
+        }
         let overdue = if self.now > due_at { "overdue since" } else { "due" };
         let text = format!(
             "Reminded {}: statement for customers {overdue} {}.",

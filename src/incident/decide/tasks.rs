@@ -150,7 +150,12 @@ impl Step<'_> {
     }
 
     fn is_group(&self, name: &str) -> bool {
-        GROUPS.contains(&name.to_lowercase().as_str()) || self.policy.roster.list(name).is_some()
+        let roster = &self.policy.roster;
+        GROUPS.contains(&name.to_lowercase().as_str())
+            || roster.list(name).is_some()
+            || roster.team(name).is_some()
+            || roster.rotation(name).is_some()
+            || roster.service(name).is_some()
     }
 
     fn task_due(&self, within: Option<Promise>, usual: TimeDelta) -> Result<DateTime<Utc>, Refusal> {
@@ -182,16 +187,7 @@ impl Step<'_> {
     /// Which task a line without a number means: that of the mail which it answers, or the only one that
     /// its writer has.
     pub(super) fn meant_task(&self, seq: Option<i64>, said: &Said) -> Result<i64, Refusal> {
-        let answered = match said.answering {
-            Some(
-                Purpose::Task(seq)
-                | Purpose::ReminderTask(seq)
-                | Purpose::Action(seq)
-                | Purpose::ReminderAction(seq),
-            ) => Some(seq),
-            _ => None,
-        };
-        if let Some(seq) = seq.or(answered) {
+        if let Some(seq) = seq.or(answered_task(said)) {
             return match self.incident.task(seq) {
                 Some(_) => Ok(seq),
                 None => Err((format!("There is no task #{seq}"), None)),
@@ -204,7 +200,10 @@ impl Step<'_> {
             mine.extend(actions.map(|action| action.seq));
         }
         match mine.as_slice() {
-            [] => Err(("You have no task here".to_owned(), None)),
+            [] => Err((
+                "You have no task here, and the line names none; write its number".to_owned(),
+                None,
+            )),
             [only] => Ok(*only),
             several => {
                 let numbers: Vec<String> = several.iter().map(|seq| format!("#{seq}")).collect();
@@ -213,6 +212,21 @@ impl Step<'_> {
                     several.first().map(|seq| format!("Done #{seq}")),
                 ))
             }
+        }
+    }
+
+    /// Without a number, whoever commands gives away the one task that nobody has.
+    fn task_without_owner(&self, seq: Option<i64>, said: &Said) -> Option<i64> {
+        let by = &said.by.person.address;
+        let names_one = seq.is_some()
+            || answered_task(said).is_some()
+            || self.incident.open_tasks_of(by).next().is_some();
+        let is_declined =
+            |task: &&Task| task.ended.as_ref().is_some_and(|ended| ended.how == Ending::Declined);
+        let mut declined = self.incident.tasks.iter().filter(is_declined);
+        match (declined.next(), declined.next()) {
+            (Some(only), None) if !names_one => Some(only.seq),
+            _ => None,
         }
     }
 
@@ -311,7 +325,7 @@ impl Step<'_> {
 
     /// `Reassign #3: carol`: with the time that its owner before was given.
     pub(super) fn reassign_task(&mut self, seq: Option<i64>, name: &str, said: &Said) -> Applied {
-        let seq = self.meant_task(seq, said)?;
+        let seq = self.task_without_owner(seq, said).map_or_else(|| self.meant_task(seq, said), Ok)?;
         let is_action = self.is_action(seq);
         if !is_action {
             self.check_active()?;
@@ -465,6 +479,19 @@ impl Step<'_> {
         );
         self.mail_person(&by, Says::Notice { what, more });
         Ok(format!("parked as #{seq}"))
+    }
+}
+
+/// The task or the action of which the answered mail speaks.
+fn answered_task(said: &Said) -> Option<i64> {
+    match said.answering {
+        Some(
+            Purpose::Task(seq)
+            | Purpose::ReminderTask(seq)
+            | Purpose::Action(seq)
+            | Purpose::ReminderAction(seq),
+        ) => Some(seq),
+        _ => None,
     }
 }
 

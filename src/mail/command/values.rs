@@ -217,7 +217,8 @@ fn read_action(
     // Without regard to case, and the octets stay where they are.
     let lower = text.to_ascii_lowercase();
     let begins_at = |mark: &str| {
-        let is_word = |at: usize| !lower.get(..at).unwrap_or_default().ends_with(char::is_alphanumeric);
+        let is_word =
+            |at: usize| at == 0 || lower.get(..at).is_some_and(|text| text.ends_with([' ', '(']));
         lower.match_indices(mark).map(|(at, _)| at).find(|at| is_word(*at))
     };
     let (owner_at, due_at) = (begins_at("owner:"), begins_at("due:"));
@@ -227,7 +228,7 @@ fn read_action(
     };
     let value = |at: usize, mark: &str| {
         let value = text.get(at + mark.len()..end(at)).unwrap_or_default();
-        short(value.trim_end_matches([' ', ',', ';', '.']))
+        short(value.trim_end_matches([' ', ',', ';', '.', ')']))
     };
     let what_end = [owner_at, due_at].into_iter().flatten().min().unwrap_or(text.len());
     let what = text.get(..what_end).unwrap_or_default();
