@@ -138,14 +138,21 @@ fn busy(
     let name = one_line(&policy.postmortem.name);
     let overdue: Vec<&Overdue> = figures.open.iter().filter_map(|open| open.overdue.as_ref()).collect();
     let late = &figures.postmortems.late;
-    let lead = format!(
+    let is_late = |action: &&ListedAction| {
+        action.is_declined || action.due_at.is_some_and(|due_at| due_at < until)
+    };
+    let actions_late = figures.actions.iter().filter(is_late).count();
+    let mut lead = format!(
         "{} open, {} late, {} late",
         figures.open.len(),
         counted(overdue.len(), "update"),
         counted(late.len(), &name)
     );
+    if actions_late > 0 {
+        lead.push_str(&format!(", {} late", counted(actions_late, "action")));
+    }
     let mut paper = Paper::new(lead, period);
-    paper.prose(if overdue.is_empty() && late.is_empty() {
+    paper.prose(if overdue.is_empty() && late.is_empty() && actions_late == 0 {
         "For your information; nothing is asked of you."
     } else {
         "Please ask the people named beside what is late what is in the way."
