@@ -14,6 +14,7 @@ use super::values::{
 use crate::incident::policy::{
     DeclareFrom, Ladder, PagingPolicy, PostmortemPolicy, Rung, RungAt, SeverityPolicy,
 };
+use crate::incident::proposal::is_a_window;
 use crate::incident::{Policy, Severity};
 use crate::learning::digest::{DigestPolicy, Shows};
 use crate::learning::postmortem::{Section, default_sections};
@@ -173,10 +174,18 @@ fn read_defaults<'t>(source: &mut Source<'t>, top: Table<'t>) -> Unsaid {
     source.check_keys(table, "[defaults]", &["severity", "bridge", "chat", "task", "proposal"]);
     let severity = source.parsed(table, "severity", read_severity).unwrap_or(usual.severity);
     let task_within = source.parsed(table, "task", read_positive).unwrap_or(usual.task_within);
-    let proposal = source.parsed(table, "proposal", read_positive);
+    let proposal = source.parsed(table, "proposal", read_window);
     let proposal_within = proposal.unwrap_or(usual.proposal_within);
     let mut text = |key| source.string(table, key).map(|text| text.value.into_owned());
     Unsaid { severity, bridge: text("bridge"), chat: text("chat"), task_within, proposal_within }
+}
+
+/// How long silence must last to be consent.
+fn read_window(text: &str) -> Result<TimeDelta, String> {
+    let window = read_positive(text)?;
+    is_a_window(window).then_some(window).ok_or_else(|| {
+        format!("`{text}` is no time to object: people need a minute, and at most 24 hours")
+    })
 }
 
 fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> [SeverityPolicy; 5] {

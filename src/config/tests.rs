@@ -46,6 +46,18 @@ fn an_address_that_leaves_no_room_for_tokens_is_a_mistake() {
 }
 
 #[test]
+fn a_time_to_object_that_every_proposal_would_be_refused_for_is_a_mistake() {
+    let found = |window: &str| {
+        mistakes(&format!("address = \"i@example.org\"\n[defaults]\nproposal = \"{window}\""))
+    };
+    for wrong in ["59s", "25h"] {
+        let found = found(wrong);
+        assert!(found.len() == 1 && found[0].contains("people need a minute"), "{found:?}");
+    }
+    assert_eq!((found("1m"), found("24h")), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn a_ladder_is_climbed_in_the_order_of_time() {
     let text = "address = \"incidents@example.org\"\n[ladder]\nupdate = [\
         { at = \"5m\", to = [\"deputy\"] }, { at = \"-5m\", to = [\"commander\"] }]";

@@ -12,7 +12,7 @@ use crate::incident::deadlines::DeadlineKind;
 use crate::incident::decision::Purpose;
 use crate::incident::state::WideMail;
 use crate::interpret::Clues;
-use crate::mail::command::{Command, Grammar, Line, read_commands};
+use crate::mail::command::{Command, Grammar, Line, Written, read_commands};
 use crate::mail::ids::looks_ours;
 use crate::mail::message::{InboundMail, shown_by, text_of};
 use crate::mail::relay::known_form;
@@ -70,10 +70,13 @@ impl Batch {
                 break;
             }
         }
-        if found.number.is_none() && clues.tag == Tag::Plain && self.answers_a_page(mail) {
-            // It answers a mail of ours, whatever became of its thread, and declares nothing.
-            found.answers_ours = true;
+        if found.number.is_none()
+            && clues.tag == Tag::Plain
+            && let Some(written) = self.answer_of_a_pager(mail)
+        {
             found.number = self.paging_incident(mail).await?;
+            // It answers a mail of ours, whatever became of its thread, and declares nothing.
+            found.answers_ours = found.number.is_some() || written.prose.is_empty();
         }
         if by_thread != found.number {
             // It answers a mail about another incident: what that asked for is not asked here.
@@ -83,13 +86,14 @@ impl Batch {
         Ok(found)
     }
 
-    /// Whether a mail is what comes back from a pager: sent by somebody's, with an answer and no words.
-    /// The gateways behind pagers keep no thread, and some answer the plain address.
-    fn answers_a_page(&self, mail: &InboundMail) -> bool {
-        let Some(from) = &mail.from else { return false };
+    /// What comes back from a pager: sent by somebody's, and beginning with an answer. The gateways
+    /// behind pagers keep no thread, some answer the plain address, and some write below what they pass
+    /// on.
+    fn answer_of_a_pager(&self, mail: &InboundMail) -> Option<Written> {
+        let from = mail.from.as_ref()?;
         let is_pager = |member: &Member| member.pager.as_ref() == Some(&from.address);
         if !self.policy.roster.people.iter().any(is_pager) {
-            return false;
+            return None;
         }
         let (zone, sections) = (&self.policy.calendar.zone, &self.policy.postmortem.sections);
         let grammar = Grammar { zone, sections, answered_text: None };
@@ -97,7 +101,8 @@ impl Batch {
         let answers = |line: &Line| {
             matches!(line.meaning, Ok(Command::Ack | Command::TakeCommand | Command::Leave))
         };
-        written.prose.is_empty() && !written.lines.is_empty() && written.lines.iter().all(answers)
+        let is_answer = !written.lines.is_empty() && written.lines.iter().all(answers);
+        is_answer.then_some(written)
     }
 
     /// The active incident whose page rang last at the sender of a mail, whoever answered meanwhile.

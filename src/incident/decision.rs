@@ -235,6 +235,17 @@ impl Purpose {
     }
 }
 
+/// What an objection met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objected {
+    /// A proposal that was open, and is stopped by it.
+    InTime,
+    /// One that another objection has stopped.
+    Again,
+    /// One that was settled, so long ago.
+    Late(String),
+}
+
 /// What a mail says. The incident it speaks of is the one the decision returns.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Says {
@@ -339,12 +350,13 @@ pub enum Says {
     Proposal {
         seq: i64,
     },
-    /// Who objects and why, for whoever commands alone; `late` says by how much.
+    /// Who objects and why, with the names of the files that came with it, for whoever commands alone.
     Objection {
         seq: i64,
         by: Person,
         why: String,
-        late: Option<String>,
+        files: Vec<String>,
+        when: Objected,
     },
     /// How a proposal ended.
     ProposalOutcome {

@@ -131,7 +131,10 @@ impl Incident {
                 let is_asked = to.iter().any(|asked| asked.address == person.address);
                 is_asked.then(|| climb.last_at.unwrap_or(*offered_at))
             }
-            Command::Held { .. } => None,
+            Command::Held { offered_on, .. } => {
+                let handover = offered_on.as_ref().filter(|it| it.to.address == person.address);
+                handover.map(|handover| handover.offered_at)
+            }
         };
         rung.max(asked).filter(|_| self.phase.is_active())
     }

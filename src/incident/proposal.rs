@@ -12,6 +12,16 @@ use crate::mail::command::span_seconds;
 /// somewhere else.
 const UNHEARD_AFTER: TimeDelta = TimeDelta::hours(2);
 
+/// Nobody can answer in less.
+const WINDOW_MIN: TimeDelta = TimeDelta::minutes(1);
+/// Silence for longer is no answer to anything.
+const WINDOW_MAX: TimeDelta = TimeDelta::hours(24);
+
+/// Whether people can be given so long to object: from a minute to a day.
+pub fn is_a_window(span: TimeDelta) -> bool {
+    (WINDOW_MIN..=WINDOW_MAX).contains(&span)
+}
+
 /// "Any strong objections?"
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {

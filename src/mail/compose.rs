@@ -42,7 +42,7 @@ pub struct Letter {
     /// Complete by itself, 72 columns, `\n` line ends.
     pub text: String,
     /// ASCII only, so that it needs no encoding; has [`TOKEN_MARK`] in its
-    /// `mailto:` links when `to_persons`.
+    /// `mailto:` links when `to_persons`. Empty where the text goes alone.
     pub html: String,
     /// Sent to persons, each with their token; otherwise to lists.
     pub to_persons: bool,
@@ -120,11 +120,14 @@ pub fn compose(letter: &Letter, frame: &Frame<'_>) -> Vec<u8> {
         .raw_header(raw("Auto-Submitted", auto_submitted(letter.purpose)))
         .raw_header(raw("X-Auto-Response-Suppress", "All".to_owned()))
         .raw_header(raw("X-Firebell-Loop", "1".to_owned()));
-    let parts = MultiPart::alternative()
-        .boundary(boundary(frame.message_id))
-        .singlepart(part(ContentType::TEXT_PLAIN, &letter.text))
-        .singlepart(part(ContentType::TEXT_HTML, &letter.html));
-    builder.multipart(parts).expect("a From and a To are set above").formatted()
+    let text = part(ContentType::TEXT_PLAIN, &letter.text);
+    let message = if letter.html.is_empty() {
+        builder.singlepart(text)
+    } else {
+        let parts = MultiPart::alternative().boundary(boundary(frame.message_id)).singlepart(text);
+        builder.multipart(parts.singlepart(part(ContentType::TEXT_HTML, &letter.html)))
+    };
+    message.expect("a From and a To are set above").formatted()
 }
 
 /// What tells machines that nobody typed it (RFC 3834 section 5.1).

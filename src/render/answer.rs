@@ -34,7 +34,7 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
         0 => "Receipt".to_owned(),
         _ => format!("Receipt: {} not done", counted(refused)),
     });
-    let mut paper = Paper::new(lead, context.about());
+    let mut paper = Paper::new(lead.clone(), context.about());
     if refused > 0 {
         let others = if refused < results.len() { "The other lines are done. " } else { "" };
         paper.prose(&format!(
@@ -46,7 +46,9 @@ pub fn render_receipt(context: &Context<'_>, results: &[LineResult], hint: Optio
         paper.transcript(results.iter().take(LINES_MAX).map(step).collect());
     }
     if let Some(hint) = hint {
-        for paragraph in hint.split("\n\n").take(LINES_MAX) {
+        // What the first line says is not said again.
+        let hint = hint.strip_prefix(&format!("{lead}.")).unwrap_or(hint);
+        for paragraph in hint.split("\n\n").map(str::trim).filter(|it| !it.is_empty()).take(LINES_MAX) {
             paper.prose(&own_sentence(paragraph));
         }
     }

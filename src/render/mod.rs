@@ -142,8 +142,8 @@ fn render_in(context: &Context<'_>, mailing: &Mailing, timeline: &[Entry]) -> Le
             Some(asked) => proposal::render_proposal(context, asked),
             None => news::render_status(context, timeline),
         },
-        Says::Objection { seq, by, why, late } => match incident.proposal(*seq) {
-            Some(asked) => proposal::render_objection(context, asked, by, why, late.as_deref()),
+        Says::Objection { seq, by, why, files, when } => match incident.proposal(*seq) {
+            Some(asked) => proposal::render_objection(context, asked, by, (why, files), when),
             None => news::render_status(context, timeline),
         },
         Says::ProposalOutcome { seq } => match incident.proposal(*seq) {

@@ -10,7 +10,7 @@ use super::statement::customers_told;
 use super::task::open_tasks;
 use super::when;
 use super::wrap::{clipped, one_line, own_sentence};
-use crate::incident::decision::{Change, Entry, Purpose};
+use crate::incident::decision::{Change, Entry, EntryKind, Purpose};
 use crate::incident::state::Person;
 use crate::incident::{Phase, Severity};
 use crate::mail::compose::Letter;
@@ -318,7 +318,8 @@ pub fn render_note(
 ) -> Letter {
     let text = words.text;
     let by_whom = clipped(by.shown(), 20);
-    let lead = match (text.lines().find(|line| !line.trim().is_empty()), attachments) {
+    let has_words = |line: &&str| line.chars().any(char::is_alphanumeric);
+    let lead = match (text.lines().find(has_words), attachments) {
         (Some(first), _) => format!("{by_whom} wrote \"{}\"", clipped(first, 40)),
         (None, [only]) => format!("{by_whom} sent {}", clipped(only, 40)),
         (None, []) => format!("{by_whom} sent a note without words"),
@@ -423,7 +424,12 @@ pub fn entry_fact(context: &Context<'_>, entry: &Entry, chars: usize) -> super::
         (Some(address), true) => format!("{}  ", clipped(address.as_str(), 60)),
     };
     let doubt = if entry.verified { "" } else { " (unverified sender)" };
-    fact(&label, format!("{author}{}{doubt}  #{}", clipped(&entry.text, chars), entry.seq))
+    let text = match entry.kind {
+        // Whose server took what when is evidence, and stands below what happened.
+        EntryKind::Page | EntryKind::Proposal => entry.text.lines().next().unwrap_or_default(),
+        _ => &entry.text,
+    };
+    fact(&label, format!("{author}{}{doubt}  #{}", clipped(text, chars), entry.seq))
 }
 
 /// Names for a subject: `Alice`, `Alice, Bob`, `everybody trained`.

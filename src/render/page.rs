@@ -50,8 +50,9 @@ fn one_line_page(context: &Context<'_>, purpose: Purpose, wanted: &str, reply: &
     let paper = Paper::new(line.clone(), "");
     let subject = format!("{drill}{} {}", context.key(), incident.severity);
     let mut letter = context.on_duty(purpose, subject, "page", &paper);
-    // A gateway to pagers sends what it gets: one line, not one of 72 columns.
+    // A gateway to pagers sends what it gets: one line, not one of 72 columns, and no page beside it.
     letter.text = format!("{line}\n");
+    letter.html.clear();
     letter
 }
 

@@ -5,7 +5,7 @@ use super::context::{Context, shown};
 use super::paper::{Fact, Paper, fact, facts};
 use super::when;
 use super::wrap::{clipped, one_line};
-use crate::incident::decision::Purpose;
+use crate::incident::decision::{Objected, Purpose};
 use crate::incident::proposal::{Outcome, Proposal, Sent};
 use crate::incident::state::Person;
 use crate::mail::compose::Letter;
@@ -13,6 +13,7 @@ use crate::mail::compose::Letter;
 const WHAT_CHARS: usize = 120;
 /// Names in one mail; the timeline has all.
 const ASKED_SHOWN: usize = 30;
+const FILES_SHOWN: usize = 20;
 
 /// "Any strong objections?"
 pub fn render_proposal(context: &Context<'_>, proposal: &Proposal) -> Letter {
@@ -23,8 +24,8 @@ pub fn render_proposal(context: &Context<'_>, proposal: &Proposal) -> Letter {
     let lead = format!("Object by {}, or it is done: {what}", context.brief(by));
     let mut paper = Paper::new(lead, context.about());
     paper.prose(&format!(
-        "{} proposes this. If you have a strong objection, say it by {}; silence is consent. The {} run \
-         from when the last of you was sent this, so that you have them even if it comes late.",
+        "{} proposes this. If you have a strong objection, say it by {}; silence is consent. You have {} \
+         from when the last of you was sent this, even if that was late.",
         shown(&proposal.by),
         context.full(by),
         when::span(proposal.window),
@@ -58,39 +59,51 @@ fn subject(context: &Context<'_>, proposal: &Proposal) -> String {
     }
 }
 
-/// Who objects, for whoever commands alone.
+/// Who objects, with their words and the names of their files, for whoever commands alone.
 pub fn render_objection(
     context: &Context<'_>,
     proposal: &Proposal,
     by: &Person,
-    why: &str,
-    late: Option<&str>,
+    (why, files): (&str, &[String]),
+    when: &Objected,
 ) -> Letter {
     let seq = proposal.seq;
     let subject = subject(context, proposal);
     let what = clipped(&one_line(&proposal.what), 40);
-    let lead = match late {
-        Some(_) => format!("Late objection to #{seq}: {what}"),
-        None => format!("#{seq} is stopped by an objection: {what}"),
+    let lead = match when {
+        Objected::InTime => format!("#{seq} is stopped by an objection: {what}"),
+        Objected::Again => format!("One more objection to #{seq}: {what}"),
+        Objected::Late(_) => format!("Late objection to #{seq}: {what}"),
     };
     let mut paper = Paper::new(lead, context.about());
-    paper.prose(&match late {
-        Some(late) => format!(
-            "{} objects {late} after the time was up. What was agreed stands, unless you decide \
-             otherwise now. Only you learn who objects.",
-            shown(by)
+    let by_whom = shown(by);
+    paper.prose(&match when {
+        Objected::InTime => format!(
+            "{by_whom} objects. It is yours to decide now: weigh it, and write what is done. Only you learn \
+             who objects; the others learn that somebody does.",
         ),
-        None => format!(
-            "{} objects. It is yours to decide now: weigh it, and write what is done. Only you learn who \
-             objects; the others learn that somebody does.",
-            shown(by)
+        Objected::Again => format!(
+            "{by_whom} says this against it. It was stopped before, and is still yours to decide. Only you \
+             learn who objects.",
+        ),
+        Objected::Late(late) => format!(
+            "{by_whom} objects {late} after the time was up. What was agreed stands, unless you decide \
+             otherwise now. Only you learn who objects.",
         ),
     });
+    if why.is_empty() && files.is_empty() {
+        paper.prose(&format!("{} gives no reason yet, and was asked for it.", shown(by)));
+    }
     paper.words(why);
-    paper.facts(vec![
+    let mut rows = vec![
         fact("Proposal", format!("#{seq} {}", clipped(&one_line(&proposal.what), WHAT_CHARS))),
         fact("Proposed by", shown(&proposal.by)),
-    ]);
+    ];
+    if !files.is_empty() {
+        let names = files.iter().take(FILES_SHOWN).map(|name| clipped(name, 100)).collect();
+        rows.push(facts("Attached", names));
+    }
+    paper.facts(rows);
     let done = format!("Decision #{seq}: We do it: {}", clipped(&one_line(&proposal.what), 30));
     paper.actions(vec![
         context.action("To do it all the same", &done, &subject),

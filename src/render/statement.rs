@@ -225,13 +225,19 @@ fn add_draft(paper: &mut Paper, context: &Context<'_>, asked: Option<&Person>, s
     paper.prose(
         "Say how customers are affected; that matters most to them. Name no time for the repair, no \
          colleague and nothing that only we call so. For a title, write it in the first line and leave an \
-         empty line below it. `Next statement: 15m` in a line above says when they hear again.",
+         empty line below it. To say when they hear again, write `Next statement: 15m` in a line above.",
     );
     if own && incident.holder(Role::Liaison).is_none() {
-        paper.prose(
-            "Nobody is liaison, so you are asked. Please name somebody: `Liaison: name` gives it to \
-             them.",
-        );
+        let asked = incident.roles.iter().find(|held| held.role == Role::Liaison);
+        paper.prose(&match asked.map(|held| shown(&held.person)) {
+            Some(name) => format!(
+                "{name} was asked to be liaison and has not answered. Once they accept, they are asked \
+                 for it in your place.",
+            ),
+            None => "Nobody is liaison, so you are asked. To give it to somebody, reply with \
+                     `Liaison: name`."
+                .to_owned(),
+        });
     }
 }
 
@@ -393,7 +399,11 @@ pub fn customers_told(context: &Context<'_>) -> Option<Fact> {
     if let Some(waiting) = &statements.waiting {
         lines.push(format!("#{} by {} waits for approval", waiting.seq, shown(&waiting.by)));
     }
-    let next = if lines.is_empty() { "nothing yet; the first statement" } else { "next statement" };
+    let next = match (lines.is_empty(), statements.last()) {
+        (true, _) => "nothing yet; the first statement",
+        (false, None) => "the first statement",
+        (false, Some(_)) => "next statement",
+    };
     match statement_due(incident, context.policy) {
         Some(at) if at <= context.now => {
             lines.push(format!("{next} overdue since {}", context.brief(at)));

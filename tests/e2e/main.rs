@@ -26,3 +26,4 @@ mod stalled;
 mod submission;
 mod support;
 mod transcript;
+mod whole_process;

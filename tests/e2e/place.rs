@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 
 use crate::support::imap::Mail;
-use crate::support::lab::Lab;
+use crate::support::lab::{Lab, address_of};
 use crate::support::ports::free_port;
 use crate::support::server::{ADDRESS, Relay, Server};
 use crate::transcript::Transcript;
@@ -48,16 +48,18 @@ impl Place {
         self.post(from, address, &header, &text);
     }
 
-    fn post(&self, from: &str, to: &str, header: &str, text: &str) {
+    /// Hands Postfix a mail of theirs; `header` has whole lines.
+    pub fn post(&self, from: &str, to: &str, header: &str, text: &str) {
+        let from = address_of(from);
         static SENT: AtomicU32 = AtomicU32::new(0);
         let number = SENT.fetch_add(1, Ordering::Relaxed);
         let date = chrono::Utc::now().to_rfc2822();
         let message = format!(
-            "From: {from}@people.test\n{header}Date: {date}\nMessage-ID: <m{number}@people.test>\n\
+            "From: {from}\n{header}Date: {date}\nMessage-ID: <m{number}@people.test>\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
         );
-        self.transcript.wrote(from, to, &message);
-        self.lab.deliver(&format!("{from}@people.test"), &[to], &message);
+        self.transcript.wrote(&from, to, &message);
+        self.lab.deliver(&from, &[to], &message);
     }
 
     /// The first mail to `name` whose subject or text has `words`.

@@ -4,8 +4,7 @@
 //! Start with [`a_shift_taken_by_mail_is_in_the_calendar_that_was_mailed`].
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use chrono::{TimeDelta, Utc};
 use crate::support::chrome::Chrome;
 use crate::support::ports::free_port;
 use crate::support::server::{Relay, Server};
-use crate::support::{smtp, wait};
+use crate::support::{http, smtp, wait};
 
 /// How long a mail may take to be answered on a busy machine.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -59,7 +58,7 @@ fn a_shift_taken_by_mail_is_in_the_calendar_that_was_mailed() {
     let url = agreed.split_whitespace().find(|word| word.contains("/shifts/person/bob/"));
     let path = url.and_then(|url| url.strip_prefix(&format!("http://127.0.0.1:{web_port}")));
     let path = path.expect("an address of a calendar").to_owned();
-    let (status, calendar) = get(web_port, &path);
+    let (status, calendar) = http::get(web_port, &path);
     assert_eq!(status, 200, "{calendar}");
     let event = format!("{from}T18:00:00+00:00 {until}T06:00:00+00:00 On call: commanders");
     let read = read_calendar(&calendar);
@@ -69,7 +68,7 @@ fn a_shift_taken_by_mail_is_in_the_calendar_that_was_mailed() {
     for wrong in
         [path.replace("/bob/", "/alice/"), path.replace(".ics", "a.ics"), "/shifts/person/bob/".into()]
     {
-        assert_eq!(get(web_port, &wrong).0, 404, "{wrong}");
+        assert_eq!(http::get(web_port, &wrong).0, 404, "{wrong}");
     }
 }
 
@@ -119,16 +118,6 @@ fn header(mail: &str, name: &str) -> String {
     let prefix = format!("{name}: ");
     let line = mail.lines().find_map(|line| line.strip_prefix(&prefix));
     line.unwrap_or_default().trim().to_owned()
-}
-
-fn get(port: u16, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the page listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asked");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).expect("a status");
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    (status, body)
 }
 
 /// What Debian's own iCalendar library reads in it.

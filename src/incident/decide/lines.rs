@@ -26,6 +26,7 @@ impl Step<'_> {
         // What the mail itself states wins over what a template would.
         let is_template = |line: &&Line| matches!(line.meaning, Ok(Command::Template(_)));
         let (templates, others): (Vec<_>, Vec<_>) = said.written.lines.iter().partition(is_template);
+        let mut unanswered: Vec<&str> = Vec::new();
         for line in others.into_iter().chain(templates) {
             let outcome = match &line.meaning {
                 Ok(command) => match self.apply(command, said) {
@@ -51,10 +52,17 @@ impl Step<'_> {
                     Ok(Command::Object { .. }) => {}
                     // Its line is among the words already.
                     Ok(Command::Unavailable(_)) => {}
+                    // They get no answer; those who work on it know best what to do about it.
+                    _ if self.is_outsider(&said.by.person.address) => {
+                        unanswered.push(line.typed.as_str());
+                    }
                     _ => self.facts.push(format!("Not applied: {}", line.typed)),
                 }
             }
             self.results.push(LineResult { line: line.clone(), outcome });
+        }
+        if !unanswered.is_empty() {
+            self.notes.push(unanswered.join("\n"));
         }
     }
 

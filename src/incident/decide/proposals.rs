@@ -1,13 +1,13 @@
 //! Proposals: put to those who work on it, consented to by silence, stopped by an objection; and
 //! decisions of whoever commands.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Step;
 use super::lines::Applied;
-use crate::incident::decision::{Change, EntryKind, Purpose, Recipient, Says};
+use crate::incident::decision::{Change, EntryKind, Objected, Purpose, Recipient, Says};
 use crate::incident::event::{Said, Source};
-use crate::incident::proposal::{Asked, Closed, Outcome, Proposal, Sent};
+use crate::incident::proposal::{Asked, Closed, Outcome, Proposal, Sent, is_a_window};
 use crate::incident::state::Person;
 use crate::mail::Address;
 use crate::mail::command::Promise;
@@ -16,10 +16,6 @@ use crate::mail::command::Promise;
 const OPEN_AT_MOST: usize = 10;
 /// Kept in the incident's state, ended ones included; the timeline has all.
 const KEPT_AT_MOST: usize = 100;
-/// Silence for longer is no answer to anything.
-const WINDOW_HOURS_MAX: i64 = 24;
-/// Nobody can answer in less.
-const WINDOW_MIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest text of a proposal, a risk or a decision, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 /// At most so many risks of a proposal.
@@ -42,9 +38,9 @@ impl Step<'_> {
             Some(Promise::Within(span)) => span,
             Some(Promise::At(at)) => at - self.now,
         };
-        if window < WINDOW_MIN || window > TimeDelta::hours(WINDOW_HOURS_MAX) {
+        if !is_a_window(window) {
             return Err((
-                format!("People need a minute to object, and at most {WINDOW_HOURS_MAX} hours"),
+                "People need a minute to object, and at most 24 hours".to_owned(),
                 Some(format!("Propose: {text} (10m)")),
             ));
         }
@@ -152,14 +148,13 @@ impl Step<'_> {
         let prose = if self.kept_back { "" } else { said.written.prose.trim() };
         let words: Vec<&str> = [why.trim(), prose].into_iter().filter(|text| !text.is_empty()).collect();
         let words = words.join("\n\n");
-        // The words of an objection are told to one person, and are nobody's note.
+        // The words of an objection are told to one person, and are nobody's note. So are its files, and
+        // they stay beside it once.
+        let source = match self.kept_back {
+            true => Source::default(),
+            false => Source { attachments: said.source.attachments.clone(), ..Source::default() },
+        };
         self.kept_back = true;
-        if words.is_empty() {
-            return Err((
-                "Why? Whoever commands has to weigh it".to_owned(),
-                Some(format!("Object #{seq}: why")),
-            ));
-        }
         if let Some(due_at) = self.incident.proposal(seq).and_then(Proposal::due_at)
             && self.now > due_at
         {
@@ -167,13 +162,31 @@ impl Step<'_> {
             self.pass_proposal(seq);
         }
         let by = said.by.person.clone();
-        if let Some(closed) = self.incident.proposal(seq).and_then(|proposal| proposal.ended.clone()) {
+        let files = source.attachments.iter().map(|file| file.name.clone()).collect();
+        let objection = |when| Says::Objection { seq, by: by.clone(), why: words.clone(), files, when };
+        let shown = if words.is_empty() { "no reason is given yet" } else { words.as_str() };
+        let closed = self.incident.proposal(seq).and_then(|proposal| proposal.ended.clone());
+        let is_stopped = closed.as_ref().is_none_or(|closed| closed.how == Outcome::Stopped);
+        let weighs = self.incident.is_commanding(&by.address);
+        if is_stopped && !weighs && words.is_empty() && source.attachments.is_empty() {
+            self.hints.push(format!(
+                "#{seq} is stopped; now say why. Whoever commands has to weigh it, and knows only that you \
+                 object. Reply  Object #{seq}: because  and go on with your reason.",
+            ));
+        }
+        if closed.is_some() && is_stopped {
+            let entry = format!("#{seq} is stopped already, and there is one more objection: {shown}");
+            self.record(EntryKind::Proposal, None, entry, source);
+            self.tell_commander_of(&by, objection(Objected::Again));
+            return Ok(format!("#{seq} is stopped already; whoever commands has what you say"));
+        }
+        if let Some(closed) = closed {
             let due_at = self.incident.proposal(seq).and_then(Proposal::due_at);
             let ended_at = due_at.map_or(closed.at, |due_at| due_at.min(closed.at));
             let late = late_by(self.now, ended_at);
-            let text = format!("An objection to #{seq} came {late} too late: {words}");
-            self.record_objection(text, said);
-            self.tell_commander_of(seq, &by, &words, Some(late.clone()));
+            let entry = format!("An objection to #{seq} came {late} too late: {shown}");
+            self.record(EntryKind::Proposal, None, entry, source);
+            self.tell_commander_of(&by, objection(Objected::Late(late.clone())));
             return Err((
                 format!(
                     "#{seq} is {} since {}; your objection came {late} too late. Whoever commands has it",
@@ -184,24 +197,18 @@ impl Step<'_> {
             ));
         }
         self.close_proposal(seq, Outcome::Stopped);
-        self.record_objection(format!("#{seq} is stopped by an objection: {words}"), said);
-        self.tell_commander_of(seq, &by, &words, None);
+        let entry = format!("#{seq} is stopped by an objection: {shown}");
+        self.record(EntryKind::Proposal, None, entry, source);
+        self.tell_commander_of(&by, objection(Objected::InTime));
         let commander = self.incident.commander().map(|commander| commander.address.clone());
         self.tell_outcome(seq, commander.as_slice());
         Ok(format!("#{seq} is stopped; only whoever commands is told by whom"))
     }
 
-    /// What was said against it, with the files that came along, and without who said it.
-    fn record_objection(&mut self, text: String, said: &Said) {
-        let attachments = said.source.attachments.clone();
-        self.record(EntryKind::Proposal, None, text, Source { attachments, ..Source::default() });
-    }
-
-    fn tell_commander_of(&mut self, seq: i64, by: &Person, why: &str, late: Option<String>) {
+    fn tell_commander_of(&mut self, by: &Person, objection: Says) {
         let Some(commander) = self.incident.commander().cloned() else { return };
         if commander.address != by.address {
-            let (by, why) = (by.clone(), why.to_owned());
-            self.mail_person(&commander, Says::Objection { seq, by, why, late });
+            self.mail_person(&commander, objection);
         }
     }
 
@@ -223,6 +230,25 @@ impl Step<'_> {
         self.close_proposal(seq, Outcome::Agreed);
         self.record_outcome(seq);
         self.tell_outcome(seq, &[]);
+    }
+
+    /// Somebody who was asked answers in words: silence goes on to count as consent, and they may think
+    /// that they have spoken.
+    pub(super) fn hint_that_words_settle_nothing(&mut self, note: i64, said: &Said) {
+        let Some(Purpose::Proposal(seq)) = said.answering else { return };
+        let address = &said.by.person.address;
+        let open = self.incident.proposal(seq).filter(|proposal| {
+            proposal.is_open() && proposal.asked.iter().any(|asked| asked.person.address == *address)
+        });
+        let Some(proposal) = open else { return };
+        let when = match proposal.due_at() {
+            Some(at) => format!("at {}", self.shown(at)),
+            None => "when its time is up".to_owned(),
+        };
+        self.hints.push(format!(
+            "Your words stop nothing. They are note #{note}, and #{seq} is agreed {when} unless somebody \
+             objects. To object, reply  Object #{seq}: because  and go on with your reason.",
+        ));
     }
 
     /// `Decision: …`: whoever commands decides; it ends the proposal that it answers.

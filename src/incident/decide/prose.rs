@@ -59,11 +59,12 @@ impl Step<'_> {
     }
 
     /// One entry for all that a mail changed. Its files are there, too, unless another entry has its
-    /// words.
+    /// words or they are kept back with these.
     pub(super) fn record_facts(&mut self, said: &Said, words_follow: bool) {
         let facts = std::mem::take(&mut self.facts);
         if !facts.is_empty() {
-            let source = if words_follow { without_files(&said.source) } else { said.source.clone() };
+            let elsewhere = words_follow || self.kept_back;
+            let source = if elsewhere { without_files(&said.source) } else { said.source.clone() };
             self.record(EntryKind::State, Some(&said.by), facts.join("\n"), source);
         }
     }
@@ -126,8 +127,14 @@ impl Step<'_> {
             let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
+            self.hint_that_words_settle_nothing(seq, said);
             let official = speaks_officially(&self.incident, &said.by.person.address);
-            if official && self.incident.phase.is_active() && said.answering != Some(Purpose::Note) {
+            // Those who were asked for words wrote them to whoever asked.
+            let is_asked_for = matches!(
+                said.answering,
+                Some(Purpose::Note | Purpose::Approval(_) | Purpose::Proposal(_))
+            );
+            if official && self.incident.phase.is_active() && !is_asked_for {
                 self.hints.push(format!(
                     "Your mail is note #{seq} in the timeline of {}. To send it to everybody, reply with a \
                      line that begins  Update:  and goes on with your words.",

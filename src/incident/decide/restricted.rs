@@ -5,6 +5,7 @@ use super::Step;
 use super::audience::lists_of;
 use crate::incident::decision::{Recipient, Says};
 use crate::incident::state::{Incident, WideMail};
+use crate::mail::Address;
 
 impl Step<'_> {
     /// Whether a mail may go there: of a private incident to those alone who have to do with it, or had
@@ -15,6 +16,11 @@ impl Step<'_> {
         matches!(says, Says::Restricted)
             || self.incident.lets_know(&address)
             || self.was.as_ref().is_some_and(|was| was.private && was.concerns(&address))
+    }
+
+    /// Whether somebody may not know what this private incident is about: nothing answers them.
+    pub(super) fn is_outsider(&self, address: &Address) -> bool {
+        !self.incident.lets_know(address)
     }
 
     /// Key and severity, for the lists: when it begins, or a list joins, and when it ends.

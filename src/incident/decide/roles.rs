@@ -131,9 +131,11 @@ impl Step<'_> {
             Some(Purpose::Page | Purpose::TakeCommand) => {
                 self.acknowledge_page(said).unwrap_or_else(|| Err(self.not_offered(address)))
             }
-            Some(Purpose::PageResponder | Purpose::PageLetter) => self
-                .acknowledge_page(said)
-                .unwrap_or_else(|| Err(("You are not paged any more".to_owned(), join_line()))),
+            Some(Purpose::PageResponder | Purpose::PageLetter) => {
+                self.acknowledge_page(said).unwrap_or_else(|| {
+                    Err(("No page waits for you; if you come to help, join".to_owned(), join_line()))
+                })
+            }
             Some(Purpose::Confirmation) => self.confirm(said),
             Some(
                 Purpose::Task(seq)

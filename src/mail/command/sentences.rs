@@ -20,6 +20,7 @@ pub(super) fn read_sentence(line: &str) -> Option<Result<Command, Misread>> {
         "submit" => Command::Submit,
         "publish" => Command::Publish,
         "approve" | "approved" => Command::Approve(None),
+        "object" | "i object" | "objection" => Command::Object { seq: None, why: String::new() },
         other => numbered_sentence(other)?,
     };
     Some(Ok(command))

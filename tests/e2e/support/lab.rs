@@ -1,7 +1,7 @@
 //! A private Postfix and Dovecot: the organisation's mail, on loopback and in one folder.
 //!
-//! `example.test` goes by LMTP to the product, everybody at `people.test` has a mailbox, and
-//! nothing can leave the machine. Start with [`Lab::start`]; both stop when it is dropped, or when the
+//! `example.test` goes by LMTP to the product, everybody at `people.test` has a mailbox, as have strangers
+//! at `outside.test`, and nothing can leave the machine. Start with [`Lab::start`]; both stop when it is dropped, or when the
 //! test's process ends in whatever way.
 
 use std::fs;
@@ -47,9 +47,9 @@ impl Lab {
             .unwrap_or_else(|refusal| panic!("Postfix did not take a mail: {refusal}\n{}", self.logs()));
     }
 
-    /// Opens the mailbox `name@people.test`.
+    /// Opens the mailbox of somebody, see [`address_of`].
     pub fn mailbox(&self, name: &str) -> Imap {
-        Imap::open(self.imap_port, &format!("{name}@people.test"), PASSWORD)
+        Imap::open(self.imap_port, &address_of(name), PASSWORD)
     }
 
     /// Puts a message into the mailbox `name@people.test`; when this returns Dovecot has it.
@@ -80,6 +80,11 @@ impl Lab {
     }
 }
 
+/// The address of a person of the organisation by their alias; any other address is given as it is.
+pub fn address_of(name: &str) -> String {
+    if name.contains('@') { name.to_owned() } else { format!("{name}@people.test") }
+}
+
 fn start_dovecot(daemons: &Daemons, imap_port: u16, lmtp_port: u16) {
     for (part, package) in [("imap", "dovecot-imapd"), ("lmtp", "dovecot-lmtpd")] {
         let there = Path::new("/usr/lib/dovecot").join(part).is_file();
@@ -95,9 +100,9 @@ fn start_dovecot(daemons: &Daemons, imap_port: u16, lmtp_port: u16) {
 
 fn routes(product_lmtp_port: u16, dovecot_lmtp_port: u16) -> String {
     format!(
-        "default_transport = error:5.7.1 only example.test and people.test exist
+        "default_transport = error:5.7.1 only example.test, people.test and outside.test exist
 relay_domains = example.test
-virtual_mailbox_domains = people.test
+virtual_mailbox_domains = people.test outside.test
 virtual_transport = lmtp:inet:127.0.0.1:{dovecot_lmtp_port}
 transport_maps = inline:{{ {{ example.test = lmtp:inet:127.0.0.1:{product_lmtp_port} }} }}
 # What was deferred is tried again while the test still waits for it.

@@ -3,6 +3,7 @@
 pub mod chrome;
 pub mod clients;
 pub mod daemons;
+pub mod http;
 pub mod imap;
 pub mod lab;
 pub mod ports;

@@ -190,6 +190,14 @@ impl Server {
         (output.status.code(), said.into_owned())
     }
 
+    /// Where its pages are.
+    pub fn web_port(&self) -> u16 {
+        let log = self.log();
+        let mut ports =
+            log.lines().filter_map(|line| line.strip_prefix("listening for HTTP on 127.0.0.1:"));
+        ports.next_back().and_then(|port| port.parse().ok()).expect("it serves pages")
+    }
+
     /// What the server wrote.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
