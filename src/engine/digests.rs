@@ -219,11 +219,10 @@ impl Batch {
         if !self.load(incident).await? {
             return refused("There is no such incident any more");
         }
-        let seq = Some(seq);
         let command = match command {
-            Command::Fund(_) => Command::Fund(seq),
-            Command::Drop { why, .. } => Command::Drop { seq, why: why.clone() },
-            Command::Ask { question, .. } => Command::Ask { seq, question: question.clone() },
+            Command::Fund(_) => Command::Fund(Some(seq)),
+            Command::Drop { why, .. } => Command::Drop { seq: Some(seq), why: why.clone() },
+            Command::Ask { question, .. } => Command::Ask { seq: Some(seq), question: question.clone() },
             other => other.clone(),
         };
         let meaning = Ok(command.clone());
@@ -236,10 +235,7 @@ impl Batch {
             Ok(done) => Outcome::Done(done),
             Err((why, instead)) => {
                 // The line that works here has the digest's number.
-                let here = |line: String| {
-                    let own = format!("#{}", seq.unwrap_or_default());
-                    line.replace(&own, &number.to_string())
-                };
+                let here = |line: String| line.replace(&format!("#{seq}"), &number.to_string());
                 Outcome::Refused { why, instead: instead.map(here) }
             }
         })
