@@ -13,12 +13,15 @@ use tracing::error;
 
 use crate::engine::Engine;
 use crate::incident::Policy;
+use crate::learning::digest::{DigestPolicy, Shows};
 use crate::store::StoreError;
 
 /// How often the loop looks at the clock: a digest may be half a minute late.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A digest whose time lies farther back than this is not sent any more: its readers have moved on.
 const LATE_AT_MOST: TimeDelta = TimeDelta::days(1);
+/// The same for what is to be planned, which is worth something until the quarter begins.
+const PLANNING_LATE_AT_MOST: TimeDelta = TimeDelta::days(14);
 
 /// The next digest after `now`, and when.
 pub fn next(policy: &Policy, now: DateTime<Utc>) -> Option<(&str, DateTime<Utc>)> {
@@ -39,17 +42,22 @@ pub async fn send_due(engine: &Engine) -> Result<bool, StoreError> {
     let (policy, now) = (engine.policy(), engine.clock.now());
     let mut sent = false;
     for digest in &policy.digests {
-        if let Some(period_at) = latest(&policy, &digest.schedule, now) {
+        if let Some(period_at) = latest(&policy, digest, now) {
             sent |= engine.send_digest(&digest.name, period_at).await?;
         }
     }
     Ok(sent)
 }
 
-/// The last time of a schedule that is not after `now`, within [`LATE_AT_MOST`].
-fn latest(policy: &Policy, schedule: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// The last time of a digest's schedule that is not after `now` and not too long ago.
+fn latest(policy: &Policy, digest: &DigestPolicy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let zone = &policy.calendar.zone;
-    let mut at = zone.next_cron(schedule, now - LATE_AT_MOST)?;
+    let schedule = digest.schedule.as_str();
+    let late_at_most = match digest.shows {
+        Shows::Everything => LATE_AT_MOST,
+        Shows::Parked => PLANNING_LATE_AT_MOST,
+    };
+    let mut at = zone.next_cron(schedule, now - late_at_most)?;
     if at > now {
         return None;
     }

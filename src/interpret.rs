@@ -7,6 +7,7 @@
 mod alert;
 mod belief;
 mod clues;
+mod digests;
 mod lists;
 mod shifts;
 
@@ -33,6 +34,8 @@ pub use alert::{Wanted, alert_of};
 use belief::addresses_of;
 pub use belief::{Proof, speaker, was_given_to, without_judgement};
 pub use clues::{Clues, clues};
+pub use digests::DigestAnswer;
+use digests::answer_digest;
 use lists::about_list;
 pub use lists::{AboutList, ListAnswer};
 pub use shifts::{AboutShifts, SwapAnswer, is_about_shift};
@@ -61,6 +64,8 @@ pub struct Pointed<'a> {
     pub answering: Option<Purpose>,
     /// It answers some mail of ours, whether or not that had an incident.
     pub answers_ours: bool,
+    /// It answers this digest.
+    pub digest: Option<i64>,
     /// It was sent to several incidents, and answers a mail about this other one of them.
     pub answers_another: Option<&'a str>,
     /// The facts that the answered mail stated.
@@ -127,6 +132,8 @@ pub enum Meaning {
     OnCall(Box<AboutShifts>),
     /// Somebody wants to join or leave a list.
     List(Box<AboutList>),
+    /// Somebody answers a digest.
+    AnswerDigest(Box<DigestAnswer>),
     /// Somebody answers whether a shift may change hands.
     AnswerSwap {
         id: i64,
@@ -206,6 +213,7 @@ pub fn interpret(
         };
     }
     match (pointed.incident, &clues.tag) {
+        (_, tag @ Tag::Digest { .. }) => answer_digest(mail, tag, speaker, pointed, policy, now),
         (_, Tag::Swap { id, .. }) => answer_swap(*id, speaker, mail, policy, now),
         (_, Tag::Held { id, token }) => accept_held(*id, token, &speaker, mail, proof, policy, now),
         (_, Tag::Ack { id, token }) => alert::answer(*id, token, &speaker.person, mail, proof, policy),
@@ -247,6 +255,9 @@ pub fn interpret(
                 && !mail.through_list
                 && mail.unreadable.is_none();
             Meaning::Review { incident: incident.number, tell: may_be_told.then_some(speaker.person) }
+        }
+        (None, tag) if pointed.digest.is_some() => {
+            answer_digest(mail, tag, speaker, pointed, policy, now)
         }
         (None, Tag::OnCall { .. }) if speaker.known => {
             Meaning::OnCall(Box::new(about_shifts(mail, speaker, policy, now)))

@@ -3,6 +3,8 @@
 //! Read them as their recipients would. `FIREBELL_REWRITE=1 cargo test --test letters` writes them
 //! anew; `FIREBELL_HTML=DIR` also writes the HTML parts there, to be looked at.
 
+#[path = "sample/actions.rs"]
+mod actions;
 #[path = "sample/afterwards.rs"]
 mod afterwards;
 #[path = "sample/drill.rs"]
@@ -19,6 +21,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use actions::about_actions;
 use afterwards::{afterwards, alerted, for_operator, group, looked_after};
 use drill::{drills, playing};
 use firebell::alerts::group::{Group, State, Things};
@@ -262,7 +265,8 @@ fn rung() -> Page {
 /// Two tasks, one of which nobody has any more.
 fn tasked() -> Incident {
     let mut declined = task(8, person("Carol Diaz"), "restart the queue of card payments");
-    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45) });
+    let (by, why) = (Some(person("Carol Diaz")), String::new());
+    declined.ended = Some(Ended { how: Ending::Declined, at: at(13, 45), by, why });
     let open = task(7, person("Bob Okafor"), "check the lag of the replica");
     Incident { tasks: vec![open, declined], ..commanded() }
 }
@@ -447,7 +451,8 @@ fn answers() -> Vec<(&'static str, Letter)> {
 }
 
 fn all() -> Vec<(&'static str, Letter)> {
-    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), afterwards(), drills()]
+    let after = [about_actions(), afterwards(), drills()].concat();
+    [news(), duties(), for_customers(), reminders(), answers(), for_operator(), after]
         .into_iter()
         .flatten()
         .collect()

@@ -207,3 +207,31 @@ async fn only_the_one_click_post_takes_a_member_off_and_they_are_told() {
     assert!(again.contains(" 200 OK") && again.contains("You are not on the list"), "{again}");
     assert!(sent(&engine, "carol@example.org").await.is_empty());
 }
+
+#[tokio::test]
+async fn a_member_of_an_open_list_may_leave_it_by_its_digest() {
+    let digest = "[[digest]]\nname = \"weekly\"\nto = [\"everyone\", \"leadership\"]\nschedule = \"0 9 * * Mon\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(&format!("{LISTS}{WEB}{digest}"), &folder).await;
+    let now = engine.clock.now();
+    assert!(engine.send_digest("weekly", now).await.unwrap());
+    assert!(!engine.send_digest("weekly", now).await.unwrap(), "once a period");
+    let jobs = engine.store.lease_outbox(9, now + TimeDelta::minutes(1), now).await.unwrap();
+    assert_eq!(jobs.len(), 2);
+    for job in jobs {
+        let octets = match &job.token {
+            Some(token) => fill_token(&job.octets, token),
+            None => job.octets.to_vec(),
+        };
+        let read = python(&octets, &["List-Unsubscribe", "Reply-To", "Message-ID"]);
+        let is_member = job.recipient == address("carol@example.org");
+        let token = engine.secret.leave_token("everyone", &job.recipient);
+        let way = format!("<mailto:incidents+leave.everyone.{token}@example.org?subject=leave>");
+        assert_eq!(read[0], if is_member { way } else { "None".to_owned() });
+        let (tag, _) = read[1].split_once('@').unwrap();
+        let parts: Vec<&str> = tag.split('.').collect();
+        let id = parts[1].parse().unwrap();
+        let token = engine.secret.digest_token(id, &job.recipient);
+        assert_eq!((parts[0], parts[2]), ("incidents+digest", token.as_str()));
+    }
+}

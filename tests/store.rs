@@ -126,6 +126,7 @@ fn incident(number: i64) -> Incident {
         proposals: Vec::new(),
         templates: Vec::new(),
         parked: Vec::new(),
+        questions: Vec::new(),
         customers_affected: None,
         statements: Default::default(),
         updates: Updates::default(),

@@ -7,6 +7,7 @@ use chrono::{NaiveTime, TimeDelta};
 use crate::incident::policy::{
     Ladder, PagingPolicy, Party, PostmortemDuty, Repeat, Rung, RungAt, SeverityPolicy, Span,
 };
+use crate::learning::digest::{DigestPolicy, Shows};
 
 /// The list that gets the mail of drills.
 pub(super) const DRILL_LIST: &str = "drills";
@@ -32,6 +33,7 @@ fn severity(
         leadership_within: None,
         update_every,
         postmortem,
+        actions_within: TimeDelta::days(90),
     }
 }
 
@@ -73,6 +75,10 @@ pub(super) fn severities() -> [SeverityPolicy; 5] {
             PostmortemDuty::None,
         ),
     ];
+    // What a worse incident taught is done sooner.
+    for (severity, days) in severities.iter_mut().zip([15, 30, 60]) {
+        severity.actions_within = TimeDelta::days(days);
+    }
     for major in severities.iter_mut().take(2) {
         major.notify.push("leadership".to_owned());
         major.leadership_within = Some(minutes(20));
@@ -150,6 +156,29 @@ pub(super) const PROPOSAL_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// The end of a task: its owner and the commander, then the deputy.
 pub(super) fn task_ladder() -> Ladder {
     Ladder { rungs: vec![at(0, &[Party::Owner, Party::Commander]), at(5, &[Party::Deputy])], then: None }
+}
+
+/// An action: two days before, on its day, one and three days after, then each week of a year.
+pub(super) fn action_ladder() -> Ladder {
+    let day = |days| Rung { at: RungAt::Offset(TimeDelta::days(days)), to: vec![Party::Owner] };
+    Ladder {
+        rungs: vec![day(-2), day(0), day(1), day(3)],
+        then: Some(Repeat {
+            every: Span::Clock(TimeDelta::days(7)),
+            to: vec![Party::Owner],
+            at_most: 52,
+        }),
+    }
+}
+
+/// What was parked comes back two weeks before each quarter, while there is a list to plan it.
+pub(super) fn planning() -> DigestPolicy {
+    DigestPolicy {
+        name: "quarterly-planning".to_owned(),
+        to: vec!["leadership".to_owned()],
+        schedule: "0 9 15 3,6,9,12 *".to_owned(),
+        shows: Shows::Parked,
+    }
 }
 
 /// The first statement for customers, and the one that says that it is over: its author twice before,

@@ -17,7 +17,7 @@ use crate::incident::policy::{
 };
 use crate::incident::proposal::is_a_window;
 use crate::incident::{Policy, Severity};
-use crate::learning::digest::DigestPolicy;
+use crate::learning::digest::{DigestPolicy, Shows};
 use crate::learning::postmortem::{Section, default_sections};
 use crate::mail::OwnAddress;
 use crate::roster::calendar::Calendar;
@@ -42,6 +42,7 @@ pub(super) fn read_policy<'t>(
             "update",
             "update_minor",
             "task",
+            "action",
             "missing",
             "handover",
             "statement",
@@ -58,6 +59,7 @@ pub(super) fn read_policy<'t>(
     let update_ladder = ladder(source, "update", defaults::update_ladder());
     let update_ladder_minor = ladder(source, "update_minor", defaults::update_ladder_minor());
     let task_ladder = ladder(source, "task", defaults::task_ladder());
+    let action_ladder = ladder(source, "action", defaults::action_ladder());
     let missing_ladder = ladder(source, "missing", defaults::missing_ladder());
     let handover_ladder = ladder(source, "handover", defaults::handover_ladder());
     let owner_ladder = ladder(source, "postmortem_owner", defaults::owner_ladder());
@@ -86,6 +88,7 @@ pub(super) fn read_policy<'t>(
         task_within: unsaid.task_within,
         proposal_within: unsaid.proposal_within,
         task_ladder,
+        action_ladder,
         missing_ladder,
         handover_ladder,
         rest_after: source.parsed(top, "rest_after", read_positive).unwrap_or(defaults::REST_AFTER),
@@ -199,6 +202,7 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
             "leadership_within",
             "update_every",
             "postmortem_within",
+            "actions_within",
         ];
         source.check_keys(table, "[[severity]]", &keys);
         source.required(table, "[[severity]]", "name", "SEV-1");
@@ -223,6 +227,9 @@ fn read_severities<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) 
         }
         if let Some(duty) = source.parsed(table, "postmortem_within", read_duty) {
             policy.postmortem = duty;
+        }
+        if let Some(span) = source.parsed(table, "actions_within", read_positive) {
+            policy.actions_within = span;
         }
         if let Some(every) = source.table(table, "update_every") {
             let phases = ["investigating", "identified", "monitoring"];
@@ -349,7 +356,7 @@ fn read_sections<'t>(source: &mut Source<'t>, postmortem: Table<'t>) -> Vec<Sect
 fn read_digests<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> Vec<DigestPolicy> {
     let mut digests: Vec<DigestPolicy> = Vec::new();
     for table in source.tables(top, "digest") {
-        source.check_keys(table, "[[digest]]", &["name", "to", "schedule"]);
+        source.check_keys(table, "[[digest]]", &["name", "to", "schedule", "shows"]);
         let name = source.required(table, "[[digest]]", "name", "leadership-weekly");
         let to = read_list_names(source, table, "to", lists).unwrap_or_default();
         if to.is_empty() {
@@ -358,12 +365,25 @@ fn read_digests<'t>(source: &mut Source<'t>, top: Table<'t>, lists: &[List]) -> 
         source.required(table, "[[digest]]", "schedule", "0 9 * * Mon");
         let schedule =
             source.parsed(table, "schedule", |text| check_cron(text).map(|()| text.to_owned()));
+        let shows = source.parsed(table, "shows", read_shows).unwrap_or(Shows::Everything);
         let (Some(name), Some(schedule)) = (name, schedule) else { continue };
         if digests.iter().any(|digest| digest.name == name.value) {
             let what = format!("there is a digest '{}' already; choose another name", name.value);
             source.mistake(name.line, what);
         }
-        digests.push(DigestPolicy { name: name.value.into_owned(), to, schedule });
+        digests.push(DigestPolicy { name: name.value.into_owned(), to, schedule, shows });
+    }
+    let is_planned = digests.iter().any(|digest| digest.shows == Shows::Parked);
+    if !is_planned && lists.iter().any(|list| list.name == "leadership") {
+        digests.push(defaults::planning());
     }
     digests
+}
+
+fn read_shows(text: &str) -> Result<Shows, String> {
+    match text {
+        "everything" => Ok(Shows::Everything),
+        "parked" => Ok(Shows::Parked),
+        _ => Err(format!("`{text}` is nothing that a digest shows; write everything or parked")),
+    }
 }

@@ -84,7 +84,8 @@ fn the_first_configuration_and_the_example_read() {
     let policy = config.policy();
     assert_eq!(policy.roster.people.len(), 2);
     assert_eq!(policy.roster.command_rotation().map(|rotation| rotation.members.len()), Some(2));
-    assert_eq!(policy.digests.len(), 1);
+    let names: Vec<&str> = policy.digests.iter().map(|digest| digest.name.as_str()).collect();
+    assert_eq!(names, ["leadership-weekly", "quarterly-planning"]);
     assert_eq!(policy.default_severity, crate::incident::Severity::Sev2);
     assert_eq!(config.lmtp_listen, Some(Listen::Tcp("127.0.0.1:2424".parse().unwrap())));
 }

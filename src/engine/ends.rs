@@ -57,6 +57,8 @@ pub(super) fn useful_within(purpose: Purpose) -> TimeDelta {
         // A notice ends with its shift, which its sender knows better.
         Purpose::Undeliverable | Purpose::Digest | Purpose::Shift | Purpose::ShiftRequest => STAYS,
         Purpose::ListRequest | Purpose::ListNews => STAYS,
+        // Nobody is asked again sooner than in a day, over a weekend in three.
+        Purpose::Action(_) | Purpose::ReminderAction(_) | Purpose::Question(_) => STAYS,
     }
 }
 
@@ -76,6 +78,9 @@ mod tests {
             ProposalOutcome(1),
             Approval(1),
             Inject(1),
+            Action(1),
+            ReminderAction(1),
+            Question(1),
         ];
         Purpose::SINGLE.iter().copied().chain(numbered)
     }

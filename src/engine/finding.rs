@@ -39,6 +39,9 @@ impl Batch {
             found.answering = answered.purpose;
             if let Some(letter) = answered.letter {
                 let letter = self.write.load_letter(letter).await?;
+                if let (Some(Purpose::Digest), Some(letter)) = (answered.purpose, &letter) {
+                    found.digest = self.write.load_digest_id(&letter.message_id).await?;
+                }
                 found.answered_at = letter.as_ref().map(|letter| letter.created_at);
                 found.answered_text = letter.as_ref().map(|letter| text_of(&letter.octets));
                 let first = mail.ancestors.first().map(|id| known_form(id));
@@ -166,6 +169,8 @@ pub(super) struct Found {
     pub(super) merely_named: bool,
     pub(super) answering: Option<Purpose>,
     pub(super) answers_ours: bool,
+    /// The digest that it answers.
+    pub(super) digest: Option<i64>,
     pub(super) answers_another: Option<i64>,
     pub(super) answered_text: Option<String>,
     pub(super) answered_letter: Option<String>,

@@ -14,6 +14,7 @@ mod batch;
 mod bundles;
 mod caps;
 mod damage;
+mod digests;
 mod ends;
 mod finding;
 mod held;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::batch::Batch;
 use super::bundles::Bundle;
@@ -11,7 +11,6 @@ use super::ends::useful_within;
 use super::reports::NotSent;
 use crate::incident::decision::{Mailing, Purpose, Recipient, Says};
 use crate::incident::state::Person;
-use crate::learning::digest::{DigestPolicy, figures};
 use crate::mail::Address;
 use crate::mail::compose::{Frame, Letter, MembersOf, compose, fill_token, member_token};
 use crate::render::{self, HeldReport};
@@ -241,56 +240,6 @@ impl Batch {
         let letter = render::render_unread(&self.policy, why, self.now);
         let sent = self.store_single(&letter, &to.address, None, None).await?;
         Ok(sent.is_some())
-    }
-
-    /// The digest of a period, unless it was sent.
-    pub(super) async fn digest(
-        &mut self,
-        name: &str,
-        period_at: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let policy = self.policy.clone();
-        let Some(digest) = policy.digests.iter().find(|digest| digest.name == name) else {
-            return Ok(false);
-        };
-        let before = self.write.last_digest(&digest.name).await?;
-        if !self.write.claim_digest(&digest.name, period_at).await? {
-            return Ok(false);
-        }
-        let from = before.unwrap_or_else(|| self.period_before(digest, period_at));
-        let stored = self.write.load_all_incidents().await?;
-        let incidents: Vec<_> = stored.readable.into_iter().map(|stored| stored.incident).collect();
-        let update_due = |incident: &_| crate::incident::deadlines::update_due(incident, &policy);
-        let figures = figures(&incidents, from, period_at, update_due);
-        let letter = render::render_digest(&figures, &digest.name, from, period_at, &policy);
-        let mut members = BTreeMap::new();
-        for name in &digest.to {
-            let Some(list) = self.policy.roster.list(name) else { continue };
-            match &list.kind {
-                crate::roster::ListKind::External(address) => {
-                    members.insert(address.key(), address.clone());
-                }
-                crate::roster::ListKind::Own(addresses) => {
-                    members.extend(addresses.iter().map(|address| (address.key(), address.clone())));
-                }
-            }
-        }
-        let copies: Copies = members.into_values().map(|address| (address, None)).collect();
-        if copies.is_empty() {
-            return Ok(true);
-        }
-        let to = (self.policy.name.clone(), self.policy.address.address().clone());
-        // The next one has its figures, too.
-        let ends_at = self.policy.calendar.zone.next_cron(&digest.schedule, self.now);
-        self.store(Outgoing { ends_at, ..Outgoing::new(&letter, to, copies) }).await?;
-        Ok(true)
-    }
-
-    /// Where the first digest's period began: one step of its schedule earlier.
-    fn period_before(&self, digest: &DigestPolicy, period_at: DateTime<Utc>) -> DateTime<Utc> {
-        let zone = &self.policy.calendar.zone;
-        let next = zone.next_cron(&digest.schedule, period_at);
-        next.map_or(period_at - TimeDelta::weeks(1), |next| period_at - (next - period_at))
     }
 
     /// To one person; as [`Self::store`].

@@ -179,6 +179,7 @@ impl Batch {
             merely_named: found.merely_named,
             answering: found.answering,
             answers_ours: found.answers_ours,
+            digest: found.digest,
             answers_another: other.as_deref(),
             answered_text: answered_text.as_deref(),
             answered_letter: answered_letter.as_deref(),
@@ -355,6 +356,10 @@ impl Batch {
             }
             Meaning::List(asked) => {
                 let state = self.about_list(&asked).await?;
+                Ok((state, None))
+            }
+            Meaning::AnswerDigest(answer) => {
+                let state = self.answer_digest(&answer).await?;
                 Ok((state, None))
             }
             Meaning::AnswerSwap { id, by, answer } => {

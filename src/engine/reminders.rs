@@ -162,6 +162,7 @@ fn is_reminder(purpose: Purpose) -> bool {
             | Purpose::ReminderHandover
             | Purpose::ReminderRest
             | Purpose::ReminderTask(_)
+            | Purpose::ReminderAction(_)
             | Purpose::ReminderStatement
             | Purpose::ReminderPostmortemOwner
             | Purpose::ReminderPostmortem
@@ -198,6 +199,16 @@ pub(super) fn settled(before: &Incident, after: &Incident, policy: &Policy) -> V
             None => purposes.extend([Purpose::Task(task.seq), Purpose::ReminderTask(task.seq)]),
             Some(now) if task.is_chased() && !now.is_chased() => {
                 purposes.push(Purpose::ReminderTask(task.seq));
+            }
+            Some(_) => {}
+        }
+    }
+    for action in before.open_actions() {
+        let same = after.open_actions().find(|now| now.seq == action.seq && now.owner == action.owner);
+        match same {
+            None => purposes.extend([Purpose::Action(action.seq), Purpose::ReminderAction(action.seq)]),
+            Some(now) if action.climb.done > 0 && now.climb.done == 0 => {
+                purposes.push(Purpose::ReminderAction(action.seq));
             }
             Some(_) => {}
         }

@@ -4,7 +4,7 @@
 //! Everything is computed from the incident and the policy: nobody sets a deadline or cancels one.
 //! Start with [`obligations`], what is owed, and [`deadlines`], when the server must wake up for it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::Policy;
 use super::alerts::ask_whether_over_at;
@@ -55,6 +55,8 @@ kinds! {
         Task = "task",
         /// The time to object is up.
         Proposal = "proposal",
+        /// An action is due soon, or late.
+        Action = "action",
     }
 }
 
@@ -110,6 +112,7 @@ pub fn obligations(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
     .into_iter()
     .flatten()
     .chain(tasks_owed(incident, policy))
+    .chain(actions_owed(incident, policy))
     .chain(proposals_owed(incident))
     .collect()
 }
@@ -249,6 +252,21 @@ fn tasks_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
         wake_at: task_climbing(task, policy).next_at(),
     };
     incident.open_tasks().filter(|_| incident.phase.is_active()).map(owed).collect()
+}
+
+/// Whatever became of the incident; a drill teaches, and nobody is chased for it.
+fn actions_owed(incident: &Incident, policy: &Policy) -> Vec<Obligation> {
+    let owed = |action: &Task| Obligation {
+        kind: DeadlineKind::Action(action.seq),
+        owed_by: vec![action.owner.clone()],
+        due_at: Some(action.due_at),
+        stage: action.climb.done,
+        // All that are due on a day are one mail, when work begins.
+        wake_at: action_climbing(action, policy)
+            .next_at()
+            .map(|at| policy.calendar.next_opening(at.max(action.given_at))),
+    };
+    incident.open_actions().filter(|_| !incident.drill).map(owed).collect()
 }
 
 fn statement_owed(incident: &Incident, policy: &Policy) -> Option<Obligation> {
@@ -406,6 +424,19 @@ pub fn update_climbing<'a>(
 /// The ladder of a task.
 pub fn task_climbing<'a>(task: &Task, policy: &'a Policy) -> Climbing<'a> {
     Climbing::new(&policy.task_ladder, task.climb, task.given_at, task.due_at, policy)
+}
+
+/// The ladder of an action, in days: what lies before it was given is left out, and a reminder that had
+/// to wait for a working day delays none of the others.
+pub fn action_climbing<'a>(action: &Task, policy: &'a Policy) -> Climbing<'a> {
+    let zone = &policy.calendar.zone;
+    let day = zone.instant(zone.local(action.due_at).date().and_time(NaiveTime::MIN));
+    let mut climbing = Climbing::new(&policy.action_ladder, action.climb, action.given_at, day, policy);
+    climbing.rungs.retain(|(at, _)| *at > action.given_at);
+    if (climbing.climb.done as usize) < climbing.rungs.len() {
+        climbing.climb.last_at = None;
+    }
+    climbing
 }
 
 /// The ladder that chases the statement which is wanted now.

@@ -210,6 +210,12 @@ kinds! {
         Approval = "approval",
         /// A part of a drill's script.
         Inject = "inject",
+        /// "Please do this by that day."
+        Action = "action",
+        /// "How far is it?"
+        ReminderAction = "reminder-action",
+        /// What somebody wants to know of an action; the number is the question's own.
+        Question = "question",
     }
 }
 
@@ -317,7 +323,18 @@ pub enum Says {
     Task {
         seq: i64,
     },
-    /// What became of a task, for whoever gave it and whoever commands.
+    /// "Please do this by that day."
+    Action {
+        seq: i64,
+    },
+    /// What somebody wants to know of an action, for its owner.
+    Question {
+        seq: i64,
+        about: i64,
+        by: Person,
+        text: String,
+    },
+    /// What became of a task or an action, for whoever gave it and whoever decides about it.
     TaskNews {
         seq: i64,
         by: Person,
@@ -415,6 +432,8 @@ impl Says {
             Self::Objection { seq, .. } => Purpose::Objection(*seq),
             Self::ProposalOutcome { seq } => Purpose::ProposalOutcome(*seq),
             Self::Task { seq } => Purpose::Task(*seq),
+            Self::Action { seq } => Purpose::Action(*seq),
+            Self::Question { seq, .. } => Purpose::Question(*seq),
             Self::Page => Purpose::Page,
             Self::PageResponder { to_pager: true, .. } => Purpose::PageResponder,
             Self::PageResponder { .. } => Purpose::PageLetter,
@@ -546,6 +565,11 @@ pub enum Owed {
         what: String,
         due_at: DateTime<Utc>,
     },
+    Action {
+        seq: i64,
+        what: String,
+        due_at: DateTime<Utc>,
+    },
     /// A statement for customers; `waits` is the number of one that only has to be approved.
     Statement {
         due_at: DateTime<Utc>,
@@ -574,6 +598,7 @@ impl Owed {
             Self::Handover { .. } => Purpose::ReminderHandover,
             Self::Rest { .. } => Purpose::ReminderRest,
             Self::Task { seq, .. } => Purpose::ReminderTask(*seq),
+            Self::Action { seq, .. } => Purpose::ReminderAction(*seq),
             Self::Statement { .. } => Purpose::ReminderStatement,
             Self::PostmortemOwner => Purpose::ReminderPostmortemOwner,
             Self::Postmortem { .. } => Purpose::ReminderPostmortem,

@@ -4,6 +4,7 @@
 //! may do what the commander may: emergency first.
 
 use super::state::{Incident, Person};
+use super::task::TaskKind;
 use super::{Role, Severity};
 use crate::mail::Address;
 use crate::mail::command::Command;
@@ -27,8 +28,11 @@ pub enum Right {
     CommanderOrReporter,
     /// Who wrote the entry, the scribe, commander or deputy.
     AuthorOrScribe,
-    /// Whoever owns the task with this number, commander or deputy.
+    /// Whoever owns the task or the action with this number, commander or deputy; of an action the owner
+    /// of the postmortem, too.
     TaskOwner(i64),
+    /// Who decides what becomes of actions: the postmortem's owner, commander or deputy.
+    ActionDecider,
     /// The postmortem's owner.
     PostmortemOwner,
     /// The postmortem's owner, commander or deputy.
@@ -57,6 +61,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Approve(_)
         | Command::WaivePostmortem(_) => Right::Commander,
         Command::Private(_) | Command::Drill(_) | Command::DrillScript(_) => Right::CommanderOrReporter,
+        Command::Fund(_) | Command::Drop { .. } => Right::ActionDecider,
         Command::Title(_)
         | Command::Summary(_)
         | Command::Impact(_)
@@ -71,6 +76,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Page(_)
         | Command::Propose { .. }
         | Command::Risk { .. }
+        | Command::Action { .. }
         | Command::Section { .. } => Right::Responder,
         Command::Update(_)
         | Command::NextUpdate(_)
@@ -82,6 +88,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         | Command::Note(_)
         | Command::Later(_)
         | Command::Template(_)
+        | Command::Ask { .. }
         | Command::Object { .. } => Right::Known,
         Command::Done { seq, .. } | Command::MoreTime { seq, .. } | Command::Decline { seq, .. } => {
             seq.map_or(Right::Responder, Right::TaskOwner)
@@ -92,11 +99,7 @@ pub fn right_for(command: &Command, incident: &Incident) -> Right {
         Command::Publish => Right::PostmortemOwnerOrCommander,
         // Those of the rotation decide it, and no incident.
         Command::Override(_) => Right::Anybody,
-        Command::Ack
-        | Command::TakeOn(_)
-        | Command::Confirm
-        | Command::Help
-        | Command::Unavailable(_) => Right::Anybody,
+        Command::Ack | Command::TakeOn(_) | Command::Confirm | Command::Help => Right::Anybody,
     }
 }
 
@@ -148,7 +151,7 @@ pub fn check(
         Right::Anybody => incident.lets_know(address),
         Right::Known => known,
         Right::Concerned => known || incident.concerns(address),
-        Right::Responder => incident.is_responder(address) || (nobody_commands && known),
+        Right::Responder => incident.is_responder(address) || owns || (nobody_commands && known),
         Right::Commander => {
             commanding || (nobody_commands && known) || (owns && !incident.phase.is_active())
         }
@@ -162,10 +165,13 @@ pub fn check(
         }
         Right::AuthorOrScribe => wrote || commanding || has(Role::Scribe) || (nobody_commands && known),
         Right::TaskOwner(seq) => {
+            let task = incident.task(seq);
             commanding
-                || incident.task(seq).is_some_and(|task| task.owner.address == *address)
+                || task.is_some_and(|task| task.owner.address == *address)
+                || (owns && task.is_some_and(|task| task.kind != TaskKind::Task))
                 || (nobody_commands && known)
         }
+        Right::ActionDecider => owns || commanding || (nobody_commands && known),
         Right::PostmortemOwner => owns,
         Right::PostmortemOwnerOrCommander => owns || commanding,
     };
@@ -197,11 +203,19 @@ fn who_can(right: Right, incident: &Incident) -> String {
         },
         Right::AuthorOrScribe => format!("whoever wrote the entry, the scribe or {commander} can"),
         Right::TaskOwner(seq) => match incident.task(seq) {
-            Some(task) => format!("{}, whose task #{seq} is, or {commander} can", task.owner.shown()),
+            Some(task) => {
+                let (owner, noun) = (task.owner.shown(), task.kind.noun());
+                format!("{owner}, whose {noun} #{seq} is, or {commander} can")
+            }
             None => format!("{commander}{} can", deputy(incident)),
         },
         Right::PostmortemOwner => format!("{owner} can"),
-        Right::PostmortemOwnerOrCommander => format!("{owner} or {commander} can"),
+        Right::ActionDecider if incident.postmortem.is_none() => {
+            format!("{commander}{} can", deputy(incident))
+        }
+        Right::ActionDecider | Right::PostmortemOwnerOrCommander => {
+            format!("{owner} or {commander} can")
+        }
     }
 }
 

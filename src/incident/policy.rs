@@ -41,6 +41,9 @@ pub struct Policy {
     pub proposal_within: TimeDelta,
     /// When a task's time is up.
     pub task_ladder: Ladder,
+    /// When the owner of an action is asked, counted from the beginning of the day it is due; each is
+    /// sent when that day's work begins.
+    pub action_ladder: Ladder,
     /// When missing fields are asked for, after the declaration.
     pub missing_ladder: Ladder,
     /// When the commander of a SEV-1 or SEV-2 is asked to hand over, from taking command.
@@ -113,6 +116,8 @@ pub struct SeverityPolicy {
     /// At most so long between official updates: triage and investigating, identified, monitoring.
     pub update_every: [Span; 3],
     pub postmortem: PostmortemDuty,
+    /// How long an action takes where nobody said.
+    pub actions_within: TimeDelta,
 }
 
 /// What a severity asks for after the incident.

@@ -15,7 +15,7 @@ use super::page::Page;
 use super::proposal::Proposal;
 use super::related::{Duplicate, Part};
 use super::statement::Statements;
-use super::task::{Parked, Task};
+use super::task::{Parked, Question, Task};
 use super::{Phase, Role, Severity};
 use crate::mail::Address;
 use crate::mail::command::Line;
@@ -71,6 +71,9 @@ pub struct Incident {
     /// Questions that wait until it is over.
     #[serde(default)]
     pub parked: Vec<Parked>,
+    /// Questions to owners of actions, so that the answer finds whoever asked.
+    #[serde(default)]
+    pub questions: Vec<Question>,
     /// Names of the templates that were used: each gives its first tasks once.
     #[serde(default)]
     pub templates: Vec<String>,

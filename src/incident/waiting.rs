@@ -54,6 +54,15 @@ pub fn reminder_now(
             let owed = Owed::Task { seq, what: task.what.clone(), due_at };
             (owed, &task.owner, Some(due_at))
         }
+        Purpose::ReminderAction(seq) => {
+            let action = incident.open_actions().find(|action| action.seq == seq)?;
+            if action.climb.done == 0 || incident.drill {
+                return None;
+            }
+            let due_at = action.due_at;
+            let owed = Owed::Action { seq, what: action.what.clone(), due_at };
+            (owed, &action.owner, Some(due_at))
+        }
         Purpose::ReminderStatement => {
             let reminded = incident.statements.climb.done > 0;
             let due_at = statement_due(incident, policy).filter(|_| reminded)?;

@@ -128,6 +128,7 @@ fn was_given(clues: &Clues, incident: &Incident, address: &Address, proof: Proof
 fn was_given_tag(tag: &Tag, address: &Address, proof: Proof<'_>) -> bool {
     match tag {
         Tag::Swap { id, token } => same(token, &proof.secret.swap_token(*id, address)),
+        Tag::Digest { id, token } => same(token, &proof.secret.digest_token(*id, address)),
         Tag::OnCall { token: Some(token) } => {
             let present = quarter(proof.now);
             [present, present - 1]

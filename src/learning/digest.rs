@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::incident::state::Person;
+use crate::incident::task::{Ending, Task, TaskKind};
 use crate::incident::{Incident, Phase, Severity};
 
 /// A digest of the configuration.
@@ -16,6 +17,16 @@ pub struct DigestPolicy {
     pub to: Vec<String>,
     /// Five-field cron, in `zone`.
     pub schedule: String,
+    pub shows: Shows,
+}
+
+/// What a digest is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// How things stand.
+    Everything,
+    /// The actions that wait until there is time, before it is planned; without any it is not sent.
+    Parked,
 }
 
 /// What a digest shows.
@@ -24,6 +35,10 @@ pub struct Figures {
     /// Not closed yet; the worst first, then the oldest.
     pub open: Vec<OpenIncident>,
     pub postmortems: Postmortems,
+    /// To be done, or declined and not decided; the oldest first.
+    pub actions: Vec<ListedAction>,
+    /// Parked until there is time; the oldest first.
+    pub parked: Vec<ListedAction>,
     pub period: Pace,
     /// The period before, of the same length.
     pub before: Pace,
@@ -57,6 +72,24 @@ pub struct Overdue {
     pub with: Option<Person>,
 }
 
+/// An action of an incident, as far as leadership needs to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedAction {
+    pub incident: i64,
+    /// Its number there.
+    pub seq: i64,
+    pub what: String,
+    pub owner: Person,
+    pub age: TimeDelta,
+    /// `None` for one that is parked or was declined.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Its owner will not do it, and nobody has decided what becomes of it.
+    pub is_declined: bool,
+}
+
+/// Actions of one kind that a digest lists; those beyond it are counted.
+pub const ACTIONS_MAX: usize = 40;
+
 /// How the postmortems stand.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Postmortems {
@@ -84,6 +117,8 @@ impl Figures {
     /// Nothing is open, nothing is owed and nothing happened: two lines will do.
     pub fn is_quiet(&self) -> bool {
         self.open.is_empty()
+            && self.actions.is_empty()
+            && self.parked.is_empty()
             && self.postmortems == Postmortems::default()
             && self.period == Pace::default()
     }
@@ -109,9 +144,13 @@ pub fn figures(
         .map(|incident| read_open(incident, until, update_due(incident)))
         .collect();
     open.sort_by_key(|incident| (incident.severity, -incident.age, incident.number));
+    let (parked, actions) = read_actions(&real, until).into_iter().partition(|(kind, _)| *kind);
+    let listed = |all: Vec<(bool, ListedAction)>| all.into_iter().map(|(_, action)| action).collect();
     Figures {
         open,
         postmortems: read_postmortems(&real, from, until),
+        actions: listed(actions),
+        parked: listed(parked),
         period: read_pace(&real, from, until),
         before: read_pace(&real, from - (until - from), from),
     }
@@ -144,6 +183,34 @@ fn read_open(incident: &Incident, until: DateTime<Utc>, due: Option<DateTime<Utc
             with: with.cloned(),
         }),
     }
+}
+
+/// Those that wait for somebody, each with whether it is parked. What is private stays where it is.
+fn read_actions(incidents: &[&Incident], until: DateTime<Utc>) -> Vec<(bool, ListedAction)> {
+    let is_declined =
+        |action: &Task| action.ended.as_ref().is_some_and(|ended| ended.how == Ending::Declined);
+    let mut found: Vec<(bool, ListedAction)> = incidents
+        .iter()
+        .filter(|incident| !incident.private)
+        .flat_map(|incident| incident.actions().map(|action| (incident.number, action)))
+        .filter(|(_, action)| action.is_open() || is_declined(action))
+        .map(|(incident, action)| {
+            let is_declined = is_declined(action);
+            let is_parked = action.kind == TaskKind::Parked && !is_declined;
+            let listed = ListedAction {
+                incident,
+                seq: action.seq,
+                what: action.what.clone(),
+                owner: action.owner.clone(),
+                age: (until - action.written_at.unwrap_or(action.given_at)).max(TimeDelta::zero()),
+                due_at: (action.kind == TaskKind::Action && !is_declined).then_some(action.due_at),
+                is_declined,
+            };
+            (is_parked, listed)
+        })
+        .collect();
+    found.sort_by_key(|(_, action)| (-action.age, action.incident, action.seq));
+    found
 }
 
 fn read_postmortems(incidents: &[&Incident], from: DateTime<Utc>, until: DateTime<Utc>) -> Postmortems {
@@ -253,6 +320,7 @@ mod tests {
             proposals: Vec::new(),
             templates: Vec::new(),
             parked: Vec::new(),
+            questions: Vec::new(),
             customers_affected: None,
             statements: Default::default(),
             updates: Updates::default(),

@@ -59,10 +59,24 @@ pub fn default_sections() -> Vec<Section> {
         .collect()
 }
 
-/// Headings of required sections that nobody has written yet, in the policy's order.
-pub fn missing_sections(postmortem: &Postmortem, sections: &[Section]) -> Vec<String> {
+impl Section {
+    /// Whether the actions of the incident stand here.
+    pub fn lists_actions(&self) -> bool {
+        let is_called = |name: &String| name.eq_ignore_ascii_case("actions");
+        is_called(&self.heading) || self.aliases.iter().any(is_called)
+    }
+}
+
+/// Headings of required sections that nobody has written yet, in the policy's order. That of the actions
+/// is written where the incident has any.
+pub fn missing_sections(
+    postmortem: &Postmortem,
+    has_actions: bool,
+    sections: &[Section],
+) -> Vec<String> {
     let is_written = |section: &&Section| {
         postmortem.sections.get(&section.heading).is_some_and(|text| !text.trim().is_empty())
+            || (has_actions && section.lists_actions())
     };
     sections
         .iter()
@@ -98,6 +112,8 @@ mod tests {
     #[test]
     fn only_required_sections_are_missed() {
         let written = postmortem(&[("What happened", "The disk filled."), ("Actions", " \n")]);
-        assert_eq!(missing_sections(&written, &default_sections()), ["Contributing factors", "Actions"]);
+        let missing = |has_actions| missing_sections(&written, has_actions, &default_sections());
+        assert_eq!(missing(false), ["Contributing factors", "Actions"]);
+        assert_eq!(missing(true), ["Contributing factors"]);
     }
 }

@@ -159,9 +159,25 @@ pub enum Command {
     PartOf(Option<i64>),
     /// `Template: database`: what was prepared for such an incident.
     Template(String),
-    /// A field of the design that this version cannot act on; its canonical name. Its line stays
-    /// in the timeline, and its writer is told.
-    Unavailable(String),
+    /// `Action: Add an alert on lag. Owner: bob. Due: 2026-12-04`; `later` is for when there is time.
+    Action {
+        what: String,
+        owner: Option<String>,
+        due: Option<Promise>,
+        later: bool,
+    },
+    /// `Fund 3`: there is time now for what was parked.
+    Fund(Option<i64>),
+    /// `Drop 7: why`: it will not be done.
+    Drop {
+        seq: Option<i64>,
+        why: String,
+    },
+    /// `Ask 9: question`, to whoever owns it.
+    Ask {
+        seq: Option<i64>,
+        question: String,
+    },
 }
 
 impl Command {

@@ -1,5 +1,6 @@
 //! After the incident: the postmortem's skeleton, its gaps, and the published text.
 
+use super::action::action_lines;
 use super::context::{Context, NOT_STATED, first_name, shown};
 use super::news::entry_fact;
 use super::paper::{Fact, Paper, fact, facts};
@@ -7,6 +8,7 @@ use super::when;
 use super::wrap::{clipped, one_line, spans};
 use crate::incident::decision::{Entry, EntryKind, Purpose, Wording};
 use crate::incident::state::{Person, Postmortem};
+use crate::learning::postmortem::Section;
 use crate::mail::compose::Letter;
 
 /// Entries of the timeline in a mail, and characters of each; the page and the export have all.
@@ -56,6 +58,16 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
         if let Some(written) = written(context, &section.heading) {
             paper.words(written);
         }
+        if section.lists_actions() {
+            let day = context.now + chrono::TimeDelta::weeks(2);
+            paper.prose(&format!(
+                "`Action: Add an alert on lag. Owner: bob. Due: {}` is a line of its own for each that \
+                 somebody is to do: they are asked until it is done. What has to wait until there is time \
+                 for it is `Action (later): what`.",
+                context.policy.calendar.zone.local(day).date(),
+            ));
+            add_actions(&mut paper, context);
+        }
     }
     paper.actions(vec![context.action("To submit, when all is there", "Submit", &subject)]);
     paper.heading("Filled in already");
@@ -68,6 +80,13 @@ pub fn render_skeleton(context: &Context<'_>, timeline: &[Entry]) -> Letter {
          who deployed.",
     );
     context.on_duty(Purpose::PostmortemSkeleton, subject, "postmortem", &paper)
+}
+
+fn add_actions(paper: &mut Paper, context: &Context<'_>) {
+    let lines = action_lines(context);
+    if !lines.is_empty() {
+        paper.items(&lines);
+    }
 }
 
 /// What was asked while nobody had the time.
@@ -142,14 +161,25 @@ pub fn render_published(context: &Context<'_>, timeline: &[Entry]) -> Letter {
     paper.facts(rows);
     for section in context.policy.postmortem.sections.iter().take(30) {
         let text = written(context, &section.heading);
-        if text.is_none() && !section.required {
+        let listed = section.lists_actions() && context.incident.has_actions();
+        if text.is_none() && !section.required && !listed {
             continue;
         }
         paper.heading(&one_line(&section.heading));
         match text {
-            Some(text) => paper.words(text),
-            None => paper.prose(NOT_STATED),
-        };
+            Some(text) => drop(paper.words(text)),
+            None if listed => {}
+            None => drop(paper.prose(NOT_STATED)),
+        }
+        if listed {
+            add_actions(&mut paper, context);
+        }
+    }
+    if !context.policy.postmortem.sections.iter().any(Section::lists_actions) {
+        if context.incident.has_actions() {
+            paper.heading("Actions");
+        }
+        add_actions(&mut paper, context);
     }
     paper.heading("Who took part").facts(people(context));
     add_timeline(&mut paper, context, timeline);

@@ -5,30 +5,40 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::answer::{letter, step};
 use super::context::shown;
 use super::paper::{Fact, Paper, fact, facts};
 use super::when;
 use super::wrap::{ascii, clipped, one_line};
 use crate::incident::decision::Purpose;
+use crate::incident::event::{LineResult, Outcome};
 use crate::incident::state::Person;
 use crate::incident::{Policy, Severity};
-use crate::learning::digest::{Figures, OpenIncident, Overdue, Pace};
+use crate::learning::digest::{
+    ACTIONS_MAX, DigestPolicy, Figures, ListedAction, OpenIncident, Overdue, Pace, Shows,
+};
 use crate::mail::compose::Letter;
 
 /// Rows of one list in a digest; more than these are counted.
 const ROWS_MAX: usize = 40;
+/// Lines of an answer in its receipt.
+const LINES_MAX: usize = 60;
 
 /// The digest `name` over the period from `from` until `until`, to persons.
 pub fn render_digest(
     figures: &Figures,
-    name: &str,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
+    digest: &DigestPolicy,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
     policy: &Policy,
+    to_persons: bool,
 ) -> Letter {
-    let subject = format!("{}: {}", clipped(&policy.name, 60), clipped(name, 60));
+    let subject = format!("{}: {}", clipped(&policy.name, 60), clipped(&digest.name, 60));
     let period = format!("{} to {}", when::full(from, policy), when::full(until, policy));
-    let paper = if figures.is_quiet() { quiet(&period) } else { busy(figures, &period, until, policy) };
+    let paper = match digest.shows {
+        Shows::Parked => parked(figures, until, policy, to_persons),
+        Shows::Everything if figures.is_quiet() => quiet(&period),
+        Shows::Everything => busy(figures, &period, until, policy, to_persons),
+    };
     Letter {
         purpose: Purpose::Digest,
         display_name: ascii(&clipped(&policy.name, 60)),
@@ -36,26 +46,113 @@ pub fn render_digest(
         html: paper.html(&subject),
         subject,
         duty: None,
-        to_persons: true,
+        to_persons,
     }
+}
+
+/// What waits until there is time, before the time is given to something else.
+fn parked(figures: &Figures, until: DateTime<Utc>, policy: &Policy, to_persons: bool) -> Paper {
+    let count = figures.parked.len();
+    let lead = format!("{} for later to be planned", counted(count, "action"));
+    let mut paper = Paper::new(lead, one_line(&policy.name));
+    paper.prose(
+        "Please say before the quarter begins which of them are to be done in it: nobody is asked to do \
+         any of them until you do. Each would have kept something from happening again.",
+    );
+    add_actions(&mut paper, "Parked, the oldest first", &figures.parked, 0, until, policy);
+    if to_persons {
+        paper.prose(HOW_TO_ANSWER);
+    }
+    paper
+}
+
+/// One line, with which every number of a digest can be answered.
+const HOW_TO_ANSWER: &str = "To have one done, to let it go and accept the risk, or to ask its owner, reply \
+                             with its number: `Fund 3`, `Drop 7: why`, `Ask 9: question`.";
+
+/// The numbers of a digest begin at 1 and go on from list to list.
+fn add_actions(
+    paper: &mut Paper,
+    heading: &str,
+    actions: &[ListedAction],
+    before: usize,
+    until: DateTime<Utc>,
+    policy: &Policy,
+) {
+    if actions.is_empty() {
+        return;
+    }
+    paper.heading(heading);
+    let rows = actions.iter().take(ACTIONS_MAX).zip(before + 1..);
+    paper.facts(rows.map(|(action, number)| action_row(action, number, until, policy)).collect());
+    if actions.len() > ACTIONS_MAX {
+        paper.prose(&format!("And {} more.", actions.len() - ACTIONS_MAX));
+    }
+}
+
+fn action_row(action: &ListedAction, number: usize, until: DateTime<Utc>, policy: &Policy) -> Fact {
+    let owner = shown(&action.owner);
+    let stands = match action.due_at {
+        _ if action.is_declined => format!("declined by {owner}, nobody has decided"),
+        Some(at) if at < until => format!("{owner}, was due {}", when::full(at, policy)),
+        Some(at) => format!("{owner}, due {}", when::full(at, policy)),
+        None => format!("{owner}, parked"),
+    };
+    let age = when::span(action.age);
+    let state = format!("INC-{} #{}, {stands}, {age} old", action.incident, action.seq);
+    facts(&number.to_string(), vec![clipped(&one_line(&action.what), 100), state])
+}
+
+/// What of an answer was not done.
+pub fn render_digest_answered(policy: &Policy, digest: &str, results: &[LineResult]) -> Letter {
+    let refused = |result: &&LineResult| matches!(result.outcome, Outcome::Refused { .. });
+    let refused = results.iter().filter(refused).count();
+    let lead = match (refused, results.len()) {
+        (0, _) => "No line of it could be read".to_owned(),
+        (refused, all) => format!("{refused} of {} not done", counted(all, "line")),
+    };
+    let mut paper = Paper::new(lead, format!("{}: {}", one_line(&policy.name), one_line(digest)));
+    paper.prose(
+        "Please send what was not done once more, in a reply to this mail. A digest is answered by lines \
+         such as `Fund 3`, `Drop 7: why` and `Ask 9: question`, with its own numbers.",
+    );
+    if !results.is_empty() {
+        paper.transcript(results.iter().take(LINES_MAX).map(step).collect());
+    }
+    paper.foot("Only you get this. Lines that are not named here are done.");
+    let subject = format!("{}: answer to {}", clipped(&policy.name, 60), clipped(digest, 60));
+    letter(Purpose::Receipt, &policy.name, &subject, &paper)
 }
 
 fn quiet(period: &str) -> Paper {
     Paper::new("A quiet period, nothing open and nothing owed.", period)
 }
 
-fn busy(figures: &Figures, period: &str, until: DateTime<Utc>, policy: &Policy) -> Paper {
+fn busy(
+    figures: &Figures,
+    period: &str,
+    until: DateTime<Utc>,
+    policy: &Policy,
+    to_persons: bool,
+) -> Paper {
     let name = one_line(&policy.postmortem.name);
     let overdue: Vec<&Overdue> = figures.open.iter().filter_map(|open| open.overdue.as_ref()).collect();
     let late = &figures.postmortems.late;
-    let lead = format!(
+    let is_late = |action: &&ListedAction| {
+        action.is_declined || action.due_at.is_some_and(|due_at| due_at < until)
+    };
+    let actions_late = figures.actions.iter().filter(is_late).count();
+    let mut lead = format!(
         "{} open, {} late, {} late",
         figures.open.len(),
         counted(overdue.len(), "update"),
         counted(late.len(), &name)
     );
+    if actions_late > 0 {
+        lead.push_str(&format!(", {} late", counted(actions_late, "action")));
+    }
     let mut paper = Paper::new(lead, period);
-    paper.prose(if overdue.is_empty() && late.is_empty() {
+    paper.prose(if overdue.is_empty() && late.is_empty() && actions_late == 0 {
         "For your information; nothing is asked of you."
     } else {
         "Please ask the people named beside what is late what is in the way."
@@ -78,6 +175,12 @@ fn busy(figures: &Figures, period: &str, until: DateTime<Utc>, policy: &Policy) 
         add_rows(&mut paper, &figures.postmortems.published, |(number, title)| {
             fact(&format!("INC-{number}"), clipped(title, 100))
         });
+    }
+    add_actions(&mut paper, "Actions, the oldest first", &figures.actions, 0, until, policy);
+    let numbered = figures.actions.len().min(ACTIONS_MAX);
+    add_actions(&mut paper, "For later, the oldest first", &figures.parked, numbered, until, policy);
+    if to_persons && !(figures.actions.is_empty() && figures.parked.is_empty()) {
+        paper.prose(HOW_TO_ANSWER);
     }
     add_pace(&mut paper, &figures.period, &figures.before);
     paper

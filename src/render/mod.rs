@@ -3,6 +3,7 @@
 //! Pure: what it shows of time it is given. A mail is written once, as blocks ([`paper`]), and
 //! printed as text and as HTML, so its two parts cannot differ. Start with [`render_mailing`].
 
+mod action;
 mod aftermath;
 pub mod alert;
 mod answer;
@@ -36,7 +37,7 @@ use chrono::{DateTime, Utc};
 pub use answer::{
     HeldReport, render_guide, render_held, render_review, render_unread, render_waits_no_more,
 };
-pub use digest::render_digest;
+pub use digest::{render_digest, render_digest_answered};
 pub use lists::{
     ListRefusal, Loose, render_list_asked, render_list_joined, render_list_left, render_list_refused,
 };
@@ -120,6 +121,13 @@ fn render_in(context: &Context<'_>, mailing: &Mailing, timeline: &[Entry]) -> Le
             Some(task) => task::render_task(context, task),
             None => news::render_status(context, timeline),
         },
+        Says::Action { seq } => match incident.task(*seq) {
+            Some(asked) => action::render_action(context, asked),
+            None => news::render_status(context, timeline),
+        },
+        Says::Question { seq, about, by, text } => {
+            action::render_question(context, *about, by, text, *seq)
+        }
         Says::TaskNews { seq, by, became, words } => match incident.task(*seq) {
             Some(task) => task::render_news(context, task, by, became, words),
             None => news::render_status(context, timeline),

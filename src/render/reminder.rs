@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::action::{action_headline, add_action};
 use super::context::{Context, first_name, shown};
 use super::handover::{add_handover, add_rest, handover_headline, rest_headline};
 use super::paper::{Paper, fact, facts};
@@ -34,6 +35,7 @@ pub fn render_reminder(context: &Context<'_>, reminder: &Reminder) -> Letter {
         Owed::Missing { .. } => "missing".to_owned(),
         // The thread in which it was given.
         Owed::Task { seq, .. } => format!("task-{seq}"),
+        Owed::Action { seq, .. } => format!("action-{seq}"),
         Owed::Handover { .. } => "handover".to_owned(),
         Owed::Rest { .. } => "rest".to_owned(),
         Owed::Statement { .. } => "statement".to_owned(),
@@ -108,6 +110,7 @@ fn subject_words(context: &Context<'_>, reminder: &Reminder) -> String {
         Owed::Rest { .. } if reminder.escalated => format!("{name}: responders should rest"),
         Owed::Rest { .. } => format!("{name}: time to rest"),
         Owed::Task { seq, .. } => format!("{name}: is #{seq} done?"),
+        Owed::Action { seq, .. } => format!("{name}: is action #{seq} done?"),
         Owed::Statement { waits: Some(seq), .. } => format!("{name}: approve statement #{seq}?"),
         Owed::Statement { waits: None, .. } => format!("{name}: tell customers"),
         Owed::PostmortemOwner => format!("{name}: who writes the {}?", postmortem_name(context)),
@@ -136,6 +139,7 @@ fn headline(context: &Context<'_>, reminder: &Reminder) -> String {
                 format!("#{seq} done, or how long? {what}")
             };
         }
+        Owed::Action { seq, what, .. } => return action_headline(context, reminder, *seq, what),
         Owed::Statement { due_at, .. } => ("statement for customers".to_owned(), Some(*due_at)),
         Owed::PostmortemOwner if reminder.escalated => {
             return format!("Nobody is named to write the {name}");
@@ -183,6 +187,7 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
         }
         Owed::Rest { people } => add_rest(paper, context, people, reminder.escalated, subject),
         Owed::Task { seq, what, .. } => add_task(paper, context, reminder, *seq, what, subject),
+        Owed::Action { seq, what, .. } => add_action(paper, context, reminder, *seq, what, subject),
         Owed::Statement { due_at, .. } => {
             add_statement_owed(paper, context, reminder, *due_at, subject);
         }
@@ -456,7 +461,8 @@ fn add_postmortem(
         ));
     }
     if let Some(postmortem) = &context.incident.postmortem {
-        let missing = missing_sections(postmortem, &context.policy.postmortem.sections);
+        let sections = &context.policy.postmortem.sections;
+        let missing = missing_sections(postmortem, context.incident.has_actions(), sections);
         if missing.is_empty() {
             paper.prose(
                 "Every required section is written. What is left is to reply with `Submit` alone.",

@@ -17,7 +17,7 @@ use crate::incident::proposal::Proposal;
 use crate::incident::related::{Part, key_of};
 use crate::incident::state::Person;
 use crate::incident::statement::Statements;
-use crate::incident::task::Task;
+use crate::incident::task::{Task, TaskKind};
 use crate::incident::{Entry, Incident, Policy, Role};
 
 /// The head of an incident, for lists.
@@ -67,7 +67,7 @@ pub struct IncidentShown {
     /// What customers were told, and what waits to be.
     pub statements: Vec<StatementShown>,
     pub postmortem: Option<PostmortemShown>,
-    pub actions: Vec<()>,
+    pub actions: Vec<ActionShown>,
     /// Of an export alone.
     #[serde(flatten)]
     pub facts: Option<Facts>,
@@ -162,6 +162,41 @@ pub struct TaskShown {
     /// `open`, `done`, `declined`, `overtaken`.
     pub state: &'static str,
     pub ended_at: Option<String>,
+}
+
+/// An action.
+#[derive(Debug, Serialize)]
+pub struct ActionShown {
+    pub seq: i64,
+    pub what: String,
+    /// An address.
+    pub owner: String,
+    pub given_by: String,
+    /// With no value while it is parked.
+    pub due_at: Option<String>,
+    /// `open`, `parked`, `done`, `declined`, `dropped`.
+    pub state: &'static str,
+    pub ended_at: Option<String>,
+    /// Whose word that was; of one that is dropped, who accepted the risk.
+    pub ended_by: Option<String>,
+    pub why: Option<String>,
+}
+
+fn action_shown(action: &Task) -> ActionShown {
+    let ended = action.ended.as_ref();
+    let is_parked = action.kind == TaskKind::Parked;
+    let state = ended.map_or(if is_parked { "parked" } else { "open" }, |ended| ended.how.name());
+    ActionShown {
+        seq: action.seq,
+        what: action.what.clone(),
+        owner: action.owner.address.to_string(),
+        given_by: action.given_by.address.to_string(),
+        due_at: (!is_parked).then(|| rfc3339(action.due_at)),
+        state,
+        ended_at: ended.map(|ended| rfc3339(ended.at)),
+        ended_by: ended.and_then(|ended| ended.by.as_ref()).map(|by| by.address.to_string()),
+        why: ended.map(|ended| ended.why.clone()).filter(|why| !why.is_empty()),
+    }
 }
 
 /// A proposal.
@@ -312,7 +347,12 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
                 stage: owed.stage,
             })
             .collect(),
-        tasks: incident.tasks.iter().map(task_shown).collect(),
+        tasks: incident
+            .tasks
+            .iter()
+            .filter(|task| task.kind == TaskKind::Task)
+            .map(task_shown)
+            .collect(),
         proposals: incident.proposals.iter().map(proposal_shown).collect(),
         statements: statements_shown(&incident.statements),
         postmortem: incident.postmortem.as_ref().map(|postmortem| PostmortemShown {
@@ -323,7 +363,7 @@ pub fn incident_shown(incident: &Incident, timeline: &[Entry], policy: &Policy) 
             waived: postmortem.waived.clone(),
             sections: postmortem.sections.clone(),
         }),
-        actions: Vec::new(),
+        actions: incident.actions().map(action_shown).collect(),
         facts: None,
     }
 }

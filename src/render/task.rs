@@ -5,7 +5,7 @@ use super::paper::{Fact, Paper, fact, facts};
 use super::wrap::{clipped, one_line};
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::state::Person;
-use crate::incident::task::{Ending, Task};
+use crate::incident::task::{Ending, Task, TaskKind};
 use crate::mail::compose::Letter;
 
 /// Lines of open tasks in one mail; the page has all.
@@ -65,7 +65,13 @@ pub fn render_news(
     let mut paper = Paper::new(lead, context.about());
     let declined = task.ended.as_ref().is_some_and(|ended| ended.how == Ending::Declined);
     let subject = context.thread_subject();
-    if declined {
+    let is_action = task.kind != TaskKind::Task;
+    if declined && is_action {
+        paper.prose(&format!(
+            "Please decide, because nobody has it now. Give it to somebody else by `Reassign #{seq}: name`; \
+             or let it go and be written down as the one who accepts the risk, by `Drop #{seq}: why`.",
+        ));
+    } else if declined {
         paper.prose(&format!(
             "Please give it to somebody else, or let it go: nobody has it now. Reply with `Reassign \
              #{seq}: name` and a name or an address; they get as much time as {} had.",
@@ -75,19 +81,19 @@ pub fn render_news(
         paper.prose("For your information; nothing is asked of you.");
     }
     paper.words(words);
+    let label = if is_action { "Action" } else { "Task" };
     paper.facts(vec![
-        fact("Task", format!("#{seq} {}", clipped(&one_line(&task.what), WHAT_CHARS))),
+        fact(label, format!("#{seq} {}", clipped(&one_line(&task.what), WHAT_CHARS))),
         fact("Owner", if declined { "nobody".to_owned() } else { shown(&task.owner) }),
         fact("Said by", shown(by)),
     ]);
     if declined {
-        paper.actions(vec![context.action(
-            "To do it yourself",
-            &format!("Reassign #{seq}: {}", task.given_by.address),
-            &subject,
-        )]);
+        let own = if is_action { context.incident.action_decider() } else { &task.given_by };
+        let line = format!("Reassign #{seq}: {}", own.address);
+        paper.actions(vec![context.action("To do it yourself", &line, &subject)]);
     }
-    paper.facts(open_tasks(context).into_iter().chain(context.coordination()).collect());
+    let tasks = open_tasks(context).filter(|_| !is_action);
+    paper.facts(tasks.into_iter().chain(context.coordination()).collect());
     let mut letter = context.in_thread(Purpose::Note, &paper);
     letter.display_name = context.via(by);
     letter

@@ -62,6 +62,18 @@ impl Calendar {
         self.close(self.nth_business_day(from, days))
     }
 
+    /// The close of the day of `at`, whatever day that is.
+    pub fn closing(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.close(self.zone.local(at).date())
+    }
+
+    /// The first opening of a business day that is not before `at`.
+    pub fn next_opening(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let today = self.zone.local(at).date();
+        let is_today = self.is_business_day(today) && at <= self.open(today);
+        self.open(if is_today { today } else { self.business_day_after(today) })
+    }
+
     /// The opening of the `days`-th business day after the day of `from`.
     pub fn opening_after(&self, from: DateTime<Utc>, days: u32) -> DateTime<Utc> {
         self.open(self.nth_business_day(from, days))

@@ -4,7 +4,7 @@
 //! Reading methods are on [`Store`]; whatever must happen together is on [`Write`], a transaction.
 //! Correctness rests on guarded updates and unique keys, never on a read before a write. Each
 //! subject has a file with its statements and the methods that use them: `inbound`, `mailboxes`,
-//! `incidents`, `alerts`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, members of
+//! `incidents`, `alerts`, `attachments`, `audit`, `outbox`, `bundles`, `reminders`, `dead` addresses, `budgets`, `shifts`, `digests`, members of
 //! `lists`, and `ledgers` for the small tables; what a transaction saves waits in `pending`; what nobody needs any more, `forgetting`
 //! deletes; `backup` copies the file of SQLite.
 
@@ -16,6 +16,7 @@ mod budgets;
 mod bundles;
 mod columns;
 mod dead;
+mod digests;
 mod engines;
 mod forgetting;
 mod inbound;
@@ -84,7 +85,7 @@ pub struct Write {
 type Stored<T> = Result<T, StoreError>;
 
 /// Every statement there is.
-const ALL: [&[engines::Statement]; 19] = [
+const ALL: [&[engines::Statement]; 20] = [
     alerts::ALL,
     attachments::ALL,
     dead::ALL,
@@ -100,6 +101,7 @@ const ALL: [&[engines::Statement]; 19] = [
     budgets::ALL,
     reminders::ALL,
     shifts::ALL,
+    digests::ALL,
     lists::ALL,
     ledgers::ALL,
     pending::ALL,

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::alerts::group::Group;
 use crate::incident::decision::Purpose;
@@ -209,6 +210,18 @@ pub struct NewLetter {
     pub subject: String,
     /// With marks where a person's token goes.
     pub octets: Vec<u8>,
+}
+
+/// A digest as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentDigest {
+    pub id: i64,
+    /// As the configuration names it.
+    pub name: String,
+    /// The incident and the number there of each action that it listed; the first has the number 1.
+    pub actions: Vec<(i64, i64)>,
+    /// Who got it and may answer it. Who is on somebody else's list nobody knows.
+    pub readers: Vec<Address>,
 }
 
 /// A letter to one recipient.

@@ -1,5 +1,7 @@
 //! Mails about alerts, for operators, and of what comes after an incident.
 
+use firebell::learning::digest::{DigestPolicy, ListedAction, Shows};
+
 use super::*;
 
 pub fn group(title: &str, state: State) -> Group {
@@ -72,9 +74,15 @@ pub fn for_operator() -> Vec<(&'static str, Letter)> {
     ]
 }
 
-fn digest(figures: &Figures) -> Letter {
+fn digest(figures: &Figures, shows: Shows) -> Letter {
     let until = at(8, 0);
-    render_digest(figures, "leadership-weekly", until - TimeDelta::days(7), until, &policy())
+    let digest = DigestPolicy {
+        name: if shows == Shows::Parked { "planning" } else { "leadership-weekly" }.to_owned(),
+        to: vec!["leadership".to_owned()],
+        schedule: "0 9 * * Mon".to_owned(),
+        shows,
+    };
+    render_digest(figures, &digest, (until - TimeDelta::days(7), until), &policy(), true)
 }
 
 pub fn afterwards() -> Vec<(&'static str, Letter)> {
@@ -91,15 +99,41 @@ pub fn afterwards() -> Vec<(&'static str, Letter)> {
         ("postmortem-gaps", said(gaps, &resolved(), at(16, 0))),
         ("postmortem-complete", said(complete, &resolved(), at(16, 0))),
         ("postmortem-published", said(Says::PostmortemPublished, &resolved(), at(16, 0))),
-        ("digest", digest(&figures())),
-        ("digest-quiet", digest(&quiet_figures())),
+        ("digest", digest(&figures(), Shows::Everything)),
+        ("digest-quiet", digest(&quiet_figures(), Shows::Everything)),
+        ("digest-actions", digest(&acting_figures(), Shows::Everything)),
+        ("digest-planning", digest(&acting_figures(), Shows::Parked)),
     ]
+}
+
+fn acting_figures() -> Figures {
+    let listed = |seq, what: &str, days, due_at, is_declined| ListedAction {
+        incident: 42,
+        seq,
+        what: what.to_owned(),
+        owner: person("Bob Okafor"),
+        age: TimeDelta::days(days),
+        due_at,
+        is_declined,
+    };
+    let late = at(17, 0) - TimeDelta::days(3);
+    Figures {
+        actions: vec![
+            listed(30, "alert on the lag of the replica", 40, Some(late), false),
+            listed(31, "split the queue of card payments", 12, None, true),
+            listed(34, "test the restore", 2, Some(at(17, 0) + TimeDelta::days(13)), false),
+        ],
+        parked: vec![listed(32, "replace the payment gateway", 80, None, false)],
+        ..quiet_figures()
+    }
 }
 
 fn quiet_figures() -> Figures {
     Figures {
         open: Vec::new(),
         postmortems: Postmortems::default(),
+        actions: Vec::new(),
+        parked: Vec::new(),
         period: Pace::default(),
         before: Pace::default(),
     }
@@ -136,6 +170,8 @@ fn figures() -> Figures {
             due: vec![owed(41, "Exports were empty", 70)],
             late: vec![owed(39, "Login loop on mobile", -120)],
         },
+        actions: Vec::new(),
+        parked: Vec::new(),
         period: pace([4, 24, 130], 92),
         before: pace([7, 31, 95], 80),
     }

@@ -31,9 +31,9 @@ pub fn drills() -> Vec<(&'static str, Letter)> {
     let script = Some(playing("Customer support", "Forty callers in ten minutes.\nWhat do we say?"));
     let active = Incident { drill: true, script: script.clone(), ..commanded() };
     let mut done = task(7, person("Bob Okafor"), "check the lag of the replica");
-    done.ended = Some(Ended { how: Ending::Done, at: at(13, 55) });
+    done.ended = Some(ended(Ending::Done, at(13, 55)));
     let open = task(8, person("Carol Diaz"), "call the payment provider");
-    let overtaken = Some(Ended { how: Ending::Overtaken, at: at(15, 15) });
+    let overtaken = Some(ended(Ending::Overtaken, at(15, 15)));
     let tasks = vec![done, firebell::incident::task::Task { ended: overtaken, ..open }];
     let over = Incident { drill: true, script, tasks, ..resolved() };
     vec![
@@ -41,4 +41,8 @@ pub fn drills() -> Vec<(&'static str, Letter)> {
         ("drill-debrief", said(Says::Debrief, &over, at(15, 15))),
         ("drill-postmortem-skeleton", said(Says::PostmortemSkeleton, &over, at(15, 15))),
     ]
+}
+
+fn ended(how: Ending, at: chrono::DateTime<chrono::Utc>) -> Ended {
+    Ended { how, at, by: None, why: String::new() }
 }

@@ -1,6 +1,8 @@
 //! Words that are meant to do harm, in every field of every mail.
 
 use super::sample::proposal;
+use firebell::incident::task::{Task, TaskKind};
+
 use super::*;
 
 #[test]
@@ -18,7 +20,11 @@ fn hostile_words_in_every_field_stay_words() {
         services: vec![evil.clone()],
         links: vec![evil.clone()],
         alerts: vec![Alerts { title: evil.clone(), ..alerted(None).alerts[0].clone() }],
-        tasks: vec![task(7, mallory.clone(), &evil)],
+        tasks: [TaskKind::Task, TaskKind::Action, TaskKind::Parked]
+            .into_iter()
+            .zip(7..)
+            .map(|(kind, seq)| Task { kind, ..task(seq, mallory.clone(), &evil) })
+            .collect(),
         proposals: vec![proposal(8, mallory.clone(), &evil)],
         parts: vec![Part {
             outline: Outline {
@@ -131,6 +137,9 @@ fn hostile_says(evil: &str, mallory: &firebell::incident::state::Person) -> Vec<
         Says::Decision { seq: 9, by: by(), what: text(), answers: Some(8) },
         Says::TaskNews { seq: 7, by: by(), became: text(), words: text() },
         Says::Reminder(owed(Owed::Task { seq: 7, what: text(), due_at: at(15, 0) })),
+        Says::Action { seq: 8 },
+        Says::Question { seq: 10, about: 8, by: by(), text: text() },
+        Says::Reminder(owed(Owed::Action { seq: 8, what: text(), due_at: at(15, 0) })),
         Says::Reminder(owed(Owed::PostmortemOwner)),
         Says::Reminder(owed(Owed::Postmortem { due_at: None })),
         Says::Receipt { results: vec![line(evil, refused)], hint: Some(text()) },

@@ -14,7 +14,7 @@ use firebell::incident::proposal::{Asked, Proposal, Sent};
 use firebell::incident::state::{
     Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
 };
-use firebell::incident::task::Task;
+use firebell::incident::task::{Task, TaskKind};
 use firebell::incident::{Entry, Incident, Phase, Policy, Role, Severity};
 use firebell::learning::postmortem::Section;
 use firebell::mail::{Address, OwnAddress};
@@ -69,6 +69,7 @@ pub fn severity(meaning: &str) -> SeverityPolicy {
         leadership_within: Some(TimeDelta::minutes(20)),
         update_every: [half, half, Span::Clock(TimeDelta::minutes(60))],
         postmortem: PostmortemDuty::Within(Span::BusinessDays(3)),
+        actions_within: TimeDelta::days(15),
     }
 }
 
@@ -141,6 +142,7 @@ pub fn policy() -> Policy {
         task_within: TimeDelta::minutes(10),
         proposal_within: TimeDelta::minutes(10),
         task_ladder: ladder(vec![rung(0, &[owner, commander]), rung(5, &[deputy])]),
+        action_ladder: ladder(vec![rung(0, &[owner])]),
         missing_ladder: ladder(vec![rung(5, &[Party::Reporter]), rung(15, &[Party::Reporter])]),
         handover_ladder: ladder(vec![
             rung(60, &[commander]),
@@ -198,9 +200,11 @@ pub fn proposal(seq: i64, by: Person, what: &str) -> Proposal {
 pub fn task(seq: i64, owner: Person, what: &str) -> Task {
     Task {
         seq,
+        kind: TaskKind::Task,
         what: what.to_owned(),
         owner,
         given_by: person("Alice Ng"),
+        written_at: None,
         given_at: at(13, 40),
         due_at: at(13, 50),
         timebox: TimeDelta::minutes(10),
@@ -248,6 +252,7 @@ pub fn declared() -> Incident {
         proposals: Vec::new(),
         templates: Vec::new(),
         parked: Vec::new(),
+        questions: Vec::new(),
         customers_affected: None,
         statements: Default::default(),
         updates: Updates::default(),

@@ -30,7 +30,7 @@ const STEPS_MIN: usize = 12;
 const STEPS_MAX: usize = 40;
 /// Rounds of delivery in the end: each row is tried for days at most.
 const ROUNDS_MAX: usize = 500;
-/// Timeline numbers whose tasks ring, where they are any.
+/// Timeline numbers whose tasks and actions ring, where they are any.
 const TASKS: i64 = 6;
 
 pub struct History {
@@ -291,7 +291,9 @@ impl History {
         for (number, kept) in &before.incidents {
             let rows = deadlines(&kept.incident, &self.rules.policy);
             let is_due = |kind| rows.iter().any(|row| row.kind == kind && row.wake_at <= soon);
-            let kinds = DeadlineKind::SINGLE.iter().copied().chain((1..=TASKS).map(DeadlineKind::Task));
+            let numbered =
+                (1..=TASKS).flat_map(|seq| [DeadlineKind::Task(seq), DeadlineKind::Action(seq)]);
+            let kinds = DeadlineKind::SINGLE.iter().copied().chain(numbered);
             let early = kinds.filter(|kind| !is_due(*kind));
             events.extend(early.map(|kind| (*number, Event::Passed(kind))));
         }

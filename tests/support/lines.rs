@@ -1,7 +1,7 @@
 //! What people write to an incident, one command a line, for histories that chance makes up.
 
 /// What people write: every command, with values that fit and values that do not.
-pub const LINES: [&str; 69] = [
+pub const LINES: [&str; 79] = [
     "I have command",
     "ack",
     "join",
@@ -50,6 +50,16 @@ pub const LINES: [&str; 69] = [
     "Decline #4: no access",
     "Reassign #3: dana",
     "Later: who pays?",
+    "Action: Add an alert on lag. Owner: bob. Due: 2 weeks",
+    "Action: Add an alert on lag. Owner: carol",
+    "Action: Do more",
+    "Action (later): Split the database. Owner: dana",
+    "Action (later): Split the database.",
+    "More time #5: 2 weeks",
+    "Fund #4",
+    "Drop #5: too dear",
+    "Ask #4: does it ring at night?",
+    "Reassign #5: alice",
     "Customers affected: yes",
     "Customers affected: no",
     "Liaison: dana",

@@ -97,6 +97,7 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         tasks: Vec::new(),
         proposals: Vec::new(),
         parked: Vec::new(),
+        questions: Vec::new(),
         templates: Vec::new(),
         customers_affected: None,
         statements: Default::default(),

@@ -17,7 +17,7 @@ const SHORT_VALUE_CHARS_MAX: usize = 500;
 const VALUES_AT_MOST: usize = 50;
 
 /// What became of a line: what it was understood as, or why not and what to send instead.
-pub(super) type Applied = Result<String, (String, Option<String>)>;
+pub type Applied = Result<String, (String, Option<String>)>;
 
 impl Step<'_> {
     /// Applies what a mail asks for. Prose is settled afterwards, because it is the reason of some
@@ -50,8 +50,6 @@ impl Step<'_> {
                     Ok(Command::Update(text)) => self.notes.push(text.clone()),
                     // What speaks against a proposal is told to one person.
                     Ok(Command::Object { .. }) => {}
-                    // Its line is among the words already.
-                    Ok(Command::Unavailable(_)) => {}
                     // They get no answer; those who work on it know best what to do about it.
                     _ if self.is_outsider(&said.by.person.address) => {
                         unanswered.push(line.typed.as_str());
@@ -189,13 +187,15 @@ impl Step<'_> {
             Command::Object { seq, why } => self.object(*seq, why, said),
             Command::Decision { seq, text } => self.decide_it(*seq, text, said),
             Command::Later(text) => self.park(text, said),
+            Command::Action { what, owner, due, later } => {
+                self.write_action(what, owner.as_deref(), *due, *later, said)
+            }
+            Command::Fund(seq) => self.fund(*seq, said),
+            Command::Drop { seq, why } => self.drop_action(*seq, why, said),
+            Command::Ask { seq, question } => self.ask_owner(*seq, question, said),
             Command::Template(name) => self.use_template(name, said),
             Command::DuplicateOf(number) => self.become_duplicate(*number, said),
             Command::PartOf(whole) => self.become_part(*whole, said),
-            Command::Unavailable(field) => Err((
-                format!("`{field}` is not part of this version; the line stays in the timeline"),
-                None,
-            )),
         }
     }
 
@@ -203,9 +203,12 @@ impl Step<'_> {
         if let Command::Correct { seq, .. } = command {
             self.check_entry(*seq)?;
         }
-        let right = match task_number(command) {
-            Some(seq) => Right::TaskOwner(self.meant_task(seq, said)?),
-            None => right_for(command, &self.incident),
+        let right = match (command, task_number(command)) {
+            (_, Some(seq)) => Right::TaskOwner(self.meant_task(seq, said)?),
+            (Command::Reassign { seq, .. }, _) if self.means_action(*seq, said) => {
+                Right::TaskOwner(self.meant_task(*seq, said)?)
+            }
+            (_, None) => right_for(command, &self.incident),
         };
         let wrote = match command {
             Command::Correct { seq, .. } => {

@@ -3,6 +3,7 @@
 //! Pure and total: every event has an answer in every state, and a stale one changes nothing. Start
 //! with [`decide`]; a mail's lines are applied in `lines`, a ladder's rungs in `passed`.
 
+mod actions;
 mod alerts;
 mod answered;
 mod audience;
@@ -26,6 +27,8 @@ mod statements;
 mod tasks;
 mod templates;
 mod tokens;
+
+pub use actions::plan;
 
 use std::collections::BTreeSet;
 
@@ -401,5 +404,5 @@ fn waiting_lines(lines: &[Line]) -> Vec<Line> {
 
 /// What asks for nothing but an answer needs no proof, and gets none without it.
 fn waits_for_confirmation(command: &Command) -> bool {
-    !matches!(command, Command::Status | Command::Help | Command::Confirm | Command::Unavailable(_))
+    !matches!(command, Command::Status | Command::Help | Command::Confirm)
 }

@@ -31,6 +31,7 @@ impl Step<'_> {
             DeadlineKind::Handover => self.pass_handover(),
             DeadlineKind::Rest => self.pass_rest(),
             DeadlineKind::Task(seq) => self.pass_task(seq),
+            DeadlineKind::Action(seq) => self.pass_action(seq),
             DeadlineKind::Statement => self.pass_statement(),
             DeadlineKind::Proposal(seq) => self.pass_proposal(seq),
             DeadlineKind::PostmortemOwner => self.pass_postmortem_owner(),

@@ -6,7 +6,6 @@ use crate::incident::event::{Outcome, Said, Source};
 use crate::incident::state::{Climb, Command as InCommand, Incident};
 use crate::incident::{Phase, Role};
 use crate::mail::Address;
-use crate::mail::command::Command;
 
 impl Step<'_> {
     /// Records what was said, and sends what must be sent of it. `before` is the incident as it was
@@ -36,10 +35,7 @@ impl Step<'_> {
         }
         let is_answer =
             answers_an_update(said.answering) && speaks_officially(before, &said.by.person.address);
-        let sends_prose = !prose.is_empty()
-            && is_answer
-            && before.phase.is_active()
-            && !says_only_what_is_unavailable(said);
+        let sends_prose = !prose.is_empty() && is_answer && before.phase.is_active();
         if self.follow_up || sends_prose {
             let mut words = std::mem::take(&mut self.official);
             words.push(prose);
@@ -123,6 +119,7 @@ impl Step<'_> {
             if text == said.written.prose.trim() {
                 to.retain(|recipient| !self.told.contains(recipient.address()));
             }
+            to.extend(self.who_asked(said));
             let names = said.source.attachments.iter().map(|attachment| attachment.name.clone());
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
@@ -179,19 +176,6 @@ impl Step<'_> {
             self.mail_person(&said.by.person, Says::Receipt { results, hint });
         }
     }
-}
-
-/// Whether the words are nothing but lines that this version cannot act on: kept for those who work
-/// on it, and no news for everybody.
-fn says_only_what_is_unavailable(said: &Said) -> bool {
-    let unavailable = |typed: &str| {
-        said.written.lines.iter().any(|line| {
-            matches!(line.meaning, Ok(Command::Unavailable(_)))
-                && line.typed.lines().any(|own| own.trim() == typed)
-        })
-    };
-    let mut filled = said.written.prose.lines().map(str::trim).filter(|line| !line.is_empty());
-    filled.all(unavailable)
 }
 
 /// At most so many changes are carried to the next follow-up.

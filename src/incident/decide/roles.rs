@@ -137,7 +137,12 @@ impl Step<'_> {
                 })
             }
             Some(Purpose::Confirmation) => self.confirm(said),
-            Some(Purpose::Task(seq) | Purpose::ReminderTask(seq)) => self.accept_task(seq, said),
+            Some(
+                Purpose::Task(seq)
+                | Purpose::ReminderTask(seq)
+                | Purpose::Action(seq)
+                | Purpose::ReminderAction(seq),
+            ) => self.accept_task(seq, said),
             Some(Purpose::Approval(seq)) => Err((
                 "To say that you saw it is not to approve it".to_owned(),
                 Some(format!("Approve #{seq}")),

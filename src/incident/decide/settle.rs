@@ -286,12 +286,13 @@ impl Step<'_> {
     /// Answers with the gaps only, and with wording that could be kinder.
     pub(super) fn submit(&mut self, said: &Said) -> Applied {
         let refusal = self.no_postmortem();
+        let has_actions = self.incident.has_actions();
         let Some(postmortem) =
             self.incident.postmortem.as_ref().filter(|postmortem| postmortem.is_owed())
         else {
             return Err(refusal);
         };
-        let missing = missing_sections(postmortem, &self.policy.postmortem.sections);
+        let missing = missing_sections(postmortem, has_actions, &self.policy.postmortem.sections);
         let wording = wording(postmortem, &self.names());
         let complete = missing.is_empty();
         if let Some(postmortem) = &mut self.incident.postmortem {
@@ -308,12 +309,13 @@ impl Step<'_> {
 
     pub(super) fn publish(&mut self, said: &Said) -> Applied {
         let refusal = self.no_postmortem();
+        let has_actions = self.incident.has_actions();
         let Some(postmortem) =
             self.incident.postmortem.as_mut().filter(|postmortem| postmortem.is_owed())
         else {
             return Err(refusal);
         };
-        let missing = missing_sections(postmortem, &self.policy.postmortem.sections);
+        let missing = missing_sections(postmortem, has_actions, &self.policy.postmortem.sections);
         if !missing.is_empty() {
             let first = missing.first().map(|heading| format!("{heading}: what you know of it"));
             return Err((format!("Still missing: {}", missing.join(", ")), first));

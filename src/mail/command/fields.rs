@@ -55,7 +55,11 @@ pub(super) enum Kind {
     Template,
     PartOf,
     DuplicateOf,
-    Unavailable,
+    Action,
+    ActionLater,
+    Fund,
+    Drop,
+    Ask,
 }
 
 impl Kind {
@@ -72,7 +76,9 @@ impl Kind {
                 | Self::Later
                 | Self::PartOf
                 | Self::DuplicateOf
-                | Self::Unavailable
+                | Self::Fund
+                | Self::Drop
+                | Self::Ask
         )
     }
 }
@@ -111,6 +117,7 @@ const fn field(
 ) -> Field {
     let reach = match kind {
         Kind::Title | Kind::Summary | Kind::Impact | Kind::Resolved | Kind::Object => Reach::Paragraph,
+        Kind::Action | Kind::ActionLater => Reach::Paragraph,
         Kind::Update | Kind::Note | Kind::Statement => Reach::End,
         _ => Reach::Line,
     };
@@ -128,12 +135,10 @@ const fn is_numbered(kind: Kind) -> bool {
             | Kind::Object
             | Kind::Decision
             | Kind::Approve
+            | Kind::Fund
+            | Kind::Drop
+            | Kind::Ask
     )
-}
-
-/// A field of the design that this version cannot act on.
-const fn later(name: &'static str, spellings: &'static [&'static str]) -> Field {
-    Field { name, spellings, kind: Kind::Unavailable, reach: Reach::Line, example: "", numbered: true }
 }
 
 /// Every field.
@@ -228,10 +233,21 @@ pub(super) static FIELDS: &[Field] = &[
     field("Approve", &["approve"], Kind::Approve, "Approve #7:"),
     field("Part of", &["part of"], Kind::PartOf, "Part of: INC-40"),
     field("Duplicate of", &["duplicate of"], Kind::DuplicateOf, "Duplicate of: INC-41"),
-    later("Action", &["action"]),
-    later("Fund", &["fund"]),
-    later("Drop", &["drop"]),
-    later("Ask", &["ask"]),
+    field(
+        "Action",
+        &["action", "action item"],
+        Kind::Action,
+        "Action: Add an alert on lag. Owner: bob. Due: 2026-12-04",
+    ),
+    field(
+        "Action (later)",
+        &["action later", "action item later"],
+        Kind::ActionLater,
+        "Action (later): Split the database. Owner: bob",
+    ),
+    field("Fund", &["fund"], Kind::Fund, "Fund 3"),
+    field("Drop", &["drop"], Kind::Drop, "Drop 7: why"),
+    field("Ask", &["ask"], Kind::Ask, "Ask 9: your question"),
     field("Template", &["template"], Kind::Template, "Template: database"),
 ];
 
@@ -280,7 +296,7 @@ mod tests {
                     "{spelling}"
                 );
             }
-            assert!(field.kind == Kind::Unavailable || field.example.starts_with(field.name));
+            assert!(field.example.starts_with(field.name));
         }
     }
 

@@ -117,8 +117,6 @@ struct Reader<'a> {
 struct Item {
     next: usize,
     meaning: Result<Command, Misread>,
-    /// Its lines stay in the prose as well.
-    stays: bool,
     /// It took more than its paragraph, so that what follows begins anew.
     is_open: bool,
 }
@@ -175,7 +173,6 @@ impl<'a> Reader<'a> {
         (sentence(line)? == "resolved" && !is_answered).then(|| Item {
             next: at + 1,
             meaning: Ok(Command::Resolved(String::new())),
-            stays: false,
             is_open: false,
         })
     }
@@ -245,17 +242,13 @@ impl<'a> Reader<'a> {
         if let Some(of) = text_of {
             self.name_fields_at_end(at + 1, item.next, of);
         }
-        if item.stays {
-            (at..item.next).for_each(|at| self.keep(at));
-        }
         item.next
     }
 
     /// The command that begins on a line.
     fn item(&self, at: usize) -> Option<Item> {
         if let Some(meaning) = read_sentence(self.line(at)) {
-            let stays = matches!(meaning, Ok(Command::Unavailable(_)));
-            return Some(Item { next: at + 1, meaning, stays, is_open: false });
+            return Some(Item { next: at + 1, meaning, is_open: false });
         }
         let head = Head::read(self.line(at))?;
         match self.opens(at, &head)? {
@@ -288,7 +281,6 @@ impl<'a> Reader<'a> {
         Item {
             next,
             meaning: read_value(field, head.number, &typed, self.grammar.zone, self.now),
-            stays: field.kind == Kind::Unavailable,
             is_open: field.reach == Reach::End,
         }
     }
@@ -310,7 +302,7 @@ impl<'a> Reader<'a> {
         let next = self.run_on(at + 1, |reader, at| reader.begins(at, false));
         let text = self.text(at, next, head).trim().to_owned();
         let meaning = Ok(Command::Section { heading: heading.to_owned(), text });
-        Item { next, meaning, stays: false, is_open: true }
+        Item { next, meaning, is_open: true }
     }
 
     fn run_on(&self, from: usize, ends: impl Fn(&Self, usize) -> bool) -> usize {
@@ -386,7 +378,7 @@ impl<'a> Reader<'a> {
         let mut misread = Vec::new();
         for at in (from..to).rev().filter(|at| !self.is_blank(*at)) {
             let Some((field, instead)) = self.valid_field(at) else { break };
-            if field.kind == Kind::Unavailable || field.reach == Reach::End {
+            if field.reach == Reach::End {
                 break;
             }
             let why = format!(
@@ -421,7 +413,7 @@ impl<'a> Reader<'a> {
         let typed = sentence(line).unwrap_or_default();
         let misread = |why: String, instead: String, field: &str| {
             let meaning = Err(Misread { why, instead: Some(instead), field: Some(field.to_owned()) });
-            Some(Item { next: at + 1, meaning, stays: false, is_open: false })
+            Some(Item { next: at + 1, meaning, is_open: false })
         };
         let is_answered = || self.answered.contains(&clean(line));
         for (word, field) in [("private", "Private"), ("drill", "Drill")] {
@@ -472,9 +464,7 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self) -> Written {
         // "Hi Bob," and "Thanks, Alice" are no text of an entry, and no reason.
-        if self.lines.iter().any(|line| !matches!(line.meaning, Ok(Command::Unavailable(_))))
-            && is_courtesy(&self.prose)
-        {
+        if !self.lines.is_empty() && is_courtesy(&self.prose) {
             let courtesy = std::mem::take(&mut self.prose);
             self.unwritten.extend(courtesy.into_iter().filter(|line| !line.is_empty()));
         }

@@ -226,15 +226,6 @@ fn an_incident_is_named_by_its_key_or_its_number() {
 }
 
 #[test]
-fn a_field_that_cannot_act_yet_stays_in_the_timeline() {
-    for (text, name) in [("Action (later): rewrite it", "Action"), ("Fund 3", "Fund")] {
-        let written = read(text);
-        assert_eq!(commands(text), [Command::Unavailable(name.into())], "{text}");
-        assert_eq!(written.prose, text);
-    }
-}
-
-#[test]
 fn commands_are_the_leading_lines_and_paragraphs_of_nothing_else() {
     let severity = || Command::Severity(Severity::Sev1);
     let monitoring = || Command::Phase(Phase::Monitoring);
@@ -519,10 +510,58 @@ fn fields_behind_an_update_are_its_text_and_named() {
         "Update: It works.\nPhase: monitoring\nas they call it.",
         "Update: It works.\nSeverity: none of ours",
         "Update: It works.\nNote: others are welcome.",
-        "Update: It works.\nAction: Add an alert.",
+        "Update: It works.\nPart of: INC-4",
     ] {
         assert_eq!(unread(prose), [""; 0], "{prose}");
     }
+}
+
+#[test]
+fn an_action_says_what_and_behind_it_whose_and_by_when() {
+    let at = |text: &str| Some(Promise::At(text.parse().unwrap()));
+    for (text, what, owner, due, later) in [
+        (
+            "Action: Add an alert on lag. Owner: bob. Due: 2026-12-04",
+            "Add an alert on lag",
+            Some("bob"),
+            at("2026-12-04T22:59:00Z"),
+            false,
+        ),
+        (
+            "action item: Add an alert\non lag, due: 2026-12-04; owner: Bob Okafor",
+            "Add an alert on lag",
+            Some("Bob Okafor"),
+            at("2026-12-04T22:59:00Z"),
+            false,
+        ),
+        (
+            "- Action: Add an alert (Owner: bob@example.org, Due: 3 weeks)",
+            "Add an alert",
+            Some("bob@example.org"),
+            Some(Promise::Within(TimeDelta::days(21))),
+            false,
+        ),
+        ("Action (later): Split it. Owner: carol", "Split it", Some("carol"), None, true),
+        (
+            "Action: Say who is the co-owner: nobody knows",
+            "Say who is the co-owner: nobody knows",
+            None,
+            None,
+            false,
+        ),
+    ] {
+        let owner = owner.map(text_of);
+        let action = Command::Action { what: what.to_owned(), owner, due, later };
+        assert_eq!(commands(text), [action], "{text}");
+    }
+    assert!(misread("Action: Owner: bob").why.contains("What is to be done"));
+    assert!(misread("Action: Do it. Owner: bob. Due: soon").why.contains("no day"));
+    assert!(misread("Action: Do it. Owner: bob. Due: 2026-11-20").why.contains("has passed"));
+    assert_eq!(commands("Fund 3"), [Command::Fund(Some(3))]);
+    assert_eq!(commands("Drop 7: why"), [Command::Drop { seq: Some(7), why: text_of("why") }]);
+    assert_eq!(commands("Ask 9: who?"), [Command::Ask { seq: Some(9), question: text_of("who?") }]);
+    let by = Promise::At("2026-12-20T22:59:00Z".parse().unwrap());
+    assert_eq!(commands("More time #5: 2026-12-20"), [Command::MoreTime { seq: Some(5), by }]);
 }
 
 #[test]

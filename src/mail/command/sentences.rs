@@ -43,8 +43,8 @@ fn numbered_sentence(sentence: &str) -> Option<Command> {
         ("approve", Some(_)) => Some(Command::Approve(seq)),
         ("decline", Some(_)) => Some(Command::Decline { seq, why: String::new() }),
         ("object", Some(_)) => Some(Command::Object { seq, why: String::new() }),
-        ("fund", Some(_)) => Some(Command::Unavailable("Fund".to_owned())),
-        ("drop", Some(_)) => Some(Command::Unavailable("Drop".to_owned())),
+        ("fund", Some(_)) => Some(Command::Fund(seq)),
+        ("drop", Some(_)) => Some(Command::Drop { seq, why: String::new() }),
         _ => None,
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Never changes what is kept for people; only what is compared. Start with [`clean`].
 
+use super::fields::Field;
+
 /// The ordinary character for one that a mail client put in its place; `None` for one that is not
 /// seen at all.
 fn ordinary(c: char) -> Option<char> {
@@ -95,16 +97,14 @@ impl Head {
         let by_colon = ordinary(separator) == Some(':');
         let cleaned = clean(line.get(..at)?);
         let bare = without_bullet(&cleaned).trim_matches(['*', '_', '`', '#', ' ']);
-        let bare = bare.split_once('(').map_or(bare, |(before, _)| before).trim();
-        let (bare, number) = split_number(bare);
+        let (bare, number) = split_number(without_remark(bare));
         let after = at + separator.len_utf8();
         let rest = line.get(after..)?;
         // `*Severity:* 2` closes its emphasis behind the colon.
         let closing = rest.len() - rest.trim_start_matches(['*', '_', '`']).len();
         let is_emphasis = cleaned.starts_with(['*', '_', '`'])
             || without_bullet(&cleaned).starts_with(['*', '_', '`']);
-        let name = bare.to_lowercase().replace(['-', '_'], " ");
-        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = name_of(bare);
         (!name.is_empty()).then(|| Self {
             name,
             shown: bare.to_owned(),
@@ -112,6 +112,21 @@ impl Head {
             by_colon,
             value_at: if is_emphasis { after + closing } else { after },
         })
+    }
+}
+
+/// Lower case, single spaces, `-`, `_` and brackets as spaces.
+fn name_of(typed: &str) -> String {
+    let name = typed.to_lowercase().replace(['-', '_', '(', ')'], " ");
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What stands in brackets is no part of a name, but where a field is called so: `Action (later)`.
+fn without_remark(bare: &str) -> &str {
+    match bare.split_once('(') {
+        Some(_) if Field::named(&name_of(bare), false).is_some() => bare,
+        Some((before, _)) => before.trim(),
+        None => bare,
     }
 }
 

@@ -45,6 +45,7 @@ fn read_parts(text: &str) -> Option<TimeDelta> {
             "m" | "min" | "mins" | "minute" | "minutes" => 60,
             "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
             "d" | "day" | "days" => 86_400,
+            "w" | "week" | "weeks" => 604_800,
             // `1h30`, and a bare number: minutes.
             "" if (is_first || after_hours) && after.is_empty() => 60,
             _ => return None,
@@ -115,6 +116,14 @@ struct Parts {
     /// A day of a month, without or with the month.
     day: Option<u32>,
     month: Option<u32>,
+}
+
+/// Reads a time to come, or a day alone, which is meant to its end.
+pub(super) fn read_day(text: &str, zone: &Zone, now: DateTime<Utc>) -> Result<DateTime<Utc>, TimeError> {
+    match read_time(text, zone, Toward::Future, now) {
+        Err(TimeError::Unknown) => read_time(&format!("{text} 23:59"), zone, Toward::Future, now),
+        read => read,
+    }
 }
 
 /// Reads a time; without a zone it is the organisation's.

@@ -8,13 +8,15 @@ use super::cover::read_cover;
 use super::fields::{Field, Kind};
 use super::subject::TITLE_CHARS_MAX;
 use super::text::{clean, short};
-use super::times::{TimeError, Toward, read_span, read_time};
+use super::times::{TimeError, Toward, read_day, read_span, read_time};
 use super::{Command, Misread, Promise};
 use crate::incident::{Phase, Severity};
 use crate::roster::zone::Zone;
 
 /// A longer promise is a mistake.
 const PROMISE_DAYS_MAX: i64 = 31;
+/// What takes longer is no action but a plan.
+const ACTION_DAYS_MAX: i64 = 366;
 
 /// A name that people type from memory.
 const SCRIPT_NAME_CHARS_MAX: usize = 40;
@@ -33,9 +35,6 @@ pub(super) fn read_value(
     let misread = |why: String, instead: &str| {
         Err(Misread { why, instead: Some(instead.to_owned()), field: Some(field.name.to_owned()) })
     };
-    if field.kind == Kind::Unavailable {
-        return Ok(Command::Unavailable(field.name.to_owned()));
-    }
     let text = typed.trim();
     let word = short(typed);
     // What fixed it, or why, may stand below: `incident` asks for it where nothing does.
@@ -53,6 +52,10 @@ pub(super) fn read_value(
         }
         Kind::Cancel if text.is_empty() => return Ok(Command::Cancel(String::new())),
         Kind::Approve if text.is_empty() => return Ok(Command::Approve(number)),
+        Kind::Fund => return Ok(Command::Fund(number)),
+        Kind::Drop if text.is_empty() => {
+            return Ok(Command::Drop { seq: number, why: String::new() });
+        }
         _ => {}
     }
     if text.is_empty() || (word.is_empty() && !is_text(field.kind)) {
@@ -171,7 +174,11 @@ pub(super) fn read_value(
                 misread(format!("`{word}` is no key of an incident, such as INC-41."), field.example)
             }
         },
-        Kind::Unavailable => Ok(Command::Unavailable(field.name.to_owned())),
+        Kind::Action => read_action(text, false, field, zone, now),
+        Kind::ActionLater => read_action(text, true, field, zone, now),
+        Kind::Fund => Ok(Command::Fund(number)),
+        Kind::Drop => Ok(Command::Drop { seq: number, why: text.to_owned() }),
+        Kind::Ask => Ok(Command::Ask { seq: number, question: text.to_owned() }),
     }
 }
 
@@ -198,6 +205,10 @@ fn is_text(kind: Kind) -> bool {
             | Kind::Risk
             | Kind::Object
             | Kind::Decision
+            | Kind::Action
+            | Kind::ActionLater
+            | Kind::Drop
+            | Kind::Ask
     )
 }
 
@@ -207,6 +218,48 @@ pub fn is_script_name(word: &str) -> bool {
     (1..=SCRIPT_NAME_CHARS_MAX).contains(&word.chars().count())
         && word.chars().all(is_part)
         && read_yes(word).is_none()
+}
+
+/// `Add an alert on lag. Owner: bob. Due: 2026-12-04`: what is to be done, and behind it, in any order,
+/// whose it is and by when.
+fn read_action(
+    text: &str,
+    later: bool,
+    field: &Field,
+    zone: &Zone,
+    now: DateTime<Utc>,
+) -> Result<Command, Misread> {
+    let text = clean(text);
+    // Without regard to case, and the octets stay where they are.
+    let lower = text.to_ascii_lowercase();
+    let begins_at = |mark: &str| {
+        let is_word =
+            |at: usize| at == 0 || lower.get(..at).is_some_and(|text| text.ends_with([' ', '(']));
+        lower.match_indices(mark).map(|(at, _)| at).find(|at| is_word(*at))
+    };
+    let (owner_at, due_at) = (begins_at("owner:"), begins_at("due:"));
+    let end = |at: usize| {
+        let behind = [owner_at, due_at].into_iter().flatten().filter(|other| *other > at);
+        behind.min().unwrap_or(text.len())
+    };
+    let value = |at: usize, mark: &str| {
+        let value = text.get(at + mark.len()..end(at)).unwrap_or_default();
+        short(value.trim_end_matches([' ', ',', ';', '.', ')']))
+    };
+    let what_end = [owner_at, due_at].into_iter().flatten().min().unwrap_or(text.len());
+    let what = text.get(..what_end).unwrap_or_default();
+    let what = what.trim_end_matches([' ', ',', ';', '.', '(', '-']).to_owned();
+    if what.is_empty() {
+        let why = "What is to be done? It stands first, and begins with a verb.".to_owned();
+        let (instead, name) = (Some(field.example.to_owned()), Some(field.name.to_owned()));
+        return Err(Misread { why, instead, field: name });
+    }
+    let owner = owner_at.map(|at| value(at, "owner:")).filter(|owner| !owner.is_empty());
+    let due = match due_at.map(|at| value(at, "due:")).filter(|due| !due.is_empty()) {
+        Some(due) => Some(read_promised(&due, "An action", field, zone, now)?),
+        None => None,
+    };
+    Ok(Command::Action { what, owner, due, later })
 }
 
 fn read_yes(word: &str) -> Option<bool> {
@@ -263,8 +316,10 @@ fn read_promised(
         let instead = Some(field.example.to_owned());
         Err(Misread { why, instead, field: Some(field.name.to_owned()) })
     };
-    let longest = TimeDelta::days(PROMISE_DAYS_MAX);
-    let too_far = || misread(format!("{what} is promised within {PROMISE_DAYS_MAX} days."));
+    let by_day = matches!(field.kind, Kind::Action | Kind::ActionLater | Kind::MoreTime);
+    let days_max = if by_day { ACTION_DAYS_MAX } else { PROMISE_DAYS_MAX };
+    let longest = TimeDelta::days(days_max);
+    let too_far = || misread(format!("{what} is promised within {days_max} days."));
     match read_span(word) {
         Some(span) if span <= TimeDelta::zero() => {
             return misread(format!("{what} is promised for later than now."));
@@ -274,12 +329,17 @@ fn read_promised(
         None => {}
     }
     let bare = word.trim_start_matches("by ").trim_start_matches("until ");
-    match read_time(bare, zone, Toward::Future, now) {
+    let read =
+        if by_day { read_day(bare, zone, now) } else { read_time(bare, zone, Toward::Future, now) };
+    match read {
         Ok(at) if at - now > longest => too_far(),
         Ok(at) => Ok(Promise::At(at)),
         Err(TimeError::WrongSide(at)) => {
             misread(format!("{} has passed already.", zone.format_full(at)))
         }
+        Err(TimeError::Unknown) if matches!(field.kind, Kind::Action | Kind::ActionLater) => misread(
+            format!("`{word}` is no day that can be read, such as Friday, 3 weeks or 2026-12-04."),
+        ),
         Err(TimeError::Unknown) => misread(format!(
             "`{word}` is no time that can be read, such as 45m, 14:30 or tomorrow 09:00."
         )),
