@@ -106,7 +106,7 @@ pub fn hints(
         let (named, next) = (zone.format_clock(*named), zone.format_clock(next_at));
         hints.push(format!(
             "It names {named}, and below it customers read that they hear again by {next}; leave the \
-             time out, or announce another in a line above the statement (`Next statement: 15m`)"
+             time out, or announce another in a line above the statement, such as `Next statement: 15m`"
         ));
     }
     let people = named_people(text, &words, policy);

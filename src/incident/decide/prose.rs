@@ -124,6 +124,7 @@ impl Step<'_> {
             let attachments = names.collect();
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
             self.hint_that_words_settle_nothing(seq, said);
+            self.hint_that_task_stays_open(seq, said);
             let official = speaks_officially(&self.incident, &said.by.person.address);
             // Those who were asked for words wrote them to whoever asked.
             let is_asked_for = matches!(

@@ -215,6 +215,27 @@ impl Step<'_> {
         }
     }
 
+    /// Its owner answers in words: "it is done" ends nothing, and they may think that it does.
+    pub(super) fn hint_that_task_stays_open(&mut self, note: i64, said: &Said) {
+        let answered = match said.answering {
+            Some(
+                Purpose::Task(seq)
+                | Purpose::ReminderTask(seq)
+                | Purpose::Action(seq)
+                | Purpose::ReminderAction(seq),
+            ) => seq,
+            _ => return,
+        };
+        let is_theirs = |task: &&Task| task.is_open() && task.owner.address == said.by.person.address;
+        if !said.written.lines.is_empty() || self.incident.task(answered).filter(is_theirs).is_none() {
+            return;
+        }
+        self.hints.push(format!(
+            "#{answered} is still open. Your words are note #{note}. When it is done, reply \
+             `Done #{answered}`; if it takes longer, `More time #{answered}: 20m` or as long as you need."
+        ));
+    }
+
     /// Without a number, whoever commands gives away the one task that nobody has.
     fn task_without_owner(&self, seq: Option<i64>, said: &Said) -> Option<i64> {
         let by = &said.by.person.address;
