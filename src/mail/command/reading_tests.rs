@@ -510,7 +510,6 @@ fn fields_behind_an_update_are_its_text_and_named() {
         "Update: It works.\nPhase: monitoring\nas they call it.",
         "Update: It works.\nSeverity: none of ours",
         "Update: It works.\nNote: others are welcome.",
-        "Update: It works.\nPart of: INC-4",
     ] {
         assert_eq!(unread(prose), [""; 0], "{prose}");
     }
