@@ -43,6 +43,8 @@ const MARK_WITHIN: Duration = Duration::from_millis(3);
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Between two attempts at a database that does not answer.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// The first pause before a mark is tried again; each is twice the one before, up to [`DATABASE_PAUSE`].
+const MARK_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// A mail on trial that nobody hears of is given up.
 const TRIAL_WITHIN: Duration = Duration::from_secs(90);
 /// Whoever marks refusals gets so long; a row that nobody marks is tried again.
@@ -360,7 +362,10 @@ async fn mark_accepted(store: &Store, clock: &Clock, accepted: &[(i64, String)])
             }
             Err(error) => warn!(attempt, "accepted mail could not be marked: {error}"),
         }
-        tokio::time::sleep(DATABASE_PAUSE).await;
+        // A connection that broke with its server is replaced by the next attempt: whoever is killed
+        // before the mark sends the mail again.
+        let pause = MARK_PAUSE_MIN * 2_u32.saturating_pow(attempt - 1).min(1_000);
+        tokio::time::sleep(pause.min(DATABASE_PAUSE)).await;
     }
     error!(rows = accepted.len(), "accepted mail was not marked and will go out again");
 }

@@ -101,6 +101,7 @@ fn a_restart_of_postgresql_under_load_loses_nothing_and_the_server_goes_on_by_it
         Base::open(&url).wait_until_read();
     }
     load.stop(senders);
+    Base::open(&url).wait_until_marked(&sink);
     // What was leased when the database forgot to say so is taken up when that lease has ended.
     let killed = [(0, Instant::now())];
     server.set_clock(&offset(NEXT_CLOCK));
@@ -387,6 +388,16 @@ impl Base {
         wait::until("everything to be read", SETTLED_WITHIN, || {
             let waiting = self.runtime.block_on(self.store.count_waiting_inbound());
             (waiting.expect("a count") == 0).then_some(())
+        });
+    }
+
+    /// Until the relay has nothing that is not known to be there: what is on its way when a clock jumps
+    /// goes out once more.
+    fn wait_until_marked(&self, sink: &Sink) {
+        wait::until("what the relay took to be marked", SETTLED_WITHIN, || {
+            let taken = sink.taken().len();
+            let accepted = self.store.load_outbox(Some(OutboxState::Accepted), i64::MAX);
+            (self.runtime.block_on(accepted).expect("the outbox").len() == taken).then_some(())
         });
     }
 
