@@ -37,8 +37,8 @@ use chrono::{DateTime, Utc};
 use super::decision::{Change, Decision, EntryKind, Mailing, NewEntry, Purpose, Recipient, Says};
 use super::event::{Event, Filed, LineResult, Said, Source, Speaker, Trust};
 use super::policy::Policy;
-use super::proposal::Sent;
-use super::state::{Command as InCommand, Incident, Person, Unconfirmed, WideMail};
+use super::proposal::{Proposal, Sent};
+use super::state::{Command as InCommand, Incident, Person, Postmortem, Unconfirmed, WideMail};
 use crate::mail::Address;
 use crate::mail::command::{Command, Line};
 
@@ -180,11 +180,10 @@ impl<'a> Step<'a> {
     fn into_decision(mut self) -> Decision {
         self.tell_restricted();
         self.tell_whole();
-        // A mail may offer command in one line and settle that in the next.
-        let commanded = matches!(self.incident.command, InCommand::Held { offered_on: None, .. });
-        if commanded || !self.incident.phase.is_active() {
-            self.mailings.retain(|one| !matches!(one.says, Says::TakeCommand { .. } | Says::Page));
-        }
+        // A mail may ask for something in one line and settle it in the next.
+        let mut mailings = std::mem::take(&mut self.mailings);
+        mailings.retain(|one| self.is_still_asked(one));
+        self.mailings = mailings;
         page::ring_once(&mut self.mailings);
         let changed = self.was.as_ref() != Some(&self.incident);
         if !changed && self.entries.is_empty() && self.mailings.is_empty() {
@@ -195,6 +194,24 @@ impl<'a> Step<'a> {
             entries: self.entries,
             mailings: self.mailings,
             to_others: self.to_others,
+        }
+    }
+
+    /// Whether what a mail asks for is wanted as the incident is now.
+    fn is_still_asked(&self, mailing: &Mailing) -> bool {
+        let incident = &self.incident;
+        match &mailing.says {
+            Says::TakeCommand { .. } | Says::Page => {
+                let is_settled = matches!(incident.command, InCommand::Held { offered_on: None, .. });
+                incident.phase.is_active() && !is_settled
+            }
+            Says::Task { seq } | Says::Action { seq } => incident.task(*seq).is_some_and(|task| {
+                let is_owner = |to: &Recipient| *to.address() == task.owner.address;
+                task.is_open() && mailing.to.iter().any(is_owner)
+            }),
+            Says::PostmortemSkeleton => incident.postmortem.as_ref().is_some_and(Postmortem::is_owed),
+            Says::Proposal { seq } => incident.proposal(*seq).is_some_and(Proposal::is_open),
+            _ => true,
         }
     }
 
