@@ -71,7 +71,7 @@ fn after_outage(says: Says) -> Letter {
 }
 
 fn reminder(owed: Owed, due_at: Option<DateTime<Utc>>, escalated: bool) -> Reminder {
-    Reminder { owed, owed_by: person("Alice Ng"), due_at, escalated, missing: Vec::new() }
+    Reminder { owed, owed_by: person("Alice Ng"), due_at, escalated, can_act: true, missing: Vec::new() }
 }
 
 fn update_owed(missing: Vec<&'static str>, escalated: bool) -> Reminder {

@@ -537,6 +537,8 @@ pub struct Reminder {
     pub due_at: Option<DateTime<Utc>>,
     /// The ones this goes to beyond who owes it are told why they get it.
     pub escalated: bool,
+    /// Its readers may do themselves what is owed.
+    pub can_act: bool,
     /// Missing fields, which are chased with every update reminder.
     pub missing: Vec<&'static str>,
 }

@@ -364,6 +364,12 @@ impl Incident {
             || self.holder(Role::Deputy).is_some_and(|deputy| deputy.address == *address)
     }
 
+    /// Commander, deputy or liaison: whose words may go to everybody.
+    pub fn speaks_officially(&self, address: &Address) -> bool {
+        self.is_commanding(address)
+            || self.holder(Role::Liaison).is_some_and(|liaison| liaison.address == *address)
+    }
+
     /// Who accepted a role that only one can have.
     pub fn holder(&self, role: Role) -> Option<&Person> {
         self.roles

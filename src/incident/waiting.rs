@@ -90,7 +90,8 @@ pub fn reminder_now(
         Owed::Update { .. } => missing_fields(incident, policy),
         _ => Vec::new(),
     };
-    Some(Reminder { owed, owed_by: owed_by.clone(), due_at, escalated, missing })
+    let can_act = !escalated || incident.speaks_officially(&to.address);
+    Some(Reminder { owed, owed_by: owed_by.clone(), due_at, escalated, can_act, missing })
 }
 
 /// The missing fields that one person is asked for: who is asked to take command has that question
@@ -102,5 +103,9 @@ pub fn fields_to_ask(incident: &Incident, to: &Person, policy: &Policy) -> Vec<&
     };
     let mut fields = missing_fields(incident, policy);
     fields.retain(|field| *field != "commander" || !commands);
+    // Once somebody commands, these are theirs to say.
+    if incident.commander().is_some() && !incident.is_commanding(&to.address) {
+        fields.retain(|field| !matches!(*field, "phase" | "involved"));
+    }
     fields
 }

@@ -194,7 +194,8 @@ fn add_reminder(paper: &mut Paper, context: &Context<'_>, reminder: &Reminder, s
         Owed::PostmortemOwner => add_owner(paper, context, reminder, subject),
         Owed::Postmortem { due_at } => add_postmortem(paper, context, reminder, *due_at),
     }
-    if !matches!(reminder.owed, Owed::Missing { .. }) && !reminder.missing.is_empty() {
+    let is_asked = reminder.can_act && !matches!(reminder.owed, Owed::Missing { .. });
+    if is_asked && !reminder.missing.is_empty() {
         paper.prose("These facts nobody has stated yet; a line each in the same reply settles them.");
         paper.items(&questions(context, &reminder.missing));
     }
@@ -213,10 +214,14 @@ fn add_update(
     if reminder.escalated {
         paper.prose(&format!(
             "Please reach {owner}, who commands {} and owes everybody an update: it {due} {}, and the \
-             reminders were not answered. The deputy and the liaison can also send the update \
-             themselves, by a reply to this mail.",
+             reminders were not answered.{}",
             context.key(),
             context.full(due_at),
+            if reminder.can_act {
+                " The deputy and the liaison can also send the update themselves, by a reply to this mail."
+            } else {
+                ""
+            },
         ));
     } else {
         paper.prose(&format!(
@@ -234,6 +239,9 @@ fn add_update(
     let consequences = consequences(context, due_at, ladder, &left_out);
     if !consequences.is_empty() {
         paper.prose(&format!("Without an update, {consequences}."));
+    }
+    if !reminder.can_act {
+        return;
     }
     let every = when_again(context);
     paper.actions(vec![

@@ -351,6 +351,16 @@ pub fn add_statement_owed(
         return;
     }
     match waiting {
+        Some(statement) if incident.phase.is_active() && incident.commander().is_none() => {
+            paper.prose(&format!(
+                "What {} wrote waits until somebody commands and approves it, and customers wait, too: they \
+                 are to have it by {}. Please take command, or find somebody who does.",
+                shown(&statement.by),
+                context.full(due_at)
+            ));
+            paper.words(&as_read(&statement.whole()));
+            paper.actions(vec![context.action("To take command", "I have command", subject)]);
+        }
         Some(statement) => {
             let wait = if due_at <= context.now { "were to have it by" } else { "wait for it until" };
             paper.prose(&format!(

@@ -66,7 +66,8 @@ impl Step<'_> {
     fn remind_to_rest(&mut self, to: &Person, people: Vec<(Person, DateTime<Utc>)>, escalated: bool) {
         let owed = Owed::Rest { people };
         let owed_by = to.clone();
-        let reminder = Reminder { owed, owed_by, due_at: None, escalated, missing: Vec::new() };
+        let reminder =
+            Reminder { owed, owed_by, due_at: None, escalated, can_act: true, missing: Vec::new() };
         self.mail(vec![Recipient::Person(to.address.clone())], Says::Reminder(reminder));
     }
 

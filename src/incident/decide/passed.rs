@@ -121,8 +121,14 @@ impl Step<'_> {
                 continue;
             }
             let owed = Owed::Missing { fields };
-            let reminder =
-                Reminder { owed, owed_by, due_at: None, escalated: false, missing: Vec::new() };
+            let reminder = Reminder {
+                owed,
+                owed_by,
+                due_at: None,
+                escalated: false,
+                can_act: true,
+                missing: Vec::new(),
+            };
             self.mail(vec![recipient], Says::Reminder(reminder));
         }
     }
@@ -227,10 +233,15 @@ impl Step<'_> {
         let told = all.clone();
         let (own, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|recipient| *recipient.address() == owner.address);
-        for (recipients, escalated) in [(own, false), (others, true)] {
+        let (speakers, others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|recipient| self.incident.speaks_officially(recipient.address()));
+        for (recipients, escalated, can_act) in
+            [(own, false, true), (speakers, true, true), (others, true, false)]
+        {
             let owed_by = owner.clone();
             let missing = missing.clone();
-            let reminder = Reminder { owed: owed.clone(), owed_by, due_at, escalated, missing };
+            let reminder = Reminder { owed: owed.clone(), owed_by, due_at, escalated, can_act, missing };
             self.mail(recipients, Says::Reminder(reminder));
         }
         told

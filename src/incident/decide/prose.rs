@@ -1,11 +1,10 @@
 //! The words beside the lines: follow-up or note, who gets them, and the answer to their writer.
 
 use super::Step;
+use crate::incident::Phase;
 use crate::incident::decision::{Change, EntryKind, Purpose, Says};
 use crate::incident::event::{Outcome, Said, Source};
 use crate::incident::state::{Climb, Command as InCommand, Incident};
-use crate::incident::{Phase, Role};
-use crate::mail::Address;
 
 impl Step<'_> {
     /// Records what was said, and sends what must be sent of it. `before` is the incident as it was
@@ -34,7 +33,7 @@ impl Step<'_> {
             return;
         }
         let is_answer =
-            answers_an_update(said.answering) && speaks_officially(before, &said.by.person.address);
+            answers_an_update(said.answering) && before.speaks_officially(&said.by.person.address);
         let sends_prose = !prose.is_empty() && is_answer && before.phase.is_active();
         if self.follow_up || sends_prose {
             let mut words = std::mem::take(&mut self.official);
@@ -70,7 +69,7 @@ impl Step<'_> {
         if !text.is_empty() {
             self.record(EntryKind::FollowUp, Some(&said.by), text.clone(), said.source.clone());
         }
-        if speaks_officially(&self.incident, &said.by.person.address)
+        if self.incident.speaks_officially(&said.by.person.address)
             || self.incident.commander().is_none()
         {
             self.count_update();
@@ -125,7 +124,7 @@ impl Step<'_> {
             self.mail(to, Says::Note { seq, by: said.by.person.clone(), text, attachments });
             self.hint_that_words_settle_nothing(seq, said);
             self.hint_that_task_stays_open(seq, said);
-            let official = speaks_officially(&self.incident, &said.by.person.address);
+            let official = self.incident.speaks_officially(&said.by.person.address);
             // Those who were asked for words wrote them to whoever asked.
             let is_asked_for = matches!(
                 said.answering,
@@ -181,12 +180,6 @@ impl Step<'_> {
 
 /// At most so many changes are carried to the next follow-up.
 const UNTOLD_AT_MOST: usize = 20;
-
-/// Commander, deputy or liaison.
-pub(super) fn speaks_officially(incident: &Incident, address: &Address) -> bool {
-    incident.is_commanding(address)
-        || incident.holder(Role::Liaison).is_some_and(|liaison| liaison.address == *address)
-}
 
 /// Whether prose in answer to it is meant for everybody.
 fn answers_an_update(purpose: Option<Purpose>) -> bool {

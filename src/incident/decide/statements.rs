@@ -74,13 +74,19 @@ impl Step<'_> {
         self.mail_person(&speaker, Says::StatementDraft { due_at });
     }
 
-    /// What was written while it went on is not true when it is over, and the other way round.
+    /// What was written while it went on is not true when it is over, and the other way round; and nothing
+    /// is told of what became private.
     fn withdraw_outlived(&mut self) {
-        let active = self.incident.phase.is_active();
-        let is_outlived = |waiting: &mut Statement| active == (waiting.state == PublicState::Resolved);
+        let (active, private) = (self.incident.phase.is_active(), self.incident.private);
+        let is_outlived =
+            |waiting: &mut Statement| private || active == (waiting.state == PublicState::Resolved);
         let Some(outlived) = self.incident.statements.waiting.take_if(is_outlived) else { return };
         self.incident.statements.asked = None;
-        let since = if active { "was opened again" } else { "ended" };
+        let since = match (private, active) {
+            (true, _) => "became private",
+            (false, true) => "was opened again",
+            (false, false) => "ended",
+        };
         let text = format!(
             "Statement #{} was withdrawn: {} {since} after it was written.",
             outlived.seq,
@@ -146,7 +152,8 @@ impl Step<'_> {
         if self.incident.statements.published.is_empty() {
             self.incident.statements.asked_at.get_or_insert(self.now);
         }
-        if own {
+        // A deputy approves nothing while nobody commands.
+        if own && (self.incident.commander().is_some() || !self.incident.phase.is_active()) {
             self.mail_person(&by, Says::Approval { seq, hints });
             return Ok(format!("statement #{seq} waits for your  approve"));
         }
