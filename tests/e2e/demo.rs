@@ -123,11 +123,11 @@ fn a_visitor_declares_takes_command_by_a_click_and_is_reminded_when_the_clock_mo
     chrome.wait_for_text("Replica lag is 40 s.");
     chrome.wait_for_text("cut off: quotation, signature");
 
-    // The reporter is asked for the facts first.
+    // The facts that are missing are the commander's to state.
     chrome.click(&chrome.find("button[value=next]"));
-    chrome.wait_for_text("The clock was moved. Firebell sent 1 mail to Carol meanwhile.");
-    chrome.click(&chrome.find("nav a[href='/mailbox/carol']"));
-    chrome.wait_for_text("[INC-1] Carol: a few facts are missing");
+    chrome.wait_for_text("The clock was moved. Firebell sent 1 mail to Alice meanwhile.");
+    chrome.click(&chrome.find("nav a[href='/mailbox/alice']"));
+    chrome.wait_for_text("[INC-1] Alice: a few facts are missing");
     // The update of a SEV-1 is due after half an hour, and asked for five minutes before.
     for _ in 0..3 {
         chrome.goto(&format!("{}/mailbox/alice", demo.page));

@@ -112,14 +112,22 @@ impl Step<'_> {
             format!("Asked for what is missing: {}.", fields.join(", ")),
         );
         let owner = self.incident.commander().unwrap_or(&self.incident.reporter).clone();
-        let to: Vec<Recipient> =
-            reached.to.iter().flat_map(|party| self.party(*party, &owner)).collect();
-        for recipient in to {
-            let owed_by = self.policy.roster.person(recipient.address(), "");
+        let mut asked: Vec<Person> = Vec::new();
+        for recipient in reached.to.iter().flat_map(|party| self.party(*party, &owner)) {
+            let person = self.policy.roster.person(recipient.address(), "");
+            // Where a reporter may say none of it any more, whoever commands is asked in their place.
+            let may_say = !fields_to_ask(&self.incident, &person, self.policy).is_empty();
+            let person = if may_say { person } else { owner.clone() };
+            if asked.iter().all(|other| other.address != person.address) {
+                asked.push(person);
+            }
+        }
+        for owed_by in asked {
             let fields = fields_to_ask(&self.incident, &owed_by, self.policy);
             if fields.is_empty() {
                 continue;
             }
+            let to = owed_by.clone();
             let owed = Owed::Missing { fields };
             let reminder = Reminder {
                 owed,
@@ -129,7 +137,7 @@ impl Step<'_> {
                 can_act: true,
                 missing: Vec::new(),
             };
-            self.mail(vec![recipient], Says::Reminder(reminder));
+            self.mail_person(&to, Says::Reminder(reminder));
         }
     }
 
