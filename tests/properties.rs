@@ -27,6 +27,21 @@ use histories::{
 };
 use proptest::prelude::*;
 
+/// An incident after all this, and when.
+fn played(acts: &[Act], policy: &Policy) -> (Incident, DateTime<Utc>) {
+    let mut now = start();
+    let declared = decide(None, &declared(&[0], 2, policy), policy, now);
+    let mut incident = declared.incident.expect("an incident");
+    for act in acts {
+        if let Act::Wait(minutes) = act {
+            now += TimeDelta::minutes(*minutes);
+        }
+        let Some(event) = event(act, policy, now) else { continue };
+        incident = decide(Some(&incident), &event, policy, now).incident.unwrap_or(incident);
+    }
+    (incident, now)
+}
+
 fn check(incident: &Incident, policy: &Policy) {
     if incident.phase.is_active() {
         assert!(!obligations(incident, policy).is_empty(), "an active incident owes something");
@@ -175,17 +190,7 @@ proptest! {
     #[test]
     fn every_ladder_ends_when_nobody_answers(acts in acts()) {
         let policy = policy();
-        let mut now = start();
-        let mut incident = decide(None, &declared(&[0], 2, &policy), &policy, now).incident.expect("an incident");
-        for act in &acts {
-            if let Act::Wait(minutes) = act {
-                now += TimeDelta::minutes(*minutes);
-            }
-            let Some(event) = event(act, &policy, now) else { continue };
-            if let Some(next) = decide(Some(&incident), &event, &policy, now).incident {
-                incident = next;
-            }
-        }
+        let (mut incident, mut now) = played(&acts, &policy);
         let mut rings = 0;
         while let Some(next) = deadlines(&incident, &policy).into_iter().min_by_key(|due| due.wake_at) {
             now = now.max(next.wake_at);
@@ -202,17 +207,7 @@ proptest! {
     #[test]
     fn a_deadline_that_rings_twice_reminds_once(acts in acts(), kind in 0..KINDS) {
         let policy = policy();
-        let mut now = start();
-        let mut incident = decide(None, &declared(&[0], 2, &policy), &policy, now).incident.expect("an incident");
-        for act in &acts {
-            if let Act::Wait(minutes) = act {
-                now += TimeDelta::minutes(*minutes);
-            }
-            let Some(event) = event(act, &policy, now) else { continue };
-            if let Some(next) = decide(Some(&incident), &event, &policy, now).incident {
-                incident = next;
-            }
-        }
+        let (incident, now) = played(&acts, &policy);
         let event = Event::Passed(deadline_kind(kind));
         let due = deadlines(&incident, &policy).iter().any(|deadline| {
             deadline.kind == deadline_kind(kind) && deadline.wake_at <= now
