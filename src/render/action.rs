@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 
 use super::context::{Context, first_name, shown};
 use super::paper::{Paper, fact};
+use super::task::subject_of;
 use super::wrap::{clipped, one_line};
 use crate::incident::decision::{Purpose, Reminder};
 use crate::incident::state::Person;
@@ -16,13 +17,7 @@ const WHAT_CHARS: usize = 300;
 /// "Please do this by that day."
 pub fn render_action(context: &Context<'_>, action: &Task) -> Letter {
     let what = one_line(&action.what);
-    let name = first_name(&action.owner);
-    // The subject is what a locked telephone shows.
-    let subject = if context.incident.private {
-        context.duty_subject(&format!("{name}: an action"))
-    } else {
-        context.duty_subject(&format!("{name}: {}", clipped(&what, 60)))
-    };
+    let subject = subject_of(context, action, "an action");
     let seq = action.seq;
     let lead = format!("By {}: {}", context.brief(action.due_at), clipped(&what, 42));
     let mut paper = Paper::new(lead, context.about());

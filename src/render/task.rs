@@ -15,13 +15,7 @@ const WHAT_CHARS: usize = 120;
 /// "Will you do this by then?"
 pub fn render_task(context: &Context<'_>, task: &Task) -> Letter {
     let what = one_line(&task.what);
-    let name = first_name(&task.owner);
-    // The subject is what a locked telephone shows.
-    let subject = if context.incident.private {
-        context.duty_subject(&format!("{name}: a task"))
-    } else {
-        context.duty_subject(&format!("{name}: {}", clipped(&what, 60)))
-    };
+    let subject = subject_of(context, task, "a task");
     let lead = format!("By {}: {}", context.brief(task.due_at), clipped(&what, 60));
     let mut paper = Paper::new(lead, context.about());
     let given_by = match context.incident.commander() {
@@ -49,6 +43,13 @@ pub fn render_task(context: &Context<'_>, task: &Task) -> Letter {
     rows.extend(context.summary_facts());
     paper.facts(rows);
     context.on_duty(Purpose::Task(seq), subject, &format!("task-{seq}"), &paper)
+}
+
+/// The subject of a mail that gives somebody something to do: what a locked telephone shows.
+pub fn subject_of(context: &Context<'_>, task: &Task, unnamed: &str) -> String {
+    let name = first_name(&task.owner);
+    let what = if context.incident.private { unnamed.to_owned() } else { clipped(&task.what, 60) };
+    context.duty_subject(&format!("{name}: {what}"))
 }
 
 /// What became of a task, for whoever gave it and whoever commands.

@@ -272,14 +272,7 @@ impl Step<'_> {
     pub(super) fn pass_action(&mut self, seq: i64) {
         let Some(action) = self.incident.open_actions().find(|action| action.seq == seq) else { return };
         let Some(reached) = action_climbing(action, self.policy).reached(self.now) else { return };
-        let (owner, due_at) = (action.owner.clone(), action.due_at);
-        let owed = Owed::Action { seq, what: action.what.clone(), due_at };
-        if let Some(action) = self.incident.tasks.iter_mut().find(|action| action.seq == seq) {
-            action.climb = reached.climb;
-        }
-        let shown = self.shown(due_at);
-        let text = format!("Asked {} for action #{seq}, due {shown}.", owner.shown());
-        self.record_own(EntryKind::Reminder, text);
-        self.remind(reached.to, &owner, owed, Some(due_at));
+        let owed = Owed::Action { seq, what: action.what.clone(), due_at: action.due_at };
+        self.ask_how_far(seq, "action", owed, reached.climb, reached.to);
     }
 }

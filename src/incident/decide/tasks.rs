@@ -8,6 +8,7 @@ use super::lines::Applied;
 use crate::incident::deadlines::task_climbing;
 use crate::incident::decision::{EntryKind, Owed, Purpose, Recipient, Says};
 use crate::incident::event::Said;
+use crate::incident::policy::Party;
 use crate::incident::state::{Climb, Person};
 use crate::incident::task::{Ended, Ending, Parked, Task, TaskKind};
 use crate::mail::command::{Command, Promise};
@@ -471,15 +472,19 @@ impl Step<'_> {
     pub(super) fn pass_task(&mut self, seq: i64) {
         let Some(task) = self.incident.task(seq).filter(|task| task.is_open()) else { return };
         let Some(reached) = task_climbing(task, self.policy).reached(self.now) else { return };
+        let owed = Owed::Task { seq, what: task.what.clone(), due_at: task.due_at };
+        self.ask_how_far(seq, "task", owed, reached.climb, reached.to);
+    }
+
+    /// Asks whoever owns a task or an action how far it is, and whom else its ladder names.
+    pub(super) fn ask_how_far(&mut self, seq: i64, noun: &str, owed: Owed, climb: Climb, to: &[Party]) {
+        let Some(task) = self.incident.tasks.iter_mut().find(|task| task.seq == seq) else { return };
+        task.climb = climb;
         let (owner, due_at) = (task.owner.clone(), task.due_at);
-        let owed = Owed::Task { seq, what: task.what.clone(), due_at };
-        if let Some(task) = self.incident.tasks.iter_mut().find(|task| task.seq == seq) {
-            task.climb = reached.climb;
-        }
         let shown = self.shown(due_at);
-        let text = format!("Asked {} for task #{seq}, due {shown}.", owner.shown());
+        let text = format!("Asked {} for {noun} #{seq}, due {shown}.", owner.shown());
         self.record_own(EntryKind::Reminder, text);
-        self.remind(reached.to, &owner, owed, Some(due_at));
+        self.remind(to, &owner, owed, Some(due_at));
     }
 
     /// `Later: question`: answered kindly, and asked again when the incident is over.
