@@ -24,8 +24,8 @@ mod shifts;
 mod upgrade;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use firebell::incident::state::{Climb, Command, Coordination, Incident, Person, Updates, WideMail};
-use firebell::incident::{Phase, Severity};
+use firebell::incident::Severity;
+use firebell::incident::state::{Climb, Command, Incident, Person};
 use firebell::mail::Address;
 use firebell::store::rows::{Client, NewInbound, Outside, Route};
 use firebell::store::{Store, StoreError};
@@ -90,67 +90,17 @@ fn message(id: i64) -> NewInbound {
 
 fn incident(number: i64) -> Incident {
     Incident {
-        number,
-        title: "Checkout is \0 failing".into(),
-        thread_title: "Checkout is \0 failing".into(),
         summary: Some("it is\u{0} down".into()),
-        impact: None,
-        severity: Severity::Sev2,
         severity_assumed: true,
-        severity_highest: Severity::Sev2,
-        phase: Phase::Triage,
-        phase_assumed: true,
-        private: false,
-        drill: false,
-        script: None,
-        wide_mail: WideMail::Sent,
-        reporter: dana(),
-        declared_at: at(0),
-        started_at: None,
         detected_at: Some(at(-5)),
-        resolved_at: None,
-        closed_at: None,
-        outcome: None,
         command: Command::Offered {
             to: vec![dana()],
             offered_at: at(0),
             climb: Climb::default(),
             leadership_told: false,
         },
-        first_commanded_at: None,
-        roles: vec![],
         services: vec!["payments".into()],
-        links: vec![],
-        coordination: Coordination::default(),
-        tasks: Vec::new(),
-        proposals: Vec::new(),
-        templates: Vec::new(),
-        parked: Vec::new(),
-        questions: Vec::new(),
-        customers_affected: None,
-        statements: Default::default(),
-        updates: Updates::default(),
-        untold: Vec::new(),
-        missing_chase: Climb::default(),
-        unreachable: Default::default(),
-        missed: Default::default(),
-        postmortem: None,
-        alerts: Vec::new(),
-        recovery: Climb::default(),
-        declared_by_rule: None,
-        unconfirmed: vec![],
-        token_epoch: 0,
-        token_epochs: std::collections::BTreeMap::new(),
-        pages: Vec::new(),
-        handover_climb: Default::default(),
-        told_to_rest: Default::default(),
-        told_to_split: false,
-        duplicate_of: None,
-        duplicates: Vec::new(),
-        part_of: None,
-        parts: Vec::new(),
-        last_entry_at: at(0),
-        next_seq: 1,
+        ..Incident::new(number, "Checkout is \0 failing", Severity::Sev2, dana(), at(0))
     }
 }
 

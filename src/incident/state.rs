@@ -274,6 +274,80 @@ pub struct Unconfirmed {
 }
 
 impl Incident {
+    /// An incident of which no more is known than what it is called, how bad it is, and who said so:
+    /// nobody was asked to command it yet.
+    pub fn new(
+        number: i64,
+        title: &str,
+        severity: Severity,
+        reporter: Person,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            number,
+            title: title.to_owned(),
+            thread_title: title.to_owned(),
+            summary: None,
+            impact: None,
+            severity,
+            severity_assumed: false,
+            severity_highest: severity,
+            phase: Phase::Triage,
+            phase_assumed: true,
+            private: false,
+            drill: false,
+            script: None,
+            wide_mail: WideMail::Sent,
+            reporter,
+            declared_at: at,
+            started_at: None,
+            detected_at: None,
+            resolved_at: None,
+            closed_at: None,
+            outcome: None,
+            command: Command::Offered {
+                to: Vec::new(),
+                offered_at: at,
+                climb: Climb::default(),
+                leadership_told: false,
+            },
+            first_commanded_at: None,
+            roles: Vec::new(),
+            services: Vec::new(),
+            links: Vec::new(),
+            coordination: Coordination::default(),
+            tasks: Vec::new(),
+            proposals: Vec::new(),
+            parked: Vec::new(),
+            questions: Vec::new(),
+            templates: Vec::new(),
+            customers_affected: None,
+            statements: Default::default(),
+            updates: Updates::default(),
+            untold: Vec::new(),
+            missing_chase: Climb::default(),
+            unreachable: Default::default(),
+            missed: Default::default(),
+            postmortem: None,
+            alerts: Vec::new(),
+            recovery: Climb::default(),
+            declared_by_rule: None,
+            unconfirmed: Vec::new(),
+            token_epoch: 0,
+            token_epochs: BTreeMap::new(),
+            pages: Vec::new(),
+            handover_climb: Default::default(),
+            told_to_rest: Default::default(),
+            told_to_split: false,
+            duplicate_of: None,
+            duplicates: Vec::new(),
+            part_of: None,
+            parts: Vec::new(),
+            last_entry_at: at,
+            next_seq: 1,
+        }
+    }
+
     /// `INC-42`.
     pub fn key(&self) -> String {
         format!("INC-{}", self.number)

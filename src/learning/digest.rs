@@ -278,7 +278,7 @@ fn median(mut spans: Vec<TimeDelta>) -> Option<TimeDelta> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::incident::state::{Climb, Command, Coordination, Postmortem, Updates, WideMail};
+    use crate::incident::state::{Climb, Command, Postmortem, Updates};
     use crate::mail::Address;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -289,62 +289,10 @@ mod tests {
     }
     fn incident(number: i64, declared: &str, severity: Severity, phase: Phase) -> Incident {
         Incident {
-            number,
-            title: format!("Incident {number}"),
-            thread_title: format!("Incident {number}"),
-            summary: None,
-            impact: None,
-            severity,
-            severity_assumed: false,
-            severity_highest: severity,
             phase,
             phase_assumed: false,
-            private: false,
-            drill: false,
-            script: None,
-            wide_mail: WideMail::Sent,
-            reporter: person(),
-            declared_at: at(declared),
-            started_at: None,
-            detected_at: None,
-            resolved_at: None,
-            closed_at: None,
-            outcome: None,
             command: Command::Held { by: person(), since: at(declared), offered_on: None },
-            first_commanded_at: None,
-            roles: Vec::new(),
-            services: Vec::new(),
-            links: Vec::new(),
-            coordination: Coordination::default(),
-            tasks: Vec::new(),
-            proposals: Vec::new(),
-            templates: Vec::new(),
-            parked: Vec::new(),
-            questions: Vec::new(),
-            customers_affected: None,
-            statements: Default::default(),
-            updates: Updates::default(),
-            untold: Vec::new(),
-            missing_chase: Climb::default(),
-            unreachable: Default::default(),
-            missed: Default::default(),
-            postmortem: None,
-            alerts: Vec::new(),
-            recovery: Climb::default(),
-            declared_by_rule: None,
-            unconfirmed: Vec::new(),
-            token_epoch: 0,
-            token_epochs: std::collections::BTreeMap::new(),
-            pages: Vec::new(),
-            handover_climb: Default::default(),
-            told_to_rest: Default::default(),
-            told_to_split: false,
-            duplicate_of: None,
-            duplicates: Vec::new(),
-            part_of: None,
-            parts: Vec::new(),
-            last_entry_at: at(declared),
-            next_seq: 1,
+            ..Incident::new(number, &format!("Incident {number}"), severity, person(), at(declared))
         }
     }
     fn postmortem(due: &str, published: Option<&str>) -> Postmortem {

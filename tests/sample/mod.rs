@@ -11,9 +11,7 @@ use firebell::incident::policy::{
     SeverityPolicy, Span,
 };
 use firebell::incident::proposal::{Asked, Proposal, Sent};
-use firebell::incident::state::{
-    Climb, Command, Coordination, Person, Postmortem, RoleHeld, Updates, WideMail,
-};
+use firebell::incident::state::{Climb, Command, Person, Postmortem, RoleHeld, Updates};
 use firebell::incident::task::{Task, TaskKind};
 use firebell::incident::{Entry, Incident, Phase, Policy, Role, Severity};
 use firebell::learning::postmortem::Section;
@@ -216,67 +214,21 @@ pub fn task(seq: i64, owner: Person, what: &str) -> Task {
 
 pub fn declared() -> Incident {
     Incident {
-        number: 42,
-        title: "Checkout is failing for cards".to_owned(),
-        thread_title: "Checkout is failing for cards".to_owned(),
-        summary: None,
-        impact: None,
-        severity: Severity::Sev1,
-        severity_assumed: false,
-        severity_highest: Severity::Sev1,
-        phase: Phase::Triage,
-        phase_assumed: true,
-        private: false,
-        drill: false,
-        script: None,
-        wide_mail: WideMail::Sent,
-        reporter: person("Dana Reyes"),
-        declared_at: at(13, 5),
-        started_at: None,
-        detected_at: None,
-        resolved_at: None,
-        closed_at: None,
-        outcome: None,
         command: Command::Offered {
             to: vec![person("Alice Ng")],
             offered_at: at(13, 5),
             climb: Climb::default(),
             leadership_told: false,
         },
-        first_commanded_at: None,
-        roles: Vec::new(),
         services: vec!["payments".to_owned()],
-        links: Vec::new(),
-        coordination: Coordination::default(),
-        tasks: Vec::new(),
-        proposals: Vec::new(),
-        templates: Vec::new(),
-        parked: Vec::new(),
-        questions: Vec::new(),
-        customers_affected: None,
-        statements: Default::default(),
-        updates: Updates::default(),
-        missing_chase: Climb::default(),
-        unreachable: Default::default(),
-        missed: Default::default(),
-        untold: Vec::new(),
-        postmortem: None,
-        alerts: Vec::new(),
-        recovery: Climb::default(),
-        declared_by_rule: None,
-        unconfirmed: Vec::new(),
-        token_epoch: 0,
-        token_epochs: std::collections::BTreeMap::new(),
-        pages: Vec::new(),
-        handover_climb: Default::default(),
-        told_to_rest: Default::default(),
-        told_to_split: false,
-        duplicate_of: None,
-        duplicates: Vec::new(),
-        part_of: None,
-        parts: Vec::new(),
-        last_entry_at: at(13, 5),
         next_seq: 2,
+        ..Incident::new(
+            42,
+            "Checkout is failing for cards",
+            Severity::Sev1,
+            person("Dana Reyes"),
+            at(13, 5),
+        )
     }
 }
 

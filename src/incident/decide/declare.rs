@@ -1,16 +1,14 @@
 //! A report becomes an incident: nothing is asked before it exists.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 
 use super::{Step, kept, whole_text};
+use crate::incident::Severity;
 use crate::incident::decision::{Decision, EntryKind, OfferedBy, Says};
 use crate::incident::event::{Declared, Said, Trust};
 use crate::incident::permission::states_fact;
 use crate::incident::policy::Policy;
-use crate::incident::state::{Climb, Command as InCommand, Coordination, Incident, Updates, WideMail};
-use crate::incident::{Phase, Severity};
+use crate::incident::state::{Command as InCommand, Incident, WideMail};
 use crate::mail::command::{Command, Line, Written};
 
 /// Makes the incident, asks for a commander, and tells everybody who must know.
@@ -62,67 +60,11 @@ fn first_state(declared: &Declared, policy: &Policy, now: DateTime<Utc>) -> Inci
         WideMail::HeldForConfirmation
     };
     Incident {
-        number: declared.number,
-        title: declared.title.clone(),
-        thread_title: declared.title.clone(),
-        summary: None,
-        impact: None,
-        severity,
         severity_assumed: declared.severity.is_none(),
-        severity_highest: severity,
-        phase: Phase::Triage,
-        phase_assumed: true,
         private: declared.private,
         drill: declared.drill || plays_script(&declared.written.lines),
-        script: None,
         wide_mail,
-        reporter: declared.by.person.clone(),
-        declared_at: now,
-        started_at: None,
-        detected_at: None,
-        resolved_at: None,
-        closed_at: None,
-        outcome: None,
-        command: InCommand::Offered {
-            to: Vec::new(),
-            offered_at: now,
-            climb: Climb::default(),
-            leadership_told: false,
-        },
-        first_commanded_at: None,
-        roles: Vec::new(),
-        services: Vec::new(),
-        links: Vec::new(),
-        coordination: Coordination::default(),
-        tasks: Vec::new(),
-        proposals: Vec::new(),
-        parked: Vec::new(),
-        questions: Vec::new(),
-        templates: Vec::new(),
-        customers_affected: None,
-        statements: Default::default(),
-        updates: Updates::default(),
-        untold: Vec::new(),
-        missing_chase: Climb::default(),
-        unreachable: Default::default(),
-        missed: Default::default(),
-        postmortem: None,
-        alerts: Vec::new(),
-        recovery: Climb::default(),
-        declared_by_rule: None,
-        unconfirmed: Vec::new(),
-        token_epoch: 0,
-        token_epochs: BTreeMap::new(),
-        pages: Vec::new(),
-        handover_climb: Default::default(),
-        told_to_rest: Default::default(),
-        told_to_split: false,
-        duplicate_of: None,
-        duplicates: Vec::new(),
-        part_of: None,
-        parts: Vec::new(),
-        last_entry_at: now,
-        next_seq: 1,
+        ..Incident::new(declared.number, &declared.title, severity, declared.by.person.clone(), now)
     }
 }
 
